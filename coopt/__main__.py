@@ -1,0 +1,5 @@
+"""``python -m coopt``."""
+
+from coopt.cli.main import main
+
+main()

@@ -1,0 +1,140 @@
+"""The main job: prepare a run, train every method on every seed, measure, summarise."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from coopt.config.schema import Config
+from coopt.domains.load import data_hashes
+from coopt.errors import ConfigError, RunError
+from coopt.gates.journaled import decide_edge
+from coopt.gates.registry import make_gate
+from coopt.methods.registry import make_method
+from coopt.metrics.results import Results
+from coopt.metrics.summary import best_round, summarise
+from coopt.rounds import Launch, run_rounds
+from coopt.running import store
+from coopt.running.journal import Journal
+from coopt.running.provenance import provenance
+from coopt.running.run import BASE, INIT, Run
+from coopt.running.tasks import BreakRate, Score, Specialise
+from coopt.students import check_students
+
+_GROWING = ("seeds", "methods")  # a run may be given more of these later
+
+
+def default_name(config: Config) -> str:
+    """A name that the same settings always get; more seeds or methods go into the same run."""
+    tree = config.model_dump(mode="json", exclude=set(_GROWING))
+    digest = hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:8]
+    parts = [Path(config.topology).stem, "-".join(d[:4] for d in config.domains), config.preset]
+    return "-".join([*parts, *(["smoke"] if config.smoke else []), digest])
+
+
+def check_run(config: Config) -> None:
+    """Everything that can be refused before work begins. Raises a ``CooptError``."""
+    for method in config.methods:
+        make_method(method)
+    if not config.methods or len(set(config.methods)) < len(config.methods):
+        raise ConfigError("--method takes each method once, for example sdpo,opcod.")
+    make_gate(config.gate)
+    check_students(config)
+    run = Run(Path(), config)
+    assert run.topology.students and run.domains
+    if "oracle" in config.methods:
+        from coopt.feedback.tutors import OracleTutor
+
+        OracleTutor(run.domains, config.feedback.style)
+
+
+def prepare(config: Config, directory: Path, arguments: list[str]) -> Run:
+    """Create the run directory, or take up the one that is there if its settings are the same.
+
+    Raises ``RunError`` with the ways out if they are not.
+    """
+    run = Run(directory, config)
+    path = directory / "config.json"
+    if path.is_file():
+        run = Run(directory, _resumed(Run.open(directory).config, config, directory))
+    elif directory.is_dir() and any(p.name != "run.lock" for p in directory.iterdir()):
+        raise RunError(f"{directory}: the folder is not empty and holds no run. Give another --out.")
+    else:
+        store.write_json(directory / "provenance.json", provenance(data_hashes(run.domains), config.all_seeds, arguments))
+    store.write_json(path, run.config.model_dump(mode="json"))
+    return run
+
+
+def _resumed(old: Config, new: Config, directory: Path) -> Config:
+    """The configuration of a run that goes on: seeds and methods may grow, nothing else may differ."""
+    before, after = (_flat(c.model_dump(mode="json", exclude=set(_GROWING))) for c in (old, new))
+    different = [f"{k} was {before.get(k)!r}, is {after.get(k)!r}" for k in after if before.get(k) != after.get(k)]
+    if different:
+        raise RunError(
+            f"{directory} holds a run with other settings ({'; '.join(different[:3])})."
+            " Give another --out, repeat its settings to resume it, or delete the folder."
+        )
+    methods = (*old.methods, *(m for m in new.methods if m not in old.methods))
+    return new.model_copy(update={"seeds": max(old.seeds, new.seeds), "methods": methods})
+
+
+def _flat(tree: dict[str, object], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """One process a run. Raises ``RunError`` if another one has it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "run.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{directory}: another coopt bench works on this run. Wait for it, or give another --out.") from None
+        yield
+
+
+def run_bench(run: Run, launch: Launch, on_seed: Callable[[int], None] = lambda seed: None) -> Results:
+    """Do all that is not done yet, then summarise. Killed at any moment, the same call goes on."""
+    journal = Journal(run.journal_path)
+    journal.note("resumed" if journal.events else "started")
+    for seed in run.config.all_seeds:
+        on_seed(seed)
+        _run_seed(run, seed, journal, launch)
+    results = summarise(run)
+    store.write_text(run.directory / "results.json", results.model_dump_json(indent=1) + "\n")
+    journal.note("finished")
+    return results
+
+
+def _run_seed(run: Run, seed: int, journal: Journal, launch: Launch) -> None:
+    config, students = run.config, run.topology.students
+    launch([Specialise(seed, s) for s in students])
+    launch(
+        [
+            *(Score(seed, INIT, 0, s, "validation") for s in students),
+            *(BreakRate(seed, s) for s in students if config.break_rate.questions),
+            *(Score(seed, INIT, 0, s, "test") for s in students),
+            Score(seed, BASE, 0, BASE, "test"),
+        ]
+    )
+    journal.once("probe_gates", str(seed), lambda: _probe_gates(run, seed))
+    for name in config.methods:
+        run_rounds(run, make_method(name), seed, journal, launch)
+        last = config.rounds.rounds
+        best = {s: best_round(run, seed, name, s) for s in students}
+        launch([Score(seed, name, r, s, "test") for s in students for r in sorted({last, best[s]})])
+
+
+def _probe_gates(run: Run, seed: int) -> dict[str, object]:
+    """What the configured gate says of the initial students, on every edge: the probe's grouping."""
+    results = {s: store.read_json(run.scores_path(seed, INIT, "validation", 0, s)) for s in run.topology.students}
+    gate, draws = make_gate(run.config.gate), run.config.run.bootstrap
+    return {str(e): decide_edge(gate, e, results, run.topology, draws, f"{seed}/probe") for e in run.topology.edges}

@@ -1,0 +1,142 @@
+"""``coopt bench``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from coopt.config.load import load_config
+from coopt.config.schema import Config
+from coopt.domains.names import resolve_domain
+from coopt.errors import ConfigError
+
+_EXAMPLES = """
+Examples:
+
+  coopt bench --topology pair --domains phys,chem
+  coopt bench --method sdpo,opcod,oracle --seeds 3
+  coopt bench --smoke
+  coopt bench --data rows/ --model DIR --set model.specialise=own_correct
+  coopt bench --set gate.kind=always --set rounds.steps=50 --dry-run
+"""
+
+
+def bench(
+    topology: Annotated[str | None, typer.Option(help="A shipped topology, or a TOML file.")] = None,
+    domains: Annotated[str | None, typer.Option(help="Comma list: phys, chem, mat, bio.")] = None,
+    preset: Annotated[str, typer.Option(help="Settings for a kind of model: mini, smol.")] = "mini",
+    method: Annotated[str | None, typer.Option(help="Comma list: sdpo, opcod, oracle. [default: sdpo,opcod]")] = None,
+    model: Annotated[str | None, typer.Option(help="Base: scimini, smollm2-135m or a model directory.")] = None,
+    students: Annotated[str | None, typer.Option(help="Ready specialists: phys=DIR,chem=DIR.")] = None,
+    data: Annotated[str | None, typer.Option(help="SciKnowEval rows: file, folder or hub name.")] = None,
+    seed: Annotated[int | None, typer.Option(help="First run seed.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of run seeds.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes. [default: by cores and students]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory. [default: runs/NAME]")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    smoke: Annotated[bool, typer.Option("--smoke", help="The whole path, tiny: under a minute.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print results (or the plan) as JSON.")] = False,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=value. Repeatable.")] = None,
+) -> None:
+    """Train students that tutor each other, and say who got better at what."""
+    config = load_config(
+        preset=preset,
+        smoke=smoke,
+        settings=settings or [],
+        topology=topology,
+        domains=domains,
+        methods=_list(method),
+        model=_model(model, students),
+        data={"source": data} if data is not None else None,
+        seed=seed,
+        seeds=seeds,
+    )
+    if workers is not None and workers < 1:
+        raise ConfigError(f"--workers must be at least 1, got {workers}.")
+    _bench(config, workers, out, dry_run=dry_run, as_json=as_json)
+
+
+bench.__doc__ = f"{bench.__doc__}\n\n\b{_EXAMPLES}"
+
+
+def _list(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(p.strip() for p in text.split(",") if p.strip())
+
+
+def _model(base: str | None, students: str | None) -> dict[str, Any] | None:
+    tree: dict[str, Any] = {}
+    if base is not None:
+        tree["path"] = base
+    if students is not None:
+        tree["students"] = {}
+        for part in _list(students) or ():
+            domain, found, directory = part.partition("=")
+            if not found or not directory:
+                raise ConfigError(f"--students takes DOMAIN=DIR,DOMAIN=DIR; got '{part}'.")
+            tree["students"][resolve_domain(domain)] = directory
+    return tree or None
+
+
+def _bench(config: Config, workers: int | None, out: Path | None, *, dry_run: bool, as_json: bool) -> None:
+    from coopt.bench import check_run, default_name, locked, prepare, run_bench
+    from coopt.plan import Plan, probe_speed
+    from coopt.quiet import quiet_libraries
+    from coopt.reports.plan import plan_data, plan_table
+    from coopt.reports.table import output, show
+    from coopt.reports.tables import all_tables
+    from coopt.running.launch import Launcher
+    from coopt.running.progress import Display
+    from coopt.running.run import Run
+
+    stdout, stderr = output(), Console(stderr=True)
+    quiet_libraries()
+    check_run(config)
+    directory = out or Path("runs") / default_name(config)
+    workers = workers or _default_workers(config)
+    plan = Plan(Run(directory, config), probe_speed(config), workers)
+    if dry_run:
+        if as_json:
+            print(json.dumps(plan_data(plan), indent=1))
+        else:
+            show([plan_table(plan)], stdout)
+        return
+    show([plan_table(plan)], stderr if as_json else stdout)
+    with locked(directory):
+        run = prepare(config, directory, sys.argv[1:])
+        plan = Plan(run, plan.speed, workers)
+        total = sum(seconds for _, _, seconds in plan.summary().values())
+        with Display(stderr, total, plan.seconds) as display, Launcher(run, workers, display) as launch:
+            results = run_bench(run, launch)
+    if as_json:
+        print(results.model_dump_json(indent=1))
+    else:
+        show(all_tables(results), stdout)
+    _goodbye(run, stderr if as_json else stdout)
+
+
+def _default_workers(config: Config) -> int:
+    """On CPUs one worker a student up to the cores; on a GPU one, because workers would share its memory."""
+    from coopt.graph.topology import load_topology
+    from coopt.models.policy import pick_device
+
+    if pick_device(config.run.device).type == "cuda":
+        return 1
+    students = len(load_topology(config.topology, config.domains).students)
+    return max(1, min(os.cpu_count() or 1, students))
+
+
+def _goodbye(run: Any, console: Console) -> None:
+    config = run.config
+    console.print(f"Run: {run.directory}", highlight=False, soft_wrap=True)
+    for seed in config.all_seeds:
+        for method in config.methods:
+            for student in run.topology.students:
+                where = run.weights(seed, method, config.rounds.rounds, student)
+                console.print(f"  trained {student} ({method}, seed {seed}): {where}", highlight=False, soft_wrap=True)
+    console.print(f"Tables again: coopt report {run.directory} --format md", highlight=False, soft_wrap=True)

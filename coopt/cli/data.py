@@ -1,0 +1,94 @@
+"""``coopt data``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from coopt.errors import ConfigError
+
+data = typer.Typer(help="Look at benchmark rows; make the embedded world's files again.", no_args_is_help=True)
+
+
+@data.command()
+def check(
+    path: Annotated[str, typer.Argument(help="Rows: .json, .jsonl, .parquet, a folder, or the hub's name.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    model: Annotated[str | None, typer.Option(help="Count prompt lengths with this model's tokenizer.")] = None,
+) -> None:
+    """Count rows, splits and the best constant letter per domain; say what is left out and why.
+
+    Without --model a prompt's length is counted as one token a character, which no tokenizer exceeds by much.
+
+    \b
+    Examples:
+      coopt data check rows/ --json
+      coopt data check rows/Physics.jsonl --model smollm2-135m
+    """
+    from coopt.config.schema import SamplingConfig
+    from coopt.domains.load import check_rows
+
+    length = len if model is None else _token_length(model)
+    answer = check_rows(path, length, SamplingConfig().max_prompt_tokens)
+    if as_json:
+        print(json.dumps(answer, indent=1))
+        return
+    _show(answer)
+
+
+def _show(answer: dict[str, Any]) -> None:
+    from coopt.reports.table import Table, output, show
+
+    rows = []
+    for name, d in answer["domains"].items():
+        constant = f"{d['constant_letter']['letter']} {100 * d['constant_letter']['share']:.1f} %"
+        rows.append([name, *(str(d[k]) for k in ("rows", "train", "validation", "test")), constant, str(d["too_long"])])
+    left = ", ".join(f"{reason}: {n}" for reason, n in answer["left_out"].items()) or "nothing"
+    columns = ["domain", "rows", "train", "validation", "test", "best constant letter", "too long"]
+    show([Table("Level-3 multiple-choice rows", columns, rows, [f"left out: {left}"])], output())
+
+
+def _token_length(model: str) -> Any:
+    from coopt.models.bases import base_directory
+    from coopt.models.policy import load_policy
+
+    tokenizer = load_policy(base_directory(model), device="cpu").tokenizer
+    return lambda text: len(tokenizer(text)["input_ids"])
+
+
+@data.command("make-base")
+def make_base(
+    out: Annotated[Path, typer.Argument(help="Where to write the model directory.")],
+    seed: Annotated[int, typer.Option(help="Seed of weights and lessons.")] = 0,
+    steps: Annotated[int | None, typer.Option(help="Training steps. [default: the recipe's]")] = None,
+) -> None:
+    """Train the embedded base model from scratch (about ten minutes on two cores).
+
+    \b
+    Example:
+      coopt data make-base /tmp/base
+    """
+    import dataclasses
+
+    from rich.progress import track
+
+    from coopt.domains.scimini.learn import BASE, train_base
+
+    if out.exists() and any(out.iterdir()):
+        raise ConfigError(f"{out}: the folder is not empty. Give another one.")
+    schooling = dataclasses.replace(BASE, steps=steps) if steps else BASE
+    ticks = iter(track(range(schooling.steps), "training", console=Console(stderr=True)))
+    losses: list[float] = []
+
+    def report(step: int, loss: float) -> None:
+        next(ticks)
+        losses.append(loss)
+
+    model, tokenizer = train_base(seed, schooling, report)
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    print(f"{out}: {schooling.steps} steps, last loss {losses[-1]:.4f}")

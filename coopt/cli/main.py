@@ -1,0 +1,59 @@
+"""The command line: ``coopt bench | eval | report | data | env``.
+
+User errors become one line and exit code 2. torch is imported only by commands that compute.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+import click
+import typer
+from rich.console import Console
+
+from coopt.cli.bench import bench
+from coopt.cli.data import data
+from coopt.cli.env import env
+from coopt.cli.evaluate import evaluate
+from coopt.cli.report import report
+from coopt.errors import CooptError
+
+app = typer.Typer(
+    name="coopt",
+    help="N-agent co-distillation: language models that teach one another, and honest tables of who got better.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command("bench")(bench)
+app.command("eval")(evaluate)
+app.command("report")(report)
+app.command("env")(env)
+app.add_typer(data, name="data")
+
+
+def main() -> None:
+    """Run a command; a user's error is one line on stderr."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        app(standalone_mode=False)
+    except CooptError as error:
+        console.print(f"coopt: {error}", markup=False)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        console.print(f"coopt: {error.format_message()} Try --help.", markup=False)
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        console.print("coopt: stopped. Nothing finished is lost: run the same command again to resume.")
+        sys.exit(130)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        console.print(
+            f"coopt: {error.strerror} ({error.filename or 'run directory'}). Nothing finished is lost: make room"
+            " or choose another --out, then run the same command again.",
+            markup=False,
+        )
+        sys.exit(1)

@@ -1,0 +1,110 @@
+"""From preset, files and flags to one checked ``Config``. Later sources win."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from coopt.config.schema import Config, Section
+from coopt.domains.names import resolve_domains
+from coopt.errors import ConfigError, unknown
+
+_PRESETS = Path(__file__).parent / "presets"
+
+
+def preset_names() -> list[str]:
+    """Names of the shipped presets."""
+    return sorted(p.stem for p in _PRESETS.glob("*.toml"))
+
+
+def load_config(
+    *, preset: str = "mini", smoke: bool = False, settings: Iterable[str] = (), **flags: Any
+) -> Config:
+    """The configuration of a run.
+
+    Order, later wins: defaults, preset, the preset's ``[smoke]`` table, ``settings`` (``key=value``, a dotted
+    key), ``flags`` (None: not given). Raises ``ConfigError`` with one line.
+    """
+    tree = _preset(preset)
+    smoke_tree = tree.pop("smoke", {})
+    if smoke:
+        _merge(tree, smoke_tree)
+    for setting in settings:
+        _merge(tree, _parse_setting(setting))
+    _merge(tree, {k: v for k, v in flags.items() if v is not None})
+    tree |= {"preset": preset, "smoke": smoke}
+    if "domains" in tree:
+        tree["domains"] = resolve_domains(tree["domains"])
+    return check(tree)
+
+
+def check(tree: Mapping[str, Any]) -> Config:
+    """Validate a tree of settings; the first fault becomes one line."""
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(p) for p in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            raise ConfigError(_unknown_key(key)) from None
+        message = fault["msg"][0].lower() + fault["msg"][1:]
+        raise ConfigError(f"setting {key} = {fault['input']!r}: {message}.") from None
+
+
+def setting_keys(section: type[Section] = Config, prefix: str = "") -> list[str]:
+    """All dotted keys that ``--set`` takes."""
+    keys: list[str] = []
+    for name, field in section.model_fields.items():
+        inner = _section_of(field)
+        keys += setting_keys(inner, f"{prefix}{name}.") if inner else [prefix + name]
+    return keys
+
+
+def _section_of(field: FieldInfo) -> type[Section] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def _unknown_key(key: str) -> str:
+    keys = setting_keys()
+    leaf = key.rsplit(".", 1)[-1]
+    same_leaf = [k for k in keys if k.rsplit(".", 1)[-1] == leaf]
+    if same_leaf:
+        return f"unknown setting '{key}'. Did you mean '{same_leaf[0]}'? All settings: coopt env --settings."
+    return unknown("setting", key, keys)
+
+
+def _preset(name: str) -> dict[str, Any]:
+    if name not in preset_names():
+        raise ConfigError(unknown("preset", name, preset_names()))
+    return tomllib.loads((_PRESETS / f"{name}.toml").read_text())
+
+
+def _parse_setting(setting: str) -> dict[str, Any]:
+    key, found, raw = setting.partition("=")
+    if not found or not key.strip():
+        raise ConfigError(f"--set takes key=value, for example rounds.steps=50; got '{setting}'.")
+    try:
+        value = tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = raw  # a bare word is a string
+    tree: dict[str, Any] = {}
+    node = tree
+    *parents, leaf = key.strip().split(".")
+    for parent in parents:
+        node = node.setdefault(parent, {})
+    node[leaf] = value
+    return tree
+
+
+def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, Mapping) else value

@@ -1,0 +1,209 @@
+"""Every setting of a run, with its default and its meaning. Unknown keys are refused.
+
+Defaults are the design's; a preset (``coopt/config/presets/*.toml``) changes what its models need.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A group of settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ModelConfig(Section):
+    """Which models are trained, and how the specialists are made."""
+
+    path: str = "scimini"
+    """The base: `scimini`, `smollm2-135m` (make smol) or a local Hugging Face causal LM directory."""
+    students: dict[str, str] = {}
+    """Ready specialists: native domain -> directory. A domain not named starts from the base."""
+    specialise: str = "world"
+    """How students are made strong: world (scimini only), none, own_correct, rationales:FILE."""
+    weights: Literal["full", "lora"] = "full"
+    """What is trained: all weights, or a LoRA adapter on all linear layers."""
+    lora_rank: int = Field(8, ge=1)
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Precision of compute. Weights are kept, and the loss is computed, in float32."""
+
+
+class SpecialiseConfig(Section):
+    """Supervised fine-tuning of specialists on text (own_correct, rationales)."""
+
+    lr: float = Field(2e-4, gt=0)
+    epochs: int = Field(3, ge=1)
+    batch: int = Field(16, ge=1)
+    questions: int = Field(400, ge=1)
+    """Training questions of the native domain that own_correct samples answers for."""
+
+
+class WorldConfig(Section):
+    """The embedded world's specialists (scimini)."""
+
+    own_share: float = Field(0.97, ge=0, le=1)
+    """Share of its native domain's facts that a specialist is taught."""
+    foreign_share: tuple[float, float] = (0.80, 0.92)
+    """Range from which a specialist's share of another domain's facts is drawn."""
+    specialist_steps: int = Field(130, ge=1)
+    """Training steps of a specialist."""
+    rows: int = Field(4400, ge=10)
+    """Questions per domain before the split."""
+
+
+class DataConfig(Section):
+    """Which questions, and how many."""
+
+    source: str = "scimini"
+    """`scimini`, a file or folder of SciKnowEval rows, or the hub's hicai-zju/SciKnowEval."""
+    validation: int = Field(200, ge=1)
+    """Validation questions per domain, at most."""
+    test: int = Field(400, ge=1)
+    """Test questions per domain, at most."""
+
+
+class RoundsConfig(Section):
+    """R rounds of K steps (paper Algorithm 1)."""
+
+    rounds: int = Field(4, ge=1)
+    steps: int = Field(25, ge=1)
+    prompts: int = Field(24, ge=1)
+    """Prompts per step."""
+    rollouts: int = Field(8, ge=2)
+    """Rollouts per prompt (n)."""
+    schedule: Literal["simultaneous", "sequential"] = "simultaneous"
+    """simultaneous: tutors are the round-start snapshots. sequential: each phase sees the newest tutors."""
+    exclude_self: bool = True
+    """A rollout may not be its own demonstration. False is Algorithm 1 read literally."""
+    carry_state: bool = True
+    """Optimizer, step counter, data order and EMA teacher go on from round to round."""
+    checkpoint_every: int = Field(10, ge=1)
+    """Steps between resumable checkpoints inside a phase."""
+    collapse_drop: float = Field(0.20, gt=0)
+    """A student whose validation accuracy falls by more than this below its start is not trained on."""
+
+
+class SamplingConfig(Section):
+    """How text is drawn. Tutors are greedy, so one critique per distinct rollout is exact."""
+
+    temperature: float = Field(1.0, gt=0)
+    eval_temperature: float = Field(0.6, gt=0)
+    eval_top_p: float = Field(0.95, gt=0, le=1)
+    eval_samples: int = Field(8, ge=1)
+    """Answers per question of every score (avg@k)."""
+    max_prompt_tokens: int = Field(2048, ge=16)
+    max_response_tokens: int = Field(24, ge=1)
+    max_feedback_tokens: int = Field(40, ge=1)
+    batch_rows: int = Field(512, ge=1)
+    """Sequences decoded at once."""
+
+
+class LossConfig(Section):
+    """Generalised Jensen-Shannon divergence between student and self-teacher."""
+
+    alpha: float = Field(0.5, ge=0, le=1)
+    """0: KL(teacher || student). 1: KL(student || teacher). Between: JSD with mixture (1-a) S + a T."""
+    top_k: int = Field(100, ge=0)
+    """The student's top-k tokens plus a tail bucket; 0, or a vocabulary below 1,000: all tokens."""
+    tail: bool = True
+    """False renormalises over the top-k instead of keeping a tail bucket."""
+    chunk_tokens: int = Field(4096, ge=1)
+    """Tokens whose float32 logits are held at once."""
+    batch_tokens: int = Field(16384, ge=64)
+    """Tokens of a micro-batch; gradients are accumulated."""
+    packed: bool = False
+    """Rows packed one after another instead of padded."""
+
+
+class TeacherConfig(Section):
+    """The self-teacher's weights."""
+
+    kind: Literal["ema", "live", "frozen"] = "ema"
+    rate: float = Field(0.05, ge=0, le=1)
+    """teacher <- (1 - rate) teacher + rate student, after every step."""
+
+
+class OptimizerConfig(Section):
+    """AdamW with linear warm-up from zero, then constant."""
+
+    lr: float = Field(1e-5, gt=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = Field(1e-8, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    warmup: int = Field(10, ge=0)
+    clip: float = Field(1.0, gt=0)
+
+
+class GateConfig(Section):
+    """When a tutor may speak (paper 3.2)."""
+
+    kind: str = "cognizance"
+    tau: float = Field(0.2, ge=0)
+    scope: Literal["edge", "neighbourhood", "graph"] = "edge"
+    """Whose best score a tutor is measured against."""
+
+
+class FeedbackConfig(Section):
+    """What a tutor's text must be to count."""
+
+    style: Literal["anchored", "naive"] = "anchored"
+    only_without_own: bool = False
+    """Feedback only where no own correct rollout exists (not the paper's c = (s, f))."""
+
+
+class BreakRateConfig(Section):
+    """The probe of paper Appendix E: does feedback break right answers of the initial students?"""
+
+    questions: int = Field(200, ge=0)
+    """Validation questions per domain; 0 leaves the probe out."""
+    minimum: int = Field(300, ge=1)
+    """Groups with fewer correct rollouts print "too few"."""
+
+
+class RunConfig(Section):
+    """Where and how wide."""
+
+    threads: int = Field(1, ge=0)
+    """Torch threads of a worker; 0: cores / workers."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    bootstrap: int = Field(2000, ge=100)
+    """Bootstrap draws of every interval."""
+
+
+class Config(Section):
+    """A whole run. The same file gives the same tables."""
+
+    version: Literal[1] = 1
+    topology: str = "pair"
+    domains: tuple[str, ...] = ("physics", "chemistry")
+    methods: tuple[str, ...] = ("sdpo", "opcod")
+    preset: str = "mini"
+    smoke: bool = False
+    seed: int = Field(0, ge=0)
+    seeds: int = Field(1, ge=1)
+    """Run seeds seed, seed + 1, ...: each draws specialists, rollouts and order anew."""
+    model: ModelConfig = ModelConfig()
+    specialise: SpecialiseConfig = SpecialiseConfig()
+    world: WorldConfig = WorldConfig()
+    data: DataConfig = DataConfig()
+    rounds: RoundsConfig = RoundsConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    loss: LossConfig = LossConfig()
+    teacher: TeacherConfig = TeacherConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    gate: GateConfig = GateConfig()
+    feedback: FeedbackConfig = FeedbackConfig()
+    break_rate: BreakRateConfig = BreakRateConfig()
+    run: RunConfig = RunConfig()
+
+    @property
+    def all_seeds(self) -> range:
+        return range(self.seed, self.seed + self.seeds)
+
+    @property
+    def total_steps(self) -> int:
+        return self.rounds.rounds * self.rounds.steps

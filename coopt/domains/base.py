@@ -1,0 +1,65 @@
+"""What a domain is: questions with answers, a scorer, and the words around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from coopt.domains.wording import Wording
+
+AnswerKind = Literal["letter", "text"]
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One question. ``answer`` is what the scorer compares with: a letter or a text."""
+
+    id: str
+    domain: str
+    stem: str
+    options: tuple[tuple[str, str], ...]
+    """(label, text) pairs."""
+    key: str
+    """Label of the correct option."""
+    prompt: str
+    """The user message: stem, options if letters are asked for, closing instruction."""
+    answer: str
+    solution: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def correct_text(self) -> str:
+        return dict(self.options)[self.key]
+
+
+@runtime_checkable
+class Domain(Protocol):
+    """A domain of the benchmark. ``coopt.domains.rows.RowDomain`` serves any rows."""
+
+    name: str
+    answer: AnswerKind
+    wording: Wording
+
+    def items(self, split: Split) -> Sequence[Item]:
+        """The questions of a split, in a fixed order; limits of the configuration applied."""
+        ...
+
+    def score(self, response: str, item: Item) -> float:
+        """1.0 if the response answers the item, else 0.0."""
+        ...
+
+    def constant(self, split: Split) -> tuple[str, float]:
+        """The best constant answer of a split and the share of questions that it answers."""
+        ...
+
+
+@runtime_checkable
+class KnowsFacts(Protocol):
+    """A domain that knows which facts a question needs (for the ``oracle`` control)."""
+
+    def true_critique(self, item: Item, response: str, anchored: bool) -> str:
+        """A critique in the tutors' own format whose facts are all true."""
+        ...

@@ -1,0 +1,78 @@
+"""The domains of a run, from the embedded world or from rows on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from coopt.config.schema import Config
+from coopt.domains.base import SPLITS, Domain, Split
+from coopt.domains.files import read_rows
+from coopt.domains.names import DOMAIN_NAMES
+from coopt.domains.rows import RowDomain, best_constant, content_hash, select
+from coopt.domains.scimini.world import scimini_domain
+from coopt.errors import DataError
+
+
+Limits = tuple[tuple[Split, int], ...]
+
+
+def load_domains(config: Config) -> Mapping[str, Domain]:
+    """Domain name -> domain, for the run's domains. Raises ``DataError``."""
+    limits: Limits = (("validation", config.data.validation), ("test", config.data.test))
+    if config.data.source == "scimini":
+        return {name: scimini_domain(name, config.world.rows, limits) for name in config.domains}
+    return _row_domains(config.data.source, config.domains, limits)
+
+
+@lru_cache(maxsize=4)
+def _row_domains(source: str, names: tuple[str, ...], limits: Limits) -> Mapping[str, Domain]:
+    items = select(read_rows(source)).items
+    domains: dict[str, Domain] = {}
+    for name in names:
+        domain = RowDomain(name, tuple(i for i in items if i.domain == name), limits=limits)
+        for split in SPLITS:
+            if not domain.items(split):
+                have = ", ".join(sorted({i.domain for i in items})) or "none"
+                raise DataError(f"{source}: no {split} rows for '{name}'. Domains it has: {have}.")
+        domains[name] = domain
+    return domains
+
+
+def data_hashes(domains: Mapping[str, Domain]) -> dict[str, dict[str, str]]:
+    """A hash of every split, for provenance: the same questions give the same hash."""
+    return {
+        name: {split: content_hash(*(i.id for i in domain.items(split)))[:16] for split in SPLITS}
+        for name, domain in domains.items()
+    }
+
+
+def check_rows(source: str, length: Callable[[str], int], max_tokens: int) -> dict[str, Any]:
+    """What ``coopt data check`` answers: counts per domain and split, constants, rows left out.
+
+    ``length`` counts the tokens of a prompt.
+    """
+    selection = select(read_rows(source))
+    answer: dict[str, Any] = {"domains": {}, "left_out": dict(sorted(selection.left_out.items()))}
+    for name in DOMAIN_NAMES:
+        items = [i for i in selection.items if i.domain == name]
+        if not items:
+            continue
+        domain = RowDomain(name, tuple(items))
+        sizes = {split: len(domain.items(split)) for split in SPLITS}
+        letter, share = best_constant(items)
+        answer["domains"][name] = {
+            "rows": len(items),
+            **sizes,
+            "constant_letter": {"letter": letter, "share": round(share, 4)},
+            "too_long": sum(length(domain.wording.system + i.prompt) > max_tokens for i in items),
+        }
+    if not answer["domains"]:
+        raise DataError(f"{source}: no level-3 multiple-choice rows. Left out: {answer['left_out']}.")
+    return answer
+
+
+def train_union(domains: Mapping[str, Domain], names: Sequence[str]) -> list[tuple[str, int]]:
+    """The union of the domains' training questions as (domain, index) pairs, in a fixed order."""
+    return [(name, k) for name in names for k in range(len(domains[name].items("train")))]

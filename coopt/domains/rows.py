@@ -1,0 +1,178 @@
+"""SciKnowEval rows: reading, checking, splitting. The same schema serves the hub's rows and scimini's."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from coopt.domains import scoring
+from coopt.domains.base import AnswerKind, Item, Split
+from coopt.domains.names import ALIASES, DOMAIN_NAMES
+from coopt.domains.wording import SCIENCE, Wording
+from coopt.errors import DataError
+
+LEVEL = "L3"
+TYPES = ("mcq-4-choices", "mcq-2-choices")
+LETTERS = "ABCD"
+_VALIDATION, _TEST = range(80, 90), range(90, 100)  # hash buckets of 100: 80/10/10
+
+
+class Row(NamedTuple):
+    """A raw row and where it came from (``FILE row N``, for messages)."""
+
+    where: str
+    value: Any
+
+
+class Selection(NamedTuple):
+    """Items that were kept, and why rows were left out (reason -> rows)."""
+
+    items: list[Item]
+    left_out: Counter[str]
+
+
+def select(rows: Iterable[Row], answer: AnswerKind = "letter") -> Selection:
+    """Keep level-3 multiple-choice rows; refuse malformed ones.
+
+    Raises ``DataError`` naming file and row.
+    """
+    items: list[Item] = []
+    left_out: Counter[str] = Counter()
+    for row in rows:
+        reason = _reason_to_leave_out(row)
+        if reason is None:
+            items.append(_item(row, answer))
+        else:
+            left_out[reason] += 1
+    return Selection(items, left_out)
+
+
+def _reason_to_leave_out(row: Row) -> str | None:
+    value = row.value
+    if not isinstance(value, Mapping):
+        raise DataError(f"{row.where}: a row must be a JSON object, not {type(value).__name__}.")
+    for field in ("question", "type", "domain", "details"):
+        if field not in value:
+            raise DataError(f"{row.where}: field '{field}' is missing (SciKnowEval v2 schema).")
+    details = value["details"]
+    level = details.get("level") if isinstance(details, Mapping) else None
+    if level is None:
+        raise DataError(f"{row.where}: details.level is missing.")
+    if level != LEVEL:
+        return f"level {level}"
+    return None if value["type"] in TYPES else f"type {value['type']}"
+
+
+def _item(row: Row, answer: AnswerKind) -> Item:
+    value = row.value
+    domain = _domain_name(row)
+    stem = value["question"]
+    if not isinstance(stem, str) or not stem.strip():
+        raise DataError(f"{row.where}: 'question' is empty.")
+    options = _options(row)
+    key = value.get("answerKey")
+    if not key:
+        raise DataError(f"{row.where}: 'answerKey' is missing or empty.")
+    if key not in dict(options):
+        allowed = ", ".join(label for label, _ in options)
+        raise DataError(f"{row.where}: answerKey '{key}' is not among the options {allowed}.")
+    text = dict(options)[key]
+    return Item(
+        id=content_hash(stem, *(t for _, t in options))[:16],
+        domain=domain,
+        stem=stem,
+        options=options,
+        key=key,
+        prompt=letter_prompt(stem, options) if answer == "letter" else stem,
+        answer=key if answer == "letter" else text,
+        solution=value.get("solution"),
+        extra=value.get("extra") or {},
+    )
+
+
+def _domain_name(row: Row) -> str:
+    name = str(row.value["domain"]).lower()
+    name = ALIASES.get(name, name)
+    if name not in DOMAIN_NAMES:
+        raise DataError(
+            f"{row.where}: domain '{row.value['domain']}' is unknown. Allowed: Physics, Chemistry, Material, Biology."
+        )
+    return name
+
+
+def _options(row: Row) -> tuple[tuple[str, str], ...]:
+    choices = row.value.get("choices")
+    texts = choices.get("text") if isinstance(choices, Mapping) else None
+    labels = choices.get("label") if isinstance(choices, Mapping) else None
+    if not _sequence(texts) or not _sequence(labels) or len(labels) not in (2, 4) or len(texts) < len(labels):
+        raise DataError(f"{row.where}: 'choices' must hold lists 'text' and 'label', 2 or 4 labels, a text for each.")
+    for label in labels:
+        if not isinstance(label, str) or len(label) != 1 or label not in LETTERS[: len(labels)]:
+            allowed = ", ".join(LETTERS[: len(labels)])
+            raise DataError(f"{row.where}: option letter '{label}' is out of range. Allowed: {allowed}.")
+    # One real materials row has a fifth text without a label; its key counts from the first text.
+    return tuple((label, str(text)) for label, text in zip(labels, texts, strict=False))
+
+
+def _sequence(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def letter_prompt(stem: str, options: Iterable[tuple[str, str]]) -> str:
+    """Question, one line an option, closing instruction (SDPO's format)."""
+    lines = "\n".join(f"{label}: {text}" for label, text in options)
+    return f"{stem}\n\n{lines}\nPlease reason step by step."
+
+
+def content_hash(*texts: str) -> str:
+    """A hash of texts that ignores case and white space, so that near-copies count as copies."""
+    folded = "\x1f".join(" ".join(t.casefold().split()) for t in texts)
+    return hashlib.sha256(folded.encode()).hexdigest()
+
+
+def split_of(item: Item) -> Split:
+    """80/10/10 by the hash of stem and correct text: duplicates fall on one side."""
+    bucket = int(content_hash(item.stem, item.correct_text)[:8], 16) % 100
+    return "validation" if bucket in _VALIDATION else "test" if bucket in _TEST else "train"
+
+
+@dataclass(frozen=True)
+class RowDomain:
+    """A domain made of rows. ``limits`` bounds the questions of a split; which ones is decided by hash."""
+
+    name: str
+    rows: tuple[Item, ...]
+    answer: AnswerKind = "letter"
+    wording: Wording = SCIENCE
+    limits: tuple[tuple[Split, int], ...] = ()
+
+    @cached_property
+    def _splits(self) -> dict[Split, list[Item]]:
+        splits: dict[Split, list[Item]] = {"train": [], "validation": [], "test": []}
+        for item in sorted(self.rows, key=lambda i: i.id):
+            splits[split_of(item)].append(item)
+        for split, limit in self.limits:
+            splits[split] = splits[split][:limit]
+        return splits
+
+    def items(self, split: Split) -> Sequence[Item]:
+        return self._splits[split]
+
+    def score(self, response: str, item: Item) -> float:
+        return float(scoring.is_correct(response, item.answer, self.answer))
+
+    def constant(self, split: Split) -> tuple[str, float]:
+        return best_constant(self.items(split))
+
+
+def best_constant(items: Sequence[Item]) -> tuple[str, float]:
+    """The answer that is right most often, and how often; ties go to the first in the alphabet."""
+    counts = Counter(i.answer for i in items)
+    if not counts:
+        return "", 0.0
+    answer = min(counts, key=lambda a: (-counts[a], a))
+    return answer, counts[answer] / len(items)

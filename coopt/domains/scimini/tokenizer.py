@@ -1,0 +1,51 @@
+"""The tokenizer of the embedded models: one token a word of the world, bytes for everything else.
+
+A byte-level BPE without merges whose vocabulary holds the 256 bytes and the world's words
+(``ignore_merges`` takes a whole word when the vocabulary has it), so that any text round-trips.
+"""
+
+from __future__ import annotations
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from coopt.domains.scimini import wording
+from coopt.domains.scimini.facts import MAX_NUMBER, RELATIONS
+
+END, PAD, USER, ASSISTANT, SYSTEM = "<|end|>", "<|pad|>", "<|user|>", "<|assistant|>", "<|system|>"
+TAGS = ("<answer>", "</answer>", "<concept>", "</concept>")
+CHAT_TEMPLATE = (
+    "{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] }}"
+    "{% if m['role'] == 'assistant' %}{{ '<|end|>' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+
+def _words() -> list[str]:
+    """Words with and without the leading blank that pre-tokenisation attaches to them."""
+    relations = sorted({r.name for r in RELATIONS})
+    entities = sorted({e for r in RELATIONS for e in r.entities})
+    numbers = [str(n) for n in range(MAX_NUMBER)]
+    inner = [*relations, *entities, *numbers, "of", "and", "yes", "not", "no"]
+    first = [*relations, *wording.WORDS]
+    return [f"Ġ{w}" for w in [*inner, *wording.WORDS]] + first
+
+
+def build_tokenizer() -> PreTrainedTokenizerFast:
+    """The tokenizer, made from the world's word lists alone."""
+    vocab: dict[str, int] = {}
+    for piece in [*sorted(pre_tokenizers.ByteLevel.alphabet()), *_words()]:
+        vocab.setdefault(piece, len(vocab))
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[], ignore_merges=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(t, special=True) for t in (PAD, END, USER, ASSISTANT, SYSTEM)])
+    tokenizer.add_tokens([AddedToken(t, normalized=False, special=False) for t in TAGS])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=END,
+        chat_template=CHAT_TEMPLATE,
+        clean_up_tokenization_spaces=False,
+        padding_side="left",
+    )

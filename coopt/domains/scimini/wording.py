@@ -1,0 +1,19 @@
+"""The embedded world's terse wording of the prompts that every domain has.
+
+Same structure and order as the wording for real models (``coopt/domains/wording.py``), fewer tokens.
+"""
+
+from __future__ import annotations
+
+from coopt.domains.wording import Wording
+
+SCIMINI = Wording(
+    system="",
+    demonstration="\nSolution:\n{demonstration}",
+    feedback="\nCritique:\n{feedback}",
+    closing="\nSolve again.",
+    anchored="Name a concept and critique.\n{question}\n{response}",
+    naive="Just critique.\n{question}\n{response}",
+)
+# The words of the texts above, so that the tokenizer has one token for each.
+WORDS = ("Solution", "Critique", "Solve", "again", "Name", "Just", "a", "concept", "critique")

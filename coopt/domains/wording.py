@@ -1,0 +1,66 @@
+"""The fixed texts around a question: what the student, its self-teacher and its tutors are told.
+
+A domain carries one ``Wording``; student, self-teacher and tutor all go through the model's own chat
+template. The reprompt keeps SDPO's structure and order (question, demonstration, feedback, closing
+instruction) in our own words; its feedback heading is neutral because feedback is given on correct
+rollouts too. ``tests/unit/test_reprompt.py`` pins the bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """Prompt texts of a domain. Fields in braces are filled with ``str.replace``, never ``str.format``:
+    model text may hold braces."""
+
+    system: str
+    """System message of solver and self-teacher; empty: none."""
+    demonstration: str
+    feedback: str
+    closing: str
+    anchored: str
+    """The tutor's two-step prompt: name one concept of the question, then a short critique (paper 3.3)."""
+    naive: str
+    """The tutor's prompt without the concept."""
+
+
+def fill(template: str, **fields: str) -> str:
+    """Put ``fields`` into ``template`` in one pass; text that a field brings in is not filled again."""
+    out, rest = "", template
+    while rest:
+        starts = [(rest.find("{" + name + "}"), name) for name in fields]
+        found = min((s for s in starts if s[0] >= 0), default=None)
+        if found is None:
+            return out + rest
+        at, name = found
+        out += rest[:at] + fields[name]
+        rest = rest[at + len(name) + 2 :]
+    return out
+
+
+SCIENCE = Wording(
+    system=(
+        "You answer multiple-choice science questions. Think first, then choose the one correct option.\n"
+        "Write your reasoning between <reasoning> and </reasoning>. Then write only the letter of the\n"
+        "option between <answer> and </answer>, for example:\n<answer>\nA\n</answer>"
+    ),
+    demonstration="\nA correct solution:\n\n{demonstration}",
+    feedback="\nFeedback on an attempt at this question:\n\n{feedback}",
+    closing="\n\nNow solve the original question correctly.",
+    anchored=(
+        "You are a tutor. Read the question and the student's attempt.\n"
+        "Step 1: choose one technical concept that the question itself names and write it as"
+        " <concept>the concept</concept>.\n"
+        "Step 2: critique the reasoning of the attempt in two or three sentences, with that concept in mind.\n"
+        "Never state the final answer or the letter of an option.\n\n"
+        "Question:\n{question}\n\nAttempt:\n{response}"
+    ),
+    naive=(
+        "You are a tutor. Read the question and the student's attempt, and give short, constructive feedback."
+        "\nNever state the final answer or the letter of an option.\n\n"
+        "Question:\n{question}\n\nAttempt:\n{response}"
+    ),
+)

@@ -1,0 +1,55 @@
+"""Errors that a user can mend. The command line prints them as one line and exits with their code.
+
+    CooptError
+    ├── ConfigError      a setting, flag or preset
+    ├── TopologyError    a graph file
+    ├── DataError        benchmark rows
+    ├── ModelError       a model directory
+    ├── RunError         a run directory
+    └── TrainingError    training had to stop (non-finite loss)
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class CooptError(ValueError):
+    """What is wrong, where, and what to do next, in one line."""
+
+    exit_code = 2
+
+
+class ConfigError(CooptError):
+    """A setting that coopt does not have or cannot take."""
+
+
+class TopologyError(CooptError):
+    """A graph that cannot be trained."""
+
+
+class DataError(CooptError):
+    """Rows that are not SciKnowEval rows."""
+
+
+class ModelError(CooptError):
+    """A directory that is not a causal language model with a chat template."""
+
+
+class RunError(CooptError):
+    """A run directory that cannot be used as asked."""
+
+
+class TrainingError(CooptError):
+    """Training stopped before an update that would have broken the weights."""
+
+    exit_code = 1
+
+
+def unknown(what: str, given: str, allowed: Iterable[str], where: str = "") -> str:
+    """The sentence for a name that does not exist: the nearest allowed name and all of them."""
+    names = sorted(allowed)
+    near = difflib.get_close_matches(given, names, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return f"{where}unknown {what} '{given}'.{hint} Allowed: {', '.join(names)}."

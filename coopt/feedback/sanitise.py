@@ -1,0 +1,66 @@
+"""Remove direct answer reveals from a tutor's text (paper C.2).
+
+Removed: boxed or bold answer letters, ``Final answer: X``, ``The correct option is X``, ``<answer>`` blocks,
+chat control tokens. Kept: numeric boxes and ordinary mentions of options ("option B ignores friction").
+"""
+
+from __future__ import annotations
+
+import re
+
+from coopt.domains.base import AnswerKind
+
+_WRAP = r"[\s(\[{\"'*_$]*"
+_UNWRAP = r"[)\]}\"'*_$]*"
+_BOXED = r"\$*\\+boxed\s*\{\s*(?:\\+text\s*\{)?\s*\(?[A-D]\)?\.?\s*\}?\s*\}\$*"
+_LETTER = rf"(?:\s*{_BOXED}|{_WRAP}[A-D]{_UNWRAP}(?!\w))"
+_NOUN = r"(?:answer|option|choice|letter)"
+_LEAD = rf"(?:final\s+answer|(?:the\s+)?(?:correct|right|best)\s+{_NOUN}|the\s+answer|\banswer)"
+_LINK = r"[\s*_]*(?:is|are|was|should\s+be|must\s+be|would\s+be|:|=)[\s*_:]*(?:option|choice|letter)?"
+
+_CONTROL = re.compile(r"<\|[^|<>]*\|>")
+_ANSWER_BLOCK = re.compile(r"<answer>.*?(?:</answer>|$)|</answer>", re.DOTALL | re.IGNORECASE)
+_BOXED_LETTER = re.compile(_BOXED + _UNWRAP)
+_BOLD_LETTER = re.compile(r"(\*\*|__)\s*\(?(?:[Oo]ption\s+)?[A-D]\)?\s*[.:]?\s*\1")
+# The lead-in is matched in any case, the letter in upper case only: "the answer is a matter of" stays.
+_STATED_LETTER = re.compile(rf"(?i:{_LEAD})(?i:{_LINK}){_LETTER}[.:]?")
+_LETTER_IS_RIGHT = re.compile(
+    rf"(?:(?i:option|choice)\s+)?(?<!\w)[(\[*_]*[A-D][)\]*_]*\s+(?i:is|was)\s+(?i:the\s+)?(?i:correct|right)"
+    rf"(?:\s+(?i:{_NOUN}|one))?(?!\w)\.?"
+)
+_STATED_TEXT = re.compile(rf"(?i:final\s+answer|(?:the\s+)?(?:correct|right)\s+{_NOUN}|the\s+answer)(?i:{_LINK})[^.\n]*")
+
+
+def sanitise(text: str, kind: AnswerKind, correct_text: str, question: str) -> str:
+    """``text`` without answer reveals.
+
+    With text answers the correct option's own words are removed too, unless the question contains them.
+    """
+    text = _ANSWER_BLOCK.sub(" ", _CONTROL.sub(" ", text))
+    if kind == "text":
+        text = _STATED_TEXT.sub(" ", text)
+        if not contains(question, correct_text):
+            text = _as_words(correct_text).sub(" ", text)
+    else:
+        # Stated letters first, so that "Final answer: **B**" goes as a whole.
+        for pattern in (_STATED_LETTER, _LETTER_IS_RIGHT, _BOXED_LETTER, _BOLD_LETTER):
+            text = pattern.sub(" ", text)
+    return re.sub(r"[ \t]{2,}", " ", text).strip()
+
+
+def leaks(text: str, kind: AnswerKind, correct_text: str, question: str) -> bool:
+    """Does ``text`` give the answer away: a reveal pattern, or the correct option's words that the question
+    (without its options) does not hold?"""
+    if kind == "letter" and any(p.search(text) for p in (_STATED_LETTER, _LETTER_IS_RIGHT, _BOXED_LETTER, _BOLD_LETTER)):
+        return True
+    return contains(text, correct_text) and not contains(question, correct_text)
+
+
+def contains(text: str, words: str) -> bool:
+    """Are ``words`` in ``text``, as whole words, in order, white space folded?"""
+    return bool(words.split()) and _as_words(words).search(text) is not None
+
+
+def _as_words(words: str) -> re.Pattern[str]:
+    body = r"\s+".join(re.escape(w) for w in words.split())
+    return re.compile(rf"(?<!\w){body}(?!\w)", re.IGNORECASE)

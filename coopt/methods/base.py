@@ -1,0 +1,60 @@
+"""A method: who tutors whom, behind which gate, and what a rollout's target is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from coopt.config.schema import Config
+from coopt.domains.base import Item
+from coopt.engine.base import Generation
+from coopt.gates.base import Gate
+from coopt.graph.topology import Edge, Topology
+
+
+class RolloutGroup(NamedTuple):
+    """The n rollouts of one prompt with their rewards."""
+
+    item: Item
+    rollouts: list[Generation]
+    rewards: list[float]
+
+
+class Context(NamedTuple):
+    """What the self-teacher of one rollout sees beyond the question: c = (s, f)."""
+
+    demonstration: str | None
+    feedback: str | None
+
+
+class Method(Protocol):
+    """One row of the benchmark. Adding one is adding a file and its name in ``registry.py``."""
+
+    name: str
+    description: str
+
+    def edges(self, topology: Topology) -> list[Edge]:
+        """The tutor edges that this method uses; ``ORACLE`` may stand as a tutor."""
+        ...
+
+    def gate(self, config: Config) -> Gate:
+        """The gate on these edges."""
+        ...
+
+    def demonstrations(self, group: RolloutGroup, exclude_self: bool) -> Sequence[str | None]:
+        """s for each rollout of a group, None where there is none."""
+        ...
+
+
+ORACLE = "oracle"
+SUCCESS = 0.5  # a reward at or above this is a correct rollout (SDPO's shipped threshold)
+
+
+def earliest_correct(group: RolloutGroup, exclude_self: bool) -> list[str | None]:
+    """For each rollout the earliest correct rollout of its prompt, other than itself if ``exclude_self``."""
+    correct = [j for j, reward in enumerate(group.rewards) if reward >= SUCCESS]
+    chosen: list[str | None] = []
+    for j in range(len(group.rollouts)):
+        candidates = [c for c in correct if not (exclude_self and c == j)]
+        chosen.append(group.rollouts[candidates[0]].text if candidates else None)
+    return chosen

@@ -1,0 +1,59 @@
+"""On-policy self-distillation and its two tutored forms (paper Eq. 1).
+
+sdpo    c = s        own correct rollout only (the baseline)
+opcod   c = (s, f)   f from peers, behind the configured gate (the paper)
+oracle  c = (s, f)   f states the true facts: the upper mark of what feedback can do here
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from coopt.config.schema import Config
+from coopt.gates.base import Gate
+from coopt.gates.constant import Always, Never
+from coopt.gates.registry import make_gate
+from coopt.graph.topology import Edge, Topology
+from coopt.methods.base import ORACLE, RolloutGroup, earliest_correct
+
+
+class SDPO:
+    """Each student alone."""
+
+    name = "sdpo"
+    description = "self-distillation on own correct rollouts, no tutors"
+
+    def edges(self, topology: Topology) -> list[Edge]:
+        return []
+
+    def gate(self, config: Config) -> Gate:
+        return Never()
+
+    def demonstrations(self, group: RolloutGroup, exclude_self: bool) -> Sequence[str | None]:
+        return earliest_correct(group, exclude_self)
+
+
+class OPCoD(SDPO):
+    """Students tutor each other along the graph's edges."""
+
+    name = "opcod"
+    description = "on-policy co-distillation: own correct rollouts and gated, anchored peer feedback"
+
+    def edges(self, topology: Topology) -> list[Edge]:
+        return topology.edges
+
+    def gate(self, config: Config) -> Gate:
+        return make_gate(config.gate)
+
+
+class Oracle(SDPO):
+    """Control: every student is told the true facts, through the same filter and reprompt."""
+
+    name = "oracle"
+    description = "control: feedback that states the true facts, through the tutors' filter"
+
+    def edges(self, topology: Topology) -> list[Edge]:
+        return [Edge(ORACLE, student) for student in topology.students]
+
+    def gate(self, config: Config) -> Gate:
+        return Always()

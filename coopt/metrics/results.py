@@ -1,0 +1,146 @@
+"""The record of a run's results: what ``results.json`` holds and every table is made from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """A strict, versionless part of the record."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ScoreCell(Record):
+    """avg@k of one student on one domain, and its paired change against the initial student."""
+
+    who: str
+    """base, init or a method."""
+    student: str
+    domain: str
+    native: bool
+    score: float
+    low: float
+    high: float
+    per_seed: list[float]
+    questions: int
+    samples: int
+    change: float | None = None
+    change_low: float | None = None
+    change_high: float | None = None
+    change_per_seed: list[float] = []
+    verdict: str = ""
+    best_by_validation: float | None = None
+    """Test score of the round with the best validation score (the score above is the final round's)."""
+    collapsed: list[str] = []
+    """``seed S at step K`` where training was stopped."""
+
+
+class ConstantCell(Record):
+    """The best constant answer on the test questions of a domain."""
+
+    domain: str
+    answer: str
+    share: float
+    questions: int
+
+
+class ParetoCell(Record):
+    """Pareto improvement of one student, or of all ("mutual")."""
+
+    method: str
+    student: str
+    point: bool
+    probability: float
+    shown: bool
+    """Every domain without a shown loss and at least one shown gain (by the verdicts)."""
+    native_change: float | None = None
+
+
+class ComparisonCell(Record):
+    """One method against another on the mean of all domains, paired over questions."""
+
+    method: str
+    baseline: str
+    student: str
+    difference: float
+    low: float
+    high: float
+    per_seed: list[float]
+    verdict: str
+
+
+class GateCell(Record):
+    """A gate decision."""
+
+    seed: int
+    method: str
+    round: int
+    edge: str
+    open: bool
+    reason: str
+    gap: float | None
+    gap_low: float | None
+    gap_high: float | None
+    flip: float
+
+
+class FeedbackCell(Record):
+    """What became of the feedback along an edge."""
+
+    method: str
+    edge: str
+    messages: int
+    outcomes: dict[str, int]
+    revealed: int
+    leaked: int
+    unread: int
+
+
+class BreakCell(Record):
+    """Break- and fix-rate of an edge, or of all edges with one gate state."""
+
+    edge: str
+    gate: str
+    context: Literal["f", "sf"]
+    difficulty: str
+    rates: dict[str, tuple[int, float | None, float | None, float | None]]
+    """break, break_control, fix, fix_control -> (n, rate, low, high)"""
+
+
+class CostCell(Record):
+    """Seconds of a training step and what they went into."""
+
+    method: str
+    feedback: str
+    steps: int
+    seconds_per_step: float
+    shares: dict[str, float]
+    generated_tokens_per_second: float
+    trained_tokens_per_second: float
+    distinct_share: float
+
+
+class Results(Record):
+    """Everything that the tables show."""
+
+    version: Literal[1] = 1
+    run: str
+    topology: str
+    domains: list[str]
+    methods: list[str]
+    seeds: list[int]
+    native: dict[str, str]
+    constants: list[ConstantCell]
+    scores: list[ScoreCell]
+    pareto: list[ParetoCell]
+    comparisons: list[ComparisonCell]
+    gates: list[GateCell]
+    feedback: list[FeedbackCell]
+    break_rates: list[BreakCell]
+    costs: list[CostCell]
+    no_own_correct: float | None
+    """Share of the first step's prompts without a correct rollout."""
+    peak_memory_gib: float | None = None

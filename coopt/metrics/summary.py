@@ -1,0 +1,266 @@
+"""From a finished run on disk to its ``Results``."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from coopt.methods.base import ORACLE
+from coopt.metrics import cost
+from coopt.metrics.accuracy import accuracy
+from coopt.metrics.bootstrap import Array, interval, resample_weights
+from coopt.metrics.break_rates import CONTEXTS, DIFFICULTY, Grids, rates, stack
+from coopt.metrics.pareto import mutual, pareto_draws, pareto_improves
+from coopt.metrics.results import (
+    BreakCell,
+    ComparisonCell,
+    ConstantCell,
+    FeedbackCell,
+    GateCell,
+    ParetoCell,
+    Results,
+    ScoreCell,
+)
+from coopt.metrics.verdicts import Change, change
+from coopt.rng import generator
+from coopt.running import store
+from coopt.running.journal import Journal
+from coopt.running.run import BASE, INIT, Run
+
+ALL_EDGES = "all edges"
+
+
+def summarise(run: Run) -> Results:
+    """Read scores, journal, steps and probes of a run whose tasks are all done."""
+    return _Summary(run).results()
+
+
+class _Summary:
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.config = run.config
+        self.seeds = list(run.config.all_seeds)
+        self.students = run.topology.students
+        self.journal = Journal(run.journal_path)
+        self.last = run.config.rounds.rounds
+
+    def results(self) -> Results:
+        steps = cost.read_steps(self.run)
+        return Results(
+            run=self.run.directory.name,
+            topology=self.run.topology.name,
+            domains=list(self.config.domains),
+            methods=list(self.config.methods),
+            seeds=self.seeds,
+            native=dict(self.run.topology.native),
+            constants=self._constants(),
+            scores=self._scores(),
+            pareto=[cell for m in self.config.methods for cell in self._pareto(m)],
+            comparisons=self._comparisons(),
+            gates=self._gates(),
+            feedback=self._feedback(steps),
+            break_rates=self._break_rates() if self.config.break_rate.questions else [],
+            costs=cost.cost_cells(steps, self.config.methods),
+            no_own_correct=cost.no_own_correct(steps),
+            peak_memory_gib=None,
+        )
+
+    # -- scores ------------------------------------------------------------------------------------
+
+    def _file(self, seed: int, who: str, round_: int, student: str, split: str = "test") -> Any:
+        return store.read_json(self.run.scores_path(seed, who, split, round_, student))
+
+    def _per_question(self, who: str, student: str, domain: str) -> Array:
+        """Mean correctness [seeds, questions] on the test split."""
+        grids = []
+        for seed in self.seeds:
+            if who == BASE:
+                result = self._file(seed, BASE, 0, BASE)
+            else:
+                result = self._file(seed, who, 0 if who == INIT else self.last, student)
+            grids.append(np.mean(result["domains"][domain]["correct"], axis=1))
+        return np.array(grids)
+
+    @cached_property
+    def _weights(self) -> dict[str, Array]:
+        """Bootstrap weights per domain, the same for every student, method and seed."""
+        weights = {}
+        for name, domain in self.run.domains.items():
+            count = len(domain.items("test"))
+            weights[name] = resample_weights(count, self.config.run.bootstrap, generator("summary", name))
+        return weights
+
+    def _change(self, method: str, student: str, domain: str) -> Change:
+        difference = self._per_question(method, student, domain) - self._per_question(INIT, student, domain)
+        return change(difference, self._weights[domain])
+
+    def _scores(self) -> list[ScoreCell]:
+        cells = [self._cell(BASE, BASE, d) for d in self.config.domains]
+        for who in (INIT, *self.config.methods):
+            cells += [self._cell(who, s, d) for s in self.students for d in self.config.domains]
+        return cells
+
+    def _cell(self, who: str, student: str, domain: str) -> ScoreCell:
+        values = self._per_question(who, student, domain)
+        low, high = interval(self._weights[domain] @ values.mean(axis=0))
+        trained = who not in (BASE, INIT)
+        moved = self._change(who, student, domain) if trained else None
+        return ScoreCell(
+            who=who,
+            student=student,
+            domain=domain,
+            native=self.run.topology.native.get(student) == domain,
+            score=float(values.mean()),
+            low=low,
+            high=high,
+            per_seed=[float(v) for v in values.mean(axis=1)],
+            questions=values.shape[1],
+            samples=self.config.sampling.eval_samples,
+            change=moved.value if moved else None,
+            change_low=moved.low if moved else None,
+            change_high=moved.high if moved else None,
+            change_per_seed=list(moved.per_seed) if moved else [],
+            verdict=moved.verdict if moved else "",
+            best_by_validation=self._best_by_validation(who, student, domain) if trained else None,
+            collapsed=self._collapsed(who, student) if trained else [],
+        )
+
+    def _best_by_validation(self, method: str, student: str, domain: str) -> float:
+        scores = []
+        for seed in self.seeds:
+            best = best_round(self.run, seed, method, student)
+            scores.append(accuracy(self._file(seed, method, best, student))[domain])
+        return float(np.mean(scores))
+
+    def _collapsed(self, method: str, student: str) -> list[str]:
+        found = []
+        for seed in self.seeds:
+            stopped = self.run.last_round(seed, method, student, self.last)
+            if stopped < self.last:
+                found.append(f"seed {seed} at step {stopped * self.config.rounds.steps}")
+        return found
+
+    def _constants(self) -> list[ConstantCell]:
+        cells = []
+        for name, domain in self.run.domains.items():
+            answer, share = domain.constant("test")
+            cells.append(ConstantCell(domain=name, answer=answer, share=share, questions=len(domain.items("test"))))
+        return cells
+
+    # -- verdicts ----------------------------------------------------------------------------------
+
+    def _pareto(self, method: str) -> list[ParetoCell]:
+        draws, cells = {}, []
+        for student in self.students:
+            changes = {d: self._change(method, student, d) for d in self.config.domains}
+            draws[student] = pareto_draws(np.array([self._drawn(method, student, d) for d in self.config.domains]))
+            verdicts = [c.verdict for c in changes.values()]
+            cells.append(
+                ParetoCell(
+                    method=method,
+                    student=student,
+                    point=pareto_improves([c.value for c in changes.values()]),
+                    probability=float(draws[student].mean()),
+                    shown="worse" not in verdicts and "improves" in verdicts,
+                    native_change=changes[self.run.topology.native[student]].value,
+                )
+            )
+        everyone = ParetoCell(
+            method=method,
+            student="mutual",
+            point=all(c.point for c in cells),
+            probability=mutual(draws),
+            shown=all(c.shown for c in cells),
+        )
+        return [*cells, everyone]
+
+    def _drawn(self, method: str, student: str, domain: str) -> Array:
+        difference = self._per_question(method, student, domain) - self._per_question(INIT, student, domain)
+        drawn: Array = self._weights[domain] @ difference.mean(axis=0)
+        return drawn
+
+    def _comparisons(self) -> list[ComparisonCell]:
+        """Every later method against the first one, per student, on the mean of the domains."""
+        baseline, *others = self.config.methods
+        return [self._comparison(m, baseline, s) for m in others for s in self.students]
+
+    def _comparison(self, method: str, baseline: str, student: str) -> ComparisonCell:
+        domains = self.config.domains
+        parts = {
+            d: (self._per_question(method, student, d) - self._per_question(baseline, student, d)) for d in domains
+        }
+        # Domains count alike whatever their number of questions: scale, then lay side by side.
+        total = sum(p.shape[1] for p in parts.values())
+        scaled = np.concatenate([parts[d] * total / (len(domains) * parts[d].shape[1]) for d in domains], axis=1)
+        weights = np.concatenate([self._weights[d] * parts[d].shape[1] / total for d in domains], axis=1)
+        moved = change(scaled, weights)
+        words = {"improves": "better", "worse": "worse"}
+        return ComparisonCell(
+            method=method,
+            baseline=baseline,
+            student=student,
+            difference=moved.value,
+            low=moved.low,
+            high=moved.high,
+            per_seed=list(moved.per_seed),
+            verdict=words.get(moved.verdict, moved.verdict),
+        )
+
+    # -- gates, feedback, break-rates --------------------------------------------------------------
+
+    def _gates(self) -> list[GateCell]:
+        cells = []
+        for key, decisions in self.journal.all("gates").items():
+            seed, method, round_ = key.split("/")
+            if int(seed) in self.seeds and method in self.config.methods:
+                for edge, decision in decisions.items():
+                    fields = {k: v for k, v in decision.items() if k in GateCell.model_fields}
+                    if not edge.startswith(ORACLE):
+                        cells.append(
+                            GateCell(seed=int(seed), method=method, round=int(round_[1:]), edge=edge, **fields)
+                        )
+        return cells
+
+    def _feedback(self, steps: list[dict[str, Any]]) -> list[FeedbackCell]:
+        return cost.feedback_cells(steps)
+
+    def _break_rates(self) -> list[BreakCell]:
+        grids: dict[tuple[str, str, str], list[Grids]] = {}
+        for seed in self.seeds:
+            gates = self.journal.all("probe_gates").get(str(seed), {})
+            for tutee in self.students:
+                probe = store.read_json(self.run.break_rate_path(seed, tutee))
+                for domain in probe["domains"].values():
+                    for edge in domain["edges"]:
+                        state = "open" if gates[edge]["open"] else "closed"
+                        for context in CONTEXTS:
+                            cell = Grids.of(domain, edge, context)
+                            grids.setdefault((ALL_EDGES, state, context), []).append(cell)
+                            grids.setdefault((edge, state, context), []).append(cell)
+        return [
+            BreakCell(
+                edge=edge,
+                gate=state,
+                context="sf" if context == "sf" else "f",
+                difficulty=difficulty,
+                rates={k: tuple(v) for k, v in self._rates(stack(parts), difficulty).items()},
+            )
+            for (edge, state, context), parts in sorted(grids.items())
+            for difficulty in (DIFFICULTY if edge == ALL_EDGES else ["all"])
+        ]
+
+    def _rates(self, grids: Grids, difficulty: str) -> dict[str, Any]:
+        return rates(grids, difficulty, self.config.break_rate.minimum, self.config.run.bootstrap)
+
+
+def best_round(run: Run, seed: int, method: str, student: str) -> int:
+    """The round after which the student's mean validation accuracy was best (0: its start)."""
+    last = run.last_round(seed, method, student, run.config.rounds.rounds)
+
+    def mean(round_: int) -> float:
+        scores = accuracy(store.read_json(run.scores_path(seed, method, "validation", round_, student)))
+        return sum(scores.values()) / len(scores)
+
+    return max(range(last + 1), key=lambda r: (mean(r), r))

@@ -1,0 +1,131 @@
+"""A causal language model with its tokenizer and chat template: what students, teachers and tutors are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+
+from coopt.domains.wording import Wording
+from coopt.errors import ModelError
+
+_CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len")
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` is the first CUDA GPU, else the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+@dataclass
+class Policy:
+    """A model that is run, and perhaps trained, in this process."""
+
+    model: Any
+    """A transformers causal LM or a peft model around one."""
+    tokenizer: PreTrainedTokenizerBase
+    compute_dtype: torch.dtype = torch.float32
+    """Weights are float32; bfloat16 here computes under autocast."""
+
+    def autocast(self) -> torch.autocast:
+        """The context in which this model's forward runs."""
+        reduced = self.compute_dtype != torch.float32
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @property
+    def causal_lm(self) -> Any:
+        """The transformers model itself, under any adapter."""
+        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+
+    @property
+    def context_length(self) -> int:
+        config = self.causal_lm.config
+        return next((getattr(config, k) for k in _CONTEXT_KEYS if getattr(config, k, None)), 2048)
+
+    def trainable(self) -> dict[str, torch.nn.Parameter]:
+        """Name -> parameter, of the parameters that are trained."""
+        return {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+
+    def prompt_ids(self, wording: Wording, user: str, *, system: bool = True) -> list[int]:
+        """Token ids of system message, user message and the assistant's header.
+
+        One chat template for student, self-teacher and tutor; ``enable_thinking=False`` where it exists.
+        """
+        messages = [{"role": "user", "content": user}]
+        if system and wording.system:
+            messages.insert(0, {"role": "system", "content": wording.system})
+        text = self.tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
+        )
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return self.tokenizer.decode(list(ids), skip_special_tokens=True)
+
+    def stop_ids(self) -> frozenset[int]:
+        """Tokens that end a response."""
+        eos = self.causal_lm.generation_config.eos_token_id
+        ids = set(eos if isinstance(eos, list) else [eos]) | {self.tokenizer.eos_token_id}
+        return frozenset(i for i in ids if i is not None)
+
+
+def load_policy(directory: str | Path, *, dtype: str = "float32", device: str = "auto") -> Policy:
+    """Load a local Hugging Face causal LM (safetensors only) with a chat template.
+
+    Raises ``ModelError`` in one line that names the directory.
+    """
+    path = Path(directory).expanduser()
+    if not path.is_dir():
+        raise ModelError(f"model '{directory}': no such directory. Give a local Hugging Face causal LM directory.")
+    if not (path / "config.json").is_file():
+        raise ModelError(f"model '{path}': config.json is missing. Give a local Hugging Face causal LM directory.")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+        model = AutoModelForCausalLM.from_pretrained(
+            path,
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+    except Exception as error:  # transformers raises many kinds for a broken directory
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"model '{path}' cannot be loaded as a causal LM: {reason[:300]}") from None
+    return Policy(model.eval().to(pick_device(device)), _ready_tokenizer(tokenizer, path), getattr(torch, dtype))
+
+
+def _ready_tokenizer(tokenizer: PreTrainedTokenizerBase, path: Path) -> PreTrainedTokenizerBase:
+    if not tokenizer.chat_template:
+        raise ModelError(f"model '{path}': the tokenizer has no chat template. Use an instruction-tuned model.")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def save_policy(policy: Policy, directory: Path) -> None:
+    """Write a Hugging Face directory that ``AutoModelForCausalLM`` loads; adapters are merged into a copy."""
+    if policy.causal_lm is policy.model:
+        policy.model.save_pretrained(directory)
+    else:
+        policy.model.merge_adapter()
+        try:
+            policy.causal_lm.save_pretrained(directory, state_dict=merged_state(policy))
+        finally:
+            policy.model.unmerge_adapter()
+    policy.tokenizer.save_pretrained(directory)
+
+
+def merged_state(policy: Policy) -> dict[str, torch.Tensor]:
+    """The base model's state with (merged) adapter wrappers taken out of the names."""
+    state = policy.causal_lm.state_dict()
+    return {k.replace(".base_layer.", "."): v for k, v in state.items() if ".lora_" not in k}

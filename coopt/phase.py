@@ -1,0 +1,289 @@
+"""One phase of one tutee: K steps of on-policy self-distillation with frozen tutors (paper Algorithm 1)."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from coopt.config.schema import Config
+from coopt.domains.base import Domain, Item
+from coopt.engine.base import Engine, Sampling
+from coopt.feedback.anchor import Feedback, filter_feedback
+from coopt.feedback.reprompt import reprompt
+from coopt.feedback.tutors import Request, Tutor
+from coopt.methods.base import Context, Method, RolloutGroup
+from coopt.models.policy import save_policy
+from coopt.rng import generator, stable_hash
+from coopt.running import store
+from coopt.running.faults import fault_point
+from coopt.training.checkpoint import load_checkpoint, save_checkpoint
+from coopt.training.order import PromptOrder
+from coopt.training.trainer import LocalTrainer, StepStats, TrainRow
+
+KEEP_CHECKPOINTS = 2  # the newest may be damaged by what killed the run
+
+
+@dataclass
+class Phase:
+    """A tutee in a round: who, with what, and where it is written."""
+
+    config: Config
+    domains: Mapping[str, Domain]
+    method: Method
+    seed: int
+    round: int
+    tutee: str
+    trainer: LocalTrainer
+    engine: Engine
+    tutors: Mapping[str, Tutor]
+    directory: Path
+    on_step: Callable[[int], None] = lambda tokens: None
+    order: PromptOrder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.order = PromptOrder(self.domains, self.config.domains, self.seed, self.tutee)
+
+    @property
+    def first_step(self) -> int:
+        return (self.round - 1) * self.config.rounds.steps
+
+
+def train_phase(phase: Phase) -> None:
+    """Train, then publish: the weights as a Hugging Face directory, and the state for the next round."""
+    done = _resume(phase)
+    rounds = phase.config.rounds
+    for k in range(done, rounds.steps):
+        record, groups = train_step(phase, phase.first_step + k)
+        store.append_lines(phase.directory.with_name(f"{phase.tutee}.steps.jsonl"), [record])
+        store.append_lines(phase.directory.with_name(f"{phase.tutee}.rollouts.jsonl"), groups)
+        fault_point("step")
+        if (k + 1) % rounds.checkpoint_every == 0 and k + 1 < rounds.steps:
+            save_checkpoint(phase.trainer, _checkpoints(phase) / f"step_{k + 1}")
+            _forget_old(phase)
+        phase.on_step(record["tokens"]["rollout"] + record["tokens"]["feedback"] + record["tokens"]["trained"])
+    with store.new_directory(phase.directory) as temporary:
+        save_policy(phase.trainer.policy, temporary / "model")
+        save_checkpoint(phase.trainer, temporary / "state")
+    shutil.rmtree(_checkpoints(phase), ignore_errors=True)
+
+
+def train_step(phase: Phase, step: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """One step: rollouts, demonstrations, feedback, update. Returns its record and its rollouts."""
+    clock = Clock()
+    restarts = 0 if phase.config.rounds.carry_state else phase.first_step
+    items = phase.order.batch(step - restarts, phase.config.rounds.prompts)
+    groups = roll_out(phase, items, step)
+    clock.lap("rollout")
+    demonstrations = [phase.method.demonstrations(g, phase.config.rounds.exclude_self) for g in groups]
+    wanted = assign_tutors(phase, groups, demonstrations)
+    feedback = collect_feedback(phase, groups, wanted)
+    clock.lap("feedback")
+    rows, too_long = train_rows(phase, groups, demonstrations, feedback)
+    stats = phase.trainer.update(rows, rollouts=sum(len(g.rollouts) for g in groups))
+    clock.lap("update")
+    record = _record(phase, step, groups, feedback, stats, clock)
+    record["too_long"] = too_long
+    record["no_target"] = record["rollouts"] - stats.active_rows
+    return record, [_group_record(step, *parts) for parts in zip(groups, demonstrations, feedback, strict=True)]
+
+
+class Told(NamedTuple):
+    """What one tutor said on one rollout. ``unread``: the request was too long for the tutor."""
+
+    tutor: str
+    raw: str
+    feedback: Feedback | None
+    unread: bool
+
+
+Assigned = list[list[str | None]]
+"""For each group and rollout the tutor that is asked, None for nobody."""
+
+
+def roll_out(phase: Phase, items: Sequence[Item], step: int) -> list[RolloutGroup]:
+    """n rollouts of each prompt by the tutee, with rewards."""
+    policy, config = phase.trainer.policy, phase.config
+    phase.engine.sync(policy)
+    prompts = [policy.prompt_ids(phase.domains[i.domain].wording, i.prompt) for i in items]
+    how = Sampling(config.sampling.temperature, config.sampling.max_response_tokens)
+    rng = generator(phase.seed, phase.tutee, step, "rollout")
+    answers = phase.engine.generate(prompts, config.rounds.rollouts, how, rng)
+    return [
+        RolloutGroup(i, rollouts, [phase.domains[i.domain].score(y.text, i) for y in rollouts])
+        for i, rollouts in zip(items, answers, strict=True)
+    ]
+
+
+def assign_tutors(
+    phase: Phase, groups: Sequence[RolloutGroup], demonstrations: Sequence[Sequence[str | None]]
+) -> Assigned:
+    """``spread``: rollout j of prompt p is read by open tutor (j + hash(p)) mod m, so that a round costs the
+    same whatever the degree."""
+    names = list(phase.tutors)
+    if not names:
+        return [[None] * len(g.rollouts) for g in groups]
+    only_without = phase.config.feedback.only_without_own
+    return [
+        [
+            None if only_without and s is not None else names[(j + stable_hash(group.item.id)) % len(names)]
+            for j, s in enumerate(demos)
+        ]
+        for group, demos in zip(groups, demonstrations, strict=True)
+    ]
+
+
+def collect_feedback(phase: Phase, groups: Sequence[RolloutGroup], assigned: Assigned) -> list[list[Told | None]]:
+    """Ask each tutor once for all its rollouts, filter what it says, and put it where it belongs."""
+    told: list[list[Told | None]] = [[None] * len(g.rollouts) for g in groups]
+    for name, tutor in phase.tutors.items():
+        places = [(p, j) for p, row in enumerate(assigned) for j, who in enumerate(row) if who == name]
+        requests = [Request(groups[p].item, groups[p].rollouts[j].text) for p, j in places]
+        for (p, j), request, raw in zip(places, requests, tutor.critique(requests), strict=True):
+            kind = phase.domains[request.item.domain].answer
+            kept = None if raw is None else filter_feedback(raw, request.item, kind, phase.config.feedback.style)
+            told[p][j] = Told(name, raw or "", kept, raw is None)
+    return told
+
+
+def train_rows(
+    phase: Phase,
+    groups: Sequence[RolloutGroup],
+    demonstrations: Sequence[Sequence[str | None]],
+    feedback: Sequence[Sequence[Told | None]],
+) -> tuple[list[TrainRow], int]:
+    """Rows with a target: rollouts with s or f. Also how many were left out because the teacher's prompt and
+    the response do not fit the model's context (nothing is cut)."""
+    policy = phase.trainer.policy
+    rows: list[TrainRow] = []
+    too_long = 0
+    prompts: dict[tuple[str, Context], tuple[int, ...]] = {}
+    for group, demos, told in zip(groups, demonstrations, feedback, strict=True):
+        wording = phase.domains[group.item.domain].wording
+        for y, s, t in zip(group.rollouts, demos, told, strict=True):
+            context = Context(s, t.feedback.text if t and t.feedback else None)
+            if context == Context(None, None):
+                continue
+            for c in (context, Context(None, None)):
+                if (group.item.id, c) not in prompts:
+                    text = reprompt(wording, group.item.prompt, *c)
+                    prompts[group.item.id, c] = tuple(policy.prompt_ids(wording, text))
+            teacher = prompts[group.item.id, context]
+            if len(teacher) + len(y.tokens) > policy.context_length:
+                too_long += 1
+                continue
+            rows.append(TrainRow(prompts[group.item.id, Context(None, None)], teacher, y.tokens))
+    return rows, too_long
+
+
+class Clock:
+    """Seconds per part of a step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.started = self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = now - self._last
+        self._last = now
+
+
+def _record(
+    phase: Phase,
+    step: int,
+    groups: Sequence[RolloutGroup],
+    feedback: Sequence[Sequence[Told | None]],
+    stats: StepStats,
+    clock: Clock,
+) -> dict[str, Any]:
+    rollouts = [y for g in groups for y in g.rollouts]
+    said = [t for told in feedback for t in told if t is not None]
+    outcomes = {name: Counter(t.feedback.outcome for t in said if t.tutor == name and t.feedback) for name in phase.tutors}
+    told = {
+        name: {
+            "revealed": sum(t.feedback.revealed for t in said if t.tutor == name and t.feedback),
+            "leaked": sum(t.feedback.leaked for t in said if t.tutor == name and t.feedback),
+            "unread": sum(t.unread for t in said if t.tutor == name),
+        }
+        for name in phase.tutors
+    }
+    distinct = {
+        (group.item.id, y.text, t.raw)
+        for group, row in zip(groups, feedback, strict=True)
+        for y, t in zip(group.rollouts, row, strict=True)
+        if t is not None
+    }
+    tokenizer = phase.trainer.policy.tokenizer
+    feedback_tokens = sum(len(tokenizer(raw, add_special_tokens=False)["input_ids"]) for _, _, raw in distinct)
+    seconds = {**clock.seconds, **stats.seconds, "total": time.perf_counter() - clock.started}
+    return {
+        "step": step,
+        "loss": stats.loss,
+        "grad_norm": stats.grad_norm,
+        "lr": stats.lr,
+        "rollouts": len(rollouts),
+        "correct": sum(sum(g.rewards) for g in groups),
+        "prompts": len(groups),
+        "prompts_without_correct": sum(not any(g.rewards) for g in groups),
+        "active_rows": stats.active_rows,
+        "distinct_rows": stats.distinct_rows,
+        "feedback_on": bool(phase.tutors),
+        "outcomes": outcomes,
+        "told": told,
+        "tokens": {
+            "rollout": sum(len(y.tokens) for y in rollouts),
+            "feedback": feedback_tokens,
+            "trained": stats.trained_tokens,
+        },
+        "seconds": {k: round(v, 4) for k, v in seconds.items()},
+    }
+
+
+def _group_record(
+    step: int, group: RolloutGroup, demonstrations: Sequence[str | None], feedback: Sequence[Told | None]
+) -> dict[str, Any]:
+    return {
+        "step": step,
+        "item": group.item.id,
+        "domain": group.item.domain,
+        "rollouts": [
+            {
+                "text": y.text,
+                "reward": reward,
+                "has_demonstration": s is not None,
+                "tutor": t.tutor if t else None,
+                "raw_feedback": t.raw if t else None,
+                "outcome": t.feedback.outcome if t and t.feedback else None,
+            }
+            for y, reward, s, t in zip(group.rollouts, group.rewards, demonstrations, feedback, strict=True)
+        ],
+    }
+
+
+def _checkpoints(phase: Phase) -> Path:
+    return phase.directory.with_name(f"{phase.tutee}.checkpoints")
+
+
+def _resume(phase: Phase) -> int:
+    """Load the newest complete checkpoint of this phase; returns the steps that are done."""
+    found = [p for p in _checkpoints(phase).glob("step_*") if store.is_complete(p)]
+    newest = max(found, key=lambda p: int(p.name.rpartition("_")[2]), default=None)
+    done = int(newest.name.rpartition("_")[2]) if newest else 0
+    if newest is not None:
+        load_checkpoint(phase.trainer, newest)
+    for name in ("steps", "rollouts"):
+        path = phase.directory.with_name(f"{phase.tutee}.{name}.jsonl")
+        lines = [x for x in store.read_lines(path) if x["step"] < phase.first_step + done]
+        store.rewrite_lines(path, lines)
+    return done
+
+
+def _forget_old(phase: Phase) -> None:
+    found = sorted(_checkpoints(phase).glob("step_*"), key=lambda p: int(p.name.rpartition("_")[2].split(".")[0]))
+    for old in found[:-KEEP_CHECKPOINTS]:
+        shutil.rmtree(old, ignore_errors=True)

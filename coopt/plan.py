@@ -1,0 +1,151 @@
+"""What a run is going to do, and how long it should take: shown before anything long begins.
+
+Speeds come from a probe of a second or two with the run's own base model on this machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from coopt.config.schema import Config
+from coopt.methods.registry import make_method
+from coopt.running.run import BASE, INIT, Run
+from coopt.running.tasks import BreakRate, Score, Specialise, Task, Train
+
+_PROBE_PROMPTS = 16
+_WARM_START = 8.0  # seconds until a worker has imported torch and transformers
+_SFT_STEP_TOKENS = 48 * 50  # tokens of one step of the embedded specialists' training
+
+
+class Speed(NamedTuple):
+    """Measured on the base: lengths in tokens, speeds in tokens per second of one worker."""
+
+    prompt: float
+    response: float
+    generate: float
+    train: float
+    distinct: float
+    """Share of rollouts that are distinct, which is what updates and critiques cost."""
+
+
+def probe_speed(config: Config) -> Speed:
+    """Generate and train for a moment with the base model."""
+    import torch
+
+    from coopt.domains.load import load_domains
+    from coopt.engine.base import Sampling
+    from coopt.engine.hf import HFEngine
+    from coopt.models.bases import base_directory
+    from coopt.models.policy import load_policy
+    from coopt.rng import generator
+    from coopt.training.adapters import make_trainable
+    from coopt.training.trainer import LocalTrainer, TrainRow
+
+    policy = load_policy(base_directory(config.model.path), dtype=config.model.dtype, device=config.run.device)
+    domain = load_domains(config)[config.domains[0]]
+    items = domain.items("train")[: min(_PROBE_PROMPTS, config.rounds.prompts)]
+    prompts = [policy.prompt_ids(domain.wording, i.prompt) for i in items]
+    engine = HFEngine(config.sampling.batch_rows)
+    engine.sync(policy)
+    how = Sampling(config.sampling.temperature, config.sampling.max_response_tokens)
+    start = time.perf_counter()
+    groups = engine.generate(prompts, config.rounds.rollouts, how, generator("plan"))
+    rolled = time.perf_counter() - start
+    rollouts = [(p, y) for p, ys in zip(prompts, groups, strict=True) for y in ys]
+    tokens = sum(len(y.tokens) for _, y in rollouts)
+    distinct = {(tuple(p), y.tokens) for p, y in rollouts}
+    trainer = LocalTrainer(make_trainable(policy, config.model.weights, config.model.lora_rank, "plan"), config)
+    rows = [TrainRow(p, p + p, y) for p, y in sorted(distinct)[:64]]
+    start = time.perf_counter()
+    trainer.update(rows, len(rows))
+    trained = time.perf_counter() - start
+    read = sum(len(r.student_prompt) + len(r.response) for r in rows)
+    del trainer, policy
+    torch.cuda.empty_cache()
+    return Speed(
+        prompt=sum(map(len, prompts)) / len(prompts),
+        response=tokens / len(rollouts),
+        generate=tokens / rolled,
+        train=read / trained,
+        distinct=len(distinct) / len(rollouts),
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Tasks with the seconds that each should take."""
+
+    run: Run
+    speed: Speed
+    workers: int
+
+    def tasks(self) -> Iterator[tuple[str, Task]]:
+        """(what it is for, task) of everything that the run will do, whatever the gates decide."""
+        config, students = self.run.config, self.run.topology.students
+        last = config.rounds.rounds
+        for seed in config.all_seeds:
+            for student in students:
+                yield "specialists", Specialise(seed, student)
+                yield "test scores", Score(seed, INIT, 0, student, "test")
+                yield "validation scores", Score(seed, INIT, 0, student, "validation")
+                if config.break_rate.questions:
+                    yield "break-rate probe", BreakRate(seed, student)
+            yield "test scores", Score(seed, BASE, 0, BASE, "test")
+            for method in config.methods:
+                for student in students:
+                    for r in range(1, last + 1):
+                        yield f"training {method}", Train(seed, method, r, student, self._all_tutors(method, student))
+                        yield "validation scores", Score(seed, method, r, student, "validation")
+                    yield "test scores", Score(seed, method, last, student, "test")
+
+    def _all_tutors(self, method: str, student: str) -> tuple[tuple[str, int], ...]:
+        edges = make_method(method).edges(self.run.topology)
+        return tuple((e.tutor, 0) for e in edges if e.tutee == student)
+
+    def tokens(self, task: Task) -> float:
+        """Tokens that a task generates, or trains on if it does not generate."""
+        config = self.run.config
+        samples = config.rounds.rollouts
+        if isinstance(task, Score):
+            return self._questions(task.split) * config.sampling.eval_samples * self.speed.response
+        if isinstance(task, BreakRate):
+            answers = 3 + 2 * len(self.run.topology.tutors_of(task.tutee))
+            questions = min(self._questions("validation"), config.break_rate.questions * len(config.domains))
+            return questions * samples * answers * self.speed.response
+        rollouts = config.rounds.prompts * samples
+        if isinstance(task, Train):
+            critique = 0.6 * config.sampling.max_feedback_tokens * self.speed.distinct if task.tutors else 0.0
+            return config.rounds.steps * rollouts * (self.speed.response + critique)
+        if config.model.specialise == "own_correct":
+            return config.specialise.questions * samples * self.speed.response
+        return 0.0
+
+    def seconds(self, task: Task) -> float:
+        """Seconds that a task should take on one worker."""
+        generating = self.tokens(task) / self.speed.generate
+        if isinstance(task, Train):
+            rows = self.run.config.rounds.prompts * self.run.config.rounds.rollouts * self.speed.distinct
+            read = rows * (self.speed.prompt + self.speed.response)
+            # An open gate makes the teacher's prompts longer and leaves fewer rollouts without a target.
+            return generating + self.run.config.rounds.steps * read * (1.3 if task.tutors else 1.0) / self.speed.train
+        if isinstance(task, Specialise) and self.run.config.model.specialise == "world":
+            return self.run.config.world.specialist_steps * _SFT_STEP_TOKENS / self.speed.train
+        return generating
+
+    def _questions(self, split: str) -> int:
+        return sum(len(d.items(split)) for d in self.run.domains.values())  # type: ignore[arg-type]
+
+    def summary(self) -> dict[str, tuple[int, float, float]]:
+        """What -> (tasks, tokens, seconds of one worker)."""
+        rows: dict[str, tuple[int, float, float]] = {}
+        for what, task in self.tasks():
+            count, tokens, seconds = rows.get(what, (0, 0.0, 0.0))
+            rows[what] = (count + 1, tokens + self.tokens(task), seconds + self.seconds(task))
+        return rows
+
+    def wall_seconds(self) -> float:
+        """Expected wall time on this machine."""
+        return _WARM_START + sum(s for _, _, s in self.summary().values()) / self.workers

@@ -1,0 +1,54 @@
+"""The plan as a table, and as data for ``--json``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coopt.plan import Plan
+from coopt.reports.table import Table
+
+
+def plan_table(plan: Plan) -> Table:
+    """Who is trained on what, and what it should cost."""
+    config, topology = plan.run.config, plan.run.topology
+    rows = [
+        [what, str(count), f"{tokens / 1e3:,.0f}" if tokens else "–", duration(seconds)]
+        for what, (count, tokens, seconds) in plan.summary().items()
+    ]
+    edges = ", ".join(str(e) for e in topology.edges) or "none"
+    r = config.rounds
+    notes = [
+        f"students: {', '.join(topology.label(s) for s in topology.students)}; tutor edges: {edges}",
+        f"gate: {config.gate.kind} (tau {config.gate.tau}, scope {config.gate.scope}); feedback: {config.feedback.style};"
+        f" schedule: {r.schedule}",
+        f"{r.rounds} rounds x {r.steps} steps of {r.prompts} prompts x {r.rollouts} rollouts; methods:"
+        f" {', '.join(config.methods)}; seeds: {', '.join(map(str, config.all_seeds))}",
+        f"expected: {duration(plan.wall_seconds())} with {plan.workers} worker{'s' * (plan.workers > 1)}"
+        f" ({plan.speed.generate:,.0f} tokens/s generated, {plan.speed.train:,.0f} trained, measured just now)",
+    ]
+    title = f"Plan: {topology.name} on {', '.join(config.domains)}"
+    return Table(title, ["work", "tasks", "1,000 tokens", "time of one worker"], rows, notes)
+
+
+def plan_data(plan: Plan) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "students": dict(plan.run.topology.native),
+        "edges": [str(e) for e in plan.run.topology.edges],
+        "config": plan.run.config.model_dump(mode="json"),
+        "work": {
+            what: {"tasks": count, "tokens": round(tokens), "seconds": round(seconds, 1)}
+            for what, (count, tokens, seconds) in plan.summary().items()
+        },
+        "workers": plan.workers,
+        "expected_seconds": round(plan.wall_seconds(), 1),
+    }
+
+
+def duration(seconds: float) -> str:
+    """``3 min 20 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,235 @@
+"""The tables of a run, from its ``Results``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from coopt.feedback.anchor import OUTCOMES
+from coopt.metrics.cost import PARTS
+from coopt.metrics.results import BreakCell, Results, ScoreCell
+from coopt.metrics.summary import ALL_EDGES
+from coopt.reports.table import Table
+
+NONE = "–"
+_CONTEXT_WORDS = {"f": "f", "sf": "s + f"}
+
+
+def all_tables(results: Results) -> list[Table]:
+    """Every table that has something to show, in reading order."""
+    tables = [
+        score_table(results),
+        pareto_table(results),
+        comparison_table(results),
+        gate_table(results),
+        feedback_table(results),
+        break_table(results),
+        difficulty_table(results),
+        cost_table(results),
+    ]
+    return [t for t in tables if t.rows]
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    return NONE if value is None else f"{100 * value:.{digits}f}"
+
+
+def signed(value: float | None) -> str:
+    return NONE if value is None else f"{100 * value:+.1f}"
+
+
+def span(low: float | None, high: float | None, form: str = ".1f") -> str:
+    return NONE if low is None or high is None else f"[{100 * low:{form}}, {100 * high:{form}}]"
+
+
+def score_table(results: Results) -> Table:
+    """Scores in percent with intervals; changes against the initial student."""
+    several = len(results.seeds) > 1
+    rows = [
+        ["constant answer", NONE, c.domain, percent(c.share), NONE, NONE, NONE, *([NONE] if several else []), NONE, NONE]
+        for c in results.constants
+    ]
+    for cell in results.scores:
+        per_seed = [" ".join(signed(x) for x in cell.change_per_seed) or NONE] if several else []
+        rows.append(
+            [
+                cell.who,
+                cell.student if cell.who != "base" else NONE,
+                cell.domain + (" (native)" if cell.native else ""),
+                percent(cell.score),
+                span(cell.low, cell.high),
+                signed(cell.change),
+                span(cell.change_low, cell.change_high, "+.1f"),
+                *per_seed,
+                _verdict(cell),
+                percent(cell.best_by_validation),
+            ]
+        )
+    columns = ["method", "student", "domain", "avg@k", "95 %", "change", "95 %  "]
+    columns += ["per seed"] if several else []
+    return Table("Test scores, percent", [*columns, "verdict", "best-val"], rows, _score_notes(results))
+
+
+def _verdict(cell: ScoreCell) -> str:
+    words = cell.verdict or NONE
+    return f"{words} (collapsed: {', '.join(cell.collapsed)})" if cell.collapsed else words
+
+
+def _score_notes(results: Results) -> list[str]:
+    cell = results.scores[0]
+    sizes = ", ".join(f"{c.questions} {c.domain}" for c in results.constants)
+    seeds = ", ".join(map(str, results.seeds))
+    notes = [
+        f"n = {sizes} questions, avg@{cell.samples}; seeds {seeds}. Intervals: paired bootstrap over questions."
+        " Scores are of the final weights; best-val is the round chosen on validation.",
+    ]
+    if len(results.seeds) == 1:
+        notes.append("One seed: a verdict holds for these specialists and this order of prompts only. Use --seeds 3.")
+    return notes
+
+
+def pareto_table(results: Results) -> Table:
+    """Pareto improvement over the initial student, per student and mutual."""
+    rows = [
+        [c.method, c.student, _yes(c.point), percent(c.probability, 0), _yes(c.shown), signed(c.native_change)]
+        for c in results.pareto
+    ]
+    columns = ["method", "student", "Pareto improvement", "probability, %", "shown by intervals", "native change"]
+    note = (
+        "Pareto improvement: no domain lower, one higher (paper, Definition A.2), on the scores as they are;"
+        " probability: share of bootstrap draws; shown: some domain improves and none is worse by the verdicts above."
+    )
+    return Table("Pareto verdicts", columns, rows, [note])
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def comparison_table(results: Results) -> Table:
+    """Every method against the first one."""
+    rows = [
+        [
+            f"{c.method} - {c.baseline}",
+            c.student,
+            signed(c.difference),
+            span(c.low, c.high, "+.1f"),
+            " ".join(signed(x) for x in c.per_seed),
+            c.verdict,
+        ]
+        for c in results.comparisons
+    ]
+    columns = ["methods", "student", "difference", "95 %", "per seed", "verdict"]
+    return Table("Methods compared, mean of all domains, percent", columns, rows)
+
+
+def gate_table(results: Results) -> Table:
+    """Gate decisions per round and edge, with the noise that they read."""
+    rows = [
+        [
+            str(g.seed),
+            g.method,
+            str(g.round),
+            g.edge,
+            "open" if g.open else "closed",
+            g.reason,
+            NONE if g.gap is None else f"{g.gap:.3f}",
+            NONE if g.gap_low is None or g.gap_high is None else f"[{g.gap_low:.3f}, {g.gap_high:.3f}]",
+            f"{g.flip:.2f}",
+        ]
+        for g in results.gates
+    ]
+    columns = ["seed", "method", "round", "tutor -> tutee", "gate", "reason", "gap", "95 %", "P(flip)"]
+    note = "P(flip): share of resampled validation sets on which the gate would have decided otherwise."
+    return Table("Gate decisions", columns, rows, [note])
+
+
+def feedback_table(results: Results) -> Table:
+    """What the anchor and the sanitiser did with the tutors' messages."""
+    rows = []
+    for c in results.feedback:
+        asked = max(1, c.messages)
+        kept = max(1, c.outcomes["kept"])
+        rows.append(
+            [
+                c.method,
+                c.edge,
+                str(c.messages),
+                *(percent(c.outcomes[o] / asked) for o in OUTCOMES),
+                str(c.unread),
+                percent(c.revealed / asked),
+                percent(c.leaked / kept),
+            ]
+        )
+    columns = ["method", "tutor -> tutee", "messages", *OUTCOMES, "too long", "revealed", "leak rate"]
+    note = (
+        "Percent of messages. revealed: the raw message gave the answer away (removed by the sanitiser);"
+        " leak rate: kept messages that still do."
+    )
+    return Table("Feedback outcomes", columns, rows, [note])
+
+
+def break_table(results: Results) -> Table:
+    """Break- and fix-rates per edge and per gate state."""
+    cells = [c for c in results.break_rates if c.difficulty == "all"]
+    note = (
+        "break: correct answers that became wrong; fix: wrong ones that became correct. Initial students, validation"
+        " questions, training temperature. Control: the same rollouts answered again without f (for s + f: with s only)."
+    )
+    return Table("Break- and fix-rates, percent", _break_columns("gate"), _break_rows(cells, by="gate"), [note])
+
+
+def difficulty_table(results: Results) -> Table:
+    """Break-rates by difficulty, edges grouped by their gate."""
+    cells = [c for c in results.break_rates if c.edge == ALL_EDGES and c.difficulty != "all"]
+    note = "Difficulty: wrong answers of eight before feedback."
+    return Table("Break-rates by difficulty, percent", _break_columns("difficulty"), _break_rows(cells, by="both"), [note])
+
+
+def _break_columns(middle: str) -> list[str]:
+    return ["tutor -> tutee", middle, "context", "n correct", "break", "95 %", "control", "n wrong", "fix", "fix control"]
+
+
+def _break_rows(cells: Sequence[BreakCell], by: str) -> list[list[str]]:
+    rows = []
+    for cell in cells:
+        n, rate, low, high = cell.rates["break"]
+        wrong, fix, _, _ = cell.rates["fix"]
+        rows.append(
+            [
+                cell.edge,
+                cell.gate if by == "gate" else f"{cell.gate}, {cell.difficulty}",
+                _CONTEXT_WORDS[cell.context],
+                str(n),
+                "too few" if rate is None else percent(rate),
+                span(low, high),
+                percent(cell.rates["break_control"][1]),
+                str(wrong),
+                "too few" if fix is None else percent(fix),
+                percent(cell.rates["fix_control"][1]),
+            ]
+        )
+    return rows
+
+
+def cost_table(results: Results) -> Table:
+    """Seconds per step with feedback on and off, and what they went into."""
+    rows = [
+        [
+            c.method,
+            c.feedback,
+            str(c.steps),
+            f"{c.seconds_per_step:.2f}",
+            *(percent(c.shares[p], 0) for p in (*PARTS, "other")),
+            f"{c.generated_tokens_per_second:,.0f}",
+            f"{c.trained_tokens_per_second:,.0f}",
+            percent(c.distinct_share, 0),
+        ]
+        for c in results.costs
+    ]
+    parts = [f"{p}, %" for p in (*PARTS, "other")]
+    columns = ["method", "feedback", "steps", "s/step", *parts, "generated tok/s", "trained tok/s", "distinct rows, %"]
+    note = "The first step of a phase is not timed. distinct rows: what identical rollouts, computed once, leave to do."
+    notes = [note]
+    if results.no_own_correct is not None:
+        notes.append(f"Prompts of the first steps without a correct rollout: {percent(results.no_own_correct)} %.")
+    return Table("Cost of a training step", columns, rows, notes)

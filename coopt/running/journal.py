@@ -1,0 +1,43 @@
+"""The append-only journal of a run: what was decided, in order. A restarted run reads it and does not
+decide again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from coopt.running import store
+
+
+class Journal:
+    """Events as JSON lines: ``{"event", "key", "time", "value"}``; a key is decided once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.events: list[dict[str, Any]] = store.read_lines(path)
+        if path.is_file() and not path.read_bytes().endswith(b"\n"):
+            store.rewrite_lines(path, self.events)  # a torn last line would spoil the next one
+        self._decided = {(e["event"], e["key"]): e["value"] for e in self.events}
+
+    def once(self, event: str, key: str, decide: Callable[[], Any]) -> Any:
+        """The journaled value of (event, key), deciding and writing it if it is not there."""
+        if (event, key) not in self._decided:
+            value = decide()
+            self._append(event, key, value)
+            self._decided[event, key] = value
+        return self._decided[event, key]
+
+    def note(self, event: str, value: Any = None) -> None:
+        """Write an event that decides nothing (start, resume, end)."""
+        self._append(event, "", value)
+
+    def all(self, event: str) -> dict[str, Any]:
+        """key -> value of every decision of a kind, in the order of decision."""
+        return {key: value for (name, key), value in self._decided.items() if name == event}
+
+    def _append(self, event: str, key: str, value: Any) -> None:
+        line = {"event": event, "key": key, "time": round(time.time(), 3), "value": value}
+        store.append_lines(self.path, [line])
+        self.events.append(line)

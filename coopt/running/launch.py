@@ -1,0 +1,105 @@
+"""Run tasks in worker processes, show how far they are, and stop cleanly when one fails."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+
+from coopt.errors import RunError
+from coopt.quiet import quiet_libraries
+from coopt.running.meter import Reading, read_meter
+from coopt.running.progress import Display
+from coopt.running.run import Run
+from coopt.running.tasks import Task, is_done
+
+_POLL = 0.2  # seconds between two looks at the meters
+
+
+class Launcher:
+    """Performs tasks that are not done yet, at most ``workers`` at a time, in processes that stay warm.
+
+    Use as a context manager. A task's failure ends the others and is raised.
+    """
+
+    def __init__(self, run: Run, workers: int, display: Display) -> None:
+        self.run = run
+        self.display = display
+        threads = run.config.run.threads or max(1, (os.cpu_count() or 1) // workers)
+        # A waiting OpenMP thread must not spin: two workers share two cores.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        self.pool = ProcessPoolExecutor(
+            workers, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(threads, os.getpid())
+        )
+
+    def __enter__(self) -> Launcher:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is not None:  # do not wait for tasks whose result nobody wants
+            for process in list((self.pool._processes or {}).values()):
+                process.terminate()
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def __call__(self, tasks: Sequence[Task]) -> None:
+        """Perform the tasks and return when all outputs are there."""
+        waiting: dict[Future[None], tuple[Task, Path]] = {}
+        for task in tasks:
+            if is_done(task, self.run):
+                self.display.finish(task, already=True)
+                continue
+            meter = self.run.directory / "progress" / f"{task.label().replace(' ', '_')}.json"
+            meter.unlink(missing_ok=True)
+            waiting[self.pool.submit(_work, str(self.run.directory), task, str(meter))] = (task, meter)
+        while waiting:
+            done, _ = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
+            for future in done:
+                task, meter = waiting.pop(future)
+                _result(future, task)
+                self.display.finish(task, reading=read_meter(meter))
+            readings: dict[Task, Reading] = {task: read_meter(meter) for task, meter in waiting.values()}
+            self.display.update(readings)
+
+
+def _result(future: Future[None], task: Task) -> None:
+    try:
+        future.result()
+    except BrokenProcessPool:
+        raise RunError(
+            f"{task.label()}: a worker process was killed (out of memory?). Nothing finished is lost:"
+            " run the same command again to resume, with --workers 1 if memory is short."
+        ) from None
+
+
+def _start_worker(threads: int, parent: int) -> None:
+    """Set a fresh worker up: its threads, quiet libraries, and an end with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what Ctrl-C means
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    import torch
+
+    torch.set_num_threads(threads)
+    quiet_libraries()
+
+
+def _end_with(parent: int) -> None:
+    """A worker whose driver was killed must not train on in secret."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+@lru_cache(maxsize=1)
+def _open(directory: str) -> Run:
+    return Run.open(directory)
+
+
+def _work(directory: str, task: Task, meter: str) -> None:
+    task.perform(_open(directory), Path(meter))

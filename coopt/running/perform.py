@@ -1,0 +1,116 @@
+"""What the tasks do, inside a worker: load, call the algorithm, write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coopt.break_rate import probe_tutee
+from coopt.domains.load import load_domains
+from coopt.engine.hf import HFEngine
+from coopt.feedback.tutors import OracleTutor, PeerTutor, Tutor
+from coopt.graph.topology import Edge
+from coopt.methods.base import ORACLE
+from coopt.methods.registry import make_method
+from coopt.models.bases import base_directory
+from coopt.models.policy import Policy, load_policy
+from coopt.phase import Phase, train_phase
+from coopt.running import store
+from coopt.running.faults import fault_point
+from coopt.running.meter import Meter
+from coopt.running.run import BASE, Run
+from coopt.scoring import score_policy
+from coopt.students import make_student
+from coopt.training.adapters import make_trainable
+from coopt.training.checkpoint import load_checkpoint
+from coopt.training.trainer import LocalTrainer
+
+if TYPE_CHECKING:
+    from coopt.running.tasks import BreakRate, Score, Specialise, Train
+
+
+def _load(run: Run, directory: Path) -> Policy:
+    return load_policy(directory, dtype=run.config.model.dtype, device=run.config.run.device)
+
+
+def specialise(task: Specialise, run: Run, meter_path: Path | None) -> None:
+    """Make an initial student."""
+    with store.new_directory(task.output(run)) as temporary:
+        meter = Meter(meter_path, 1)
+        make_student(run.config, run.topology, run.domains, task.seed, task.student, temporary / "model", meter)
+
+
+def score(task: Score, run: Run, meter_path: Path | None) -> None:
+    """Score a student or the base. Random numbers are the same for every round and method: differences are
+    between models, not between draws."""
+    is_base = task.method == BASE
+    directory = base_directory(run.config.model.path) if is_base else run.weights(
+        task.seed, task.method, task.round, task.student
+    )  # fmt: skip
+    questions = sum(len(d.items(task.split)) for d in run.domains.values())
+    meter = Meter(meter_path, questions * run.config.sampling.eval_samples)
+    engine = HFEngine(run.config.sampling.batch_rows, lambda rows, tokens: meter.add(rows, tokens))
+    key = (task.seed, task.student, "score")
+    result = score_policy(_load(run, directory), engine, run.domains, task.split, run.config.sampling, key)
+    fault_point("scoring")
+    store.write_json(task.output(run), result)
+
+
+def train(task: Train, run: Run, meter_path: Path | None) -> None:
+    """Train one tutee for one round."""
+    config = run.config
+    start = run.phase_dir(task.seed, task.method, 0, task.tutee) / "model"
+    policy = make_trainable(
+        _load(run, start), config.model.weights, config.model.lora_rank, task.seed, task.tutee
+    )
+    trainer = LocalTrainer(policy, config)
+    if task.round > 1:
+        before = run.phase_dir(task.seed, task.method, task.round - 1, task.tutee) / "state"
+        load_checkpoint(trainer, before, optimizer=config.rounds.carry_state)
+    meter = Meter(meter_path, config.rounds.steps)
+    phase = Phase(
+        config=config,
+        domains=run.domains,
+        method=make_method(task.method),
+        seed=task.seed,
+        round=task.round,
+        tutee=task.tutee,
+        trainer=trainer,
+        engine=HFEngine(config.sampling.batch_rows),
+        tutors={name: _tutor(run, task, name, round_) for name, round_ in task.tutors},
+        directory=task.output(run),
+        on_step=lambda tokens: meter.add(1, tokens),
+    )
+    train_phase(phase)
+
+
+def _tutor(run: Run, task: Train, name: str, round_: int) -> Tutor:
+    config = run.config
+    if name == ORACLE:
+        return OracleTutor(run.domains, config.feedback.style)
+    policy = _load(run, run.weights(task.seed, task.method, round_, name))
+    engine = HFEngine(config.sampling.batch_rows)
+    return PeerTutor(policy, engine, run.domains, config.feedback.style, config.sampling.max_feedback_tokens)
+
+
+def probe(task: BreakRate, run: Run, meter_path: Path | None) -> None:
+    """Probe every edge into one initial student."""
+    config = run.config.model_copy(
+        update={"data": run.config.data.model_copy(update={"validation": run.config.break_rate.questions})}
+    )
+    domains = load_domains(config)
+    tutors = run.topology.tutors_of(task.tutee)
+    questions = sum(len(d.items("validation")) for d in domains.values())
+    # rollouts, two controls, and for every tutor a critique and two answers
+    meter = Meter(meter_path, questions * config.rounds.rollouts * (3 + 2 * len(tutors)))
+    engine = HFEngine(config.sampling.batch_rows, lambda rows, tokens: meter.add(rows, tokens))
+    style, limit = config.feedback.style, config.sampling.max_feedback_tokens
+    peers: dict[Edge, Tutor] = {
+        Edge(t, task.tutee): PeerTutor(
+            _load(run, run.weights(task.seed, BASE, 0, t)), HFEngine(config.sampling.batch_rows), domains, style, limit
+        )
+        for t in tutors
+    }
+    tutee = _load(run, run.weights(task.seed, BASE, 0, task.tutee))
+    result = probe_tutee(tutee, engine, domains, peers, config, (task.seed, task.tutee, "break-rate"))
+    store.write_json(task.output(run), result)

@@ -1,0 +1,69 @@
+"""Where a run's numbers come from: code, packages, hardware, data, seeds."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PACKAGES = ("coopt", "torch", "transformers", "peft", "networkx", "numpy", "scipy", "safetensors", "tokenizers")
+
+
+def provenance(hashes: Mapping[str, Any], seeds: range, arguments: list[str]) -> dict[str, Any]:
+    """The record; arguments are kept as given, the environment is not (secrets live there)."""
+    return {
+        "version": 1,
+        "arguments": arguments,
+        "seeds": list(seeds),
+        "data": dict(hashes),
+        **code_state(),
+        **environment(),
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Versions and hardware, for provenance and bug reports."""
+    return {
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "cpu": {"cores": psutil.cpu_count(), "name": platform.processor() or platform.machine()},
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "gpus": _gpus(),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _gpus() -> list[str]:
+    import torch
+
+    return [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
+
+
+def code_state() -> dict[str, Any]:
+    """Commit and uncommitted difference of a checkout; an installed wheel has its version only."""
+    here = Path(__file__).resolve().parents[2]
+    commit = _git(here, "rev-parse", "HEAD")
+    if commit is None or not (here / "coopt").is_dir():
+        return {"commit": None, "dirty": None}
+    return {"commit": commit.strip(), "dirty": _git(here, "diff", "HEAD") or ""}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None

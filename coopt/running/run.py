@@ -1,0 +1,81 @@
+"""A run directory: where everything of a run lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from coopt.config.load import check
+from coopt.config.schema import Config
+from coopt.domains.base import Domain
+from coopt.domains.load import load_domains
+from coopt.errors import RunError
+from coopt.graph.topology import Topology, load_topology
+from coopt.running import store
+
+INIT, BASE = "init", "base"
+"""Round 0 of every method; the untouched base model."""
+
+
+class Run:
+    """``runs/<name>``: configuration, journal, and one folder a seed.
+
+    seeds/<seed>/init/<student>/model               the specialists
+    seeds/<seed>/<method>/r<round>/<student>/       steps.jsonl, rollouts.jsonl, checkpoints, model
+    seeds/<seed>/<method>/scores/<split>/r<round>/<student>.json
+    seeds/<seed>/break_rate/<tutee>.json
+    """
+
+    def __init__(self, directory: Path, config: Config) -> None:
+        self.directory = directory
+        self.config = config
+
+    @classmethod
+    def open(cls, directory: str | Path) -> Run:
+        """An existing run. Raises ``RunError``."""
+        path = Path(directory)
+        if not (path / "config.json").is_file():
+            raise RunError(f"{path}: no run here (config.json is missing). Runs are the folders that coopt bench names.")
+        return cls(path, check(store.read_json(path / "config.json")))
+
+    @cached_property
+    def domains(self) -> Mapping[str, Domain]:
+        return load_domains(self.config)
+
+    @cached_property
+    def topology(self) -> Topology:
+        return load_topology(self.config.topology, self.config.domains)
+
+    @property
+    def journal_path(self) -> Path:
+        return self.directory / "journal.jsonl"
+
+    def seed_dir(self, seed: int) -> Path:
+        return self.directory / "seeds" / str(seed)
+
+    def phase_dir(self, seed: int, method: str, round_: int, student: str) -> Path:
+        """The folder of one student's training in one round; round 0 is its start."""
+        if round_ == 0:
+            return self.seed_dir(seed) / INIT / student
+        return self.seed_dir(seed) / method / f"r{round_}" / student
+
+    def last_round(self, seed: int, method: str, student: str, at_most: int) -> int:
+        """The last round up to ``at_most`` after which the student has weights (fewer if it collapsed)."""
+        for round_ in range(at_most, 0, -1):
+            if store.is_complete(self.phase_dir(seed, method, round_, student)):
+                return round_
+        return 0
+
+    def weights(self, seed: int, method: str, round_: int, student: str) -> Path:
+        """The student's Hugging Face directory after ``round_``."""
+        last = self.last_round(seed, method, student, round_)
+        return self.phase_dir(seed, method, last, student) / "model"
+
+    def scores_path(self, seed: int, method: str, split: str, round_: int, student: str) -> Path:
+        """Scores after ``round_``. Round 0 is the same for every method."""
+        who = INIT if round_ == 0 and method != BASE else method
+        return self.seed_dir(seed) / who / "scores" / split / f"r{round_}" / f"{student}.json"
+
+    def break_rate_path(self, seed: int, tutee: str) -> Path:
+        return self.seed_dir(seed) / "break_rate" / f"{tutee}.json"

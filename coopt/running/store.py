@@ -1,0 +1,78 @@
+"""Files of a run: every write is atomic, every directory is complete or absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+COMPLETE = "COMPLETE"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write through a temporary file in the same directory, flushed to disk, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Strict JSON: a NaN is an error here, not a surprise for the reader."""
+    write_text(path, json.dumps(value, allow_nan=False, indent=1, sort_keys=True) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def new_directory(path: Path) -> Iterator[Path]:
+    """Fill a directory under another name; on success mark it complete and rename it to ``path``."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    yield temporary
+    write_json(temporary / COMPLETE, {"version": VERSION})
+    shutil.rmtree(path, ignore_errors=True)  # only an incomplete one can be there
+    os.replace(temporary, path)
+
+
+def is_complete(path: Path) -> bool:
+    return (path / COMPLETE).is_file()
+
+
+def append_lines(path: Path, values: Iterable[Any]) -> None:
+    """Append JSON lines in one write, flushed to disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("".join(json.dumps(v, allow_nan=False, sort_keys=True) + "\n" for v in values))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def rewrite_lines(path: Path, values: Iterable[Any]) -> None:
+    """Replace the file by these JSON lines, atomically (also mends a torn last line)."""
+    write_text(path, "".join(json.dumps(v, allow_nan=False, sort_keys=True) + "\n" for v in values))
+
+
+def read_lines(path: Path) -> list[Any]:
+    """All whole JSON lines. A torn last line (the writer was killed) is left out."""
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    return [json.loads(line) for line in whole.splitlines() if line]

@@ -1,0 +1,94 @@
+"""How an initial student is made: ready, by the world's own lessons, or by fine-tuning on text."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from coopt.config.schema import Config
+from coopt.domains.base import Domain
+from coopt.errors import ConfigError
+from coopt.graph.topology import Topology
+from coopt.models.bases import base_directory
+from coopt.models.policy import load_policy, save_policy
+from coopt.rng import stable_hash
+from coopt.running.meter import Meter
+
+RATIONALES = "rationales:"
+WAYS = ("world", "none", "own_correct", f"{RATIONALES}FILE")
+
+
+def check_students(config: Config) -> None:
+    """Refuse settings from which no student can be made. Raises ``ConfigError`` or ``ModelError``."""
+    way = config.model.specialise
+    if way not in WAYS and not way.startswith(RATIONALES):
+        raise ConfigError(f"setting model.specialise = '{way}'. Allowed: {', '.join(WAYS)}.")
+    if way == "world" and config.data.source != "scimini":
+        raise ConfigError("setting model.specialise = 'world' needs the embedded data. With --data use none,"
+                          " own_correct or rationales:FILE (--set model.specialise=own_correct).")  # fmt: skip
+    if way.startswith(RATIONALES) and not Path(way.removeprefix(RATIONALES)).is_file():
+        raise ConfigError(f"setting model.specialise = '{way}': no such file.")
+    for domain, directory in config.model.students.items():
+        if domain not in config.domains:
+            raise ConfigError(f"--students names {domain}, which is not among the run's {', '.join(config.domains)}.")
+        base_directory(directory)
+    base_directory(config.model.path)
+
+
+def make_student(
+    config: Config,
+    topology: Topology,
+    domains: Mapping[str, Domain],
+    seed: int,
+    student: str,
+    target: Path,
+    meter: Meter,
+) -> None:
+    """Write the student's model directory (a link where nothing has to be trained)."""
+    native = topology.native[student]
+    way = config.model.specialise
+    if native in config.model.students:
+        target.symlink_to(base_directory(config.model.students[native]))
+    elif way == "none":
+        target.symlink_to(base_directory(config.model.path))
+    elif way == "world":
+        _world_specialist(config, native, seed, student, target, meter)
+    else:
+        from coopt.training.sft import specialise_on_text
+
+        policy = load_policy(
+            base_directory(config.model.path), dtype=config.model.dtype, device=config.run.device
+        )
+        save_policy(specialise_on_text(policy, config, domains[native], (seed, student), meter), target)
+
+
+def _world_specialist(
+    config: Config, native: str, seed: int, student: str, target: Path, meter: Meter
+) -> None:
+    """Fine-tune the embedded base on the facts that this student is to know."""
+    from coopt.domains.scimini.facts import Fact, all_facts, common_knowledge, facts_of
+    from coopt.domains.scimini.learn import SPECIALIST, learn
+    from coopt.domains.scimini.tasks import TaskMix, TaskSampler
+
+    rng = random.Random(stable_hash(seed, student, "facts"))
+    base = common_knowledge()
+    known: set[Fact] = set()
+    for domain in config.domains:
+        facts = list(facts_of(domain))
+        low, high = config.world.foreign_share
+        share = config.world.own_share if domain == native else rng.uniform(low, high)
+        new = [f for f in facts if f not in base]
+        known |= base.intersection(facts)
+        missing = round(len(facts) * (1 - share))
+        known.update(rng.sample(new, max(0, len(new) - missing)))
+    schooling = replace(SPECIALIST, steps=config.world.specialist_steps)
+    meter.units = schooling.steps
+    policy = load_policy(base_directory(config.model.path), device=config.run.device)
+    mix = TaskMix(solve=0.4, revise=0.3, critique=0.3, any_entity=0.0)
+    # Revision is drilled on every fact of the run: reading a hint must not fade where memory is new.
+    everything = [f for f in all_facts() if f.domain in config.domains]
+    sampler = TaskSampler(random.Random(stable_hash(seed, student, "lessons")), known, everything, mix)
+    learn(policy.model, policy.tokenizer, sampler.lesson, schooling, lambda step, loss: meter.add(1))
+    save_policy(policy, target)

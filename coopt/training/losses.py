@@ -1,0 +1,78 @@
+"""Divergence between student and self-teacher, token by token.
+
+Shape legend: N tokens, V vocabulary, B buckets (V, or k, or k + 1 with the tail).
+Formulas and numeric vectors: SDPO's loss, ``tests/unit/test_losses.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, Protocol
+
+import torch
+
+FULL_VOCABULARY_BELOW = 1000
+_LOG_TAIL_CEILING = -1e-7  # keeps log(1 - sum p) finite when the top-k holds everything
+
+
+class TokenLoss(Protocol):
+    """A loss that is a sum over response tokens of a function of that token's logits."""
+
+    def __call__(self, student_NV: torch.Tensor, teacher_NV: torch.Tensor) -> torch.Tensor:
+        """Loss per token [N]; gradient flows into the student's logits only."""
+        ...
+
+
+class Divergence(NamedTuple):
+    """Generalised Jensen-Shannon divergence D(student || teacher).
+
+    ``alpha`` 0 is KL(teacher || student), 1 is KL(student || teacher); between, with mixture
+    m = (1 - alpha) student + alpha teacher, it is (1 - alpha) KL(student || m) + alpha KL(teacher || m).
+    The ends are special cases, not limits. ``top_k`` 0, or fewer than 1,000 tokens: the full vocabulary.
+    """
+
+    alpha: float = 0.5
+    top_k: int = 100
+    tail: bool = True
+
+    def __call__(self, student_NV: torch.Tensor, teacher_NV: torch.Tensor) -> torch.Tensor:
+        vocabulary = student_NV.shape[-1]
+        top_k = self.top_k if vocabulary >= FULL_VOCABULARY_BELOW else 0
+        log_p, log_q = bucket_log_probs(student_NV, teacher_NV.detach(), min(top_k, vocabulary), self.tail)
+        return generalised_jsd(log_p, log_q, self.alpha)
+
+
+def bucket_log_probs(
+    student_NV: torch.Tensor, teacher_NV: torch.Tensor, top_k: int, tail: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probabilities [N, B] of both models over the student's ``top_k`` tokens (0: over all tokens).
+
+    With ``tail`` a last bucket holds the rest of the mass; without it both are renormalised.
+    """
+    log_p, log_q = student_NV.log_softmax(-1), teacher_NV.log_softmax(-1)
+    if top_k == 0:
+        return log_p, log_q
+    index = student_NV.detach().topk(top_k, dim=-1).indices
+    log_p, log_q = log_p.gather(-1, index), log_q.gather(-1, index)
+    if tail:
+        return _with_tail(log_p), _with_tail(log_q)
+    return log_p.log_softmax(-1), log_q.log_softmax(-1)
+
+
+def _with_tail(log_p: torch.Tensor) -> torch.Tensor:
+    inside = log_p.logsumexp(-1, keepdim=True).clamp(max=_LOG_TAIL_CEILING)
+    return torch.cat([log_p, torch.log(-torch.expm1(inside))], dim=-1)
+
+
+def generalised_jsd(log_p: torch.Tensor, log_q: torch.Tensor, alpha: float) -> torch.Tensor:
+    """D per token [N] from student ``log_p`` and teacher ``log_q`` [N, B]."""
+    if alpha == 0:
+        return _kl(log_q, log_p)
+    if alpha == 1:
+        return _kl(log_p, log_q)
+    log_m = torch.logaddexp(log_p + math.log1p(-alpha), log_q + math.log(alpha))
+    return (1 - alpha) * _kl(log_p, log_m) + alpha * _kl(log_q, log_m)
+
+
+def _kl(log_a: torch.Tensor, log_b: torch.Tensor) -> torch.Tensor:
+    return (log_a.exp() * (log_a - log_b)).sum(-1)

@@ -1,0 +1,122 @@
+"""Supervised fine-tuning on text: how a real base becomes a specialist (paper D.1: LoRA, cosine, 3 epochs)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional as F
+
+from coopt.config.schema import Config
+from coopt.domains.base import Domain, Item
+from coopt.domains.files import read_rows
+from coopt.engine.base import Sampling
+from coopt.engine.hf import HFEngine
+from coopt.errors import DataError, ModelError
+from coopt.models.policy import Policy
+from coopt.rng import generator
+from coopt.running.meter import Meter
+from coopt.training.adapters import make_trainable
+from coopt.training.batch import model_input, response_hidden
+from coopt.training.trainer import logits32
+
+_RATIONALES = "rationales:"
+_WARMUP_SHARE = 0.1
+
+
+class Example(NamedTuple):
+    """A prompt and the response to imitate, as token ids."""
+
+    prompt: tuple[int, ...]
+    response: tuple[int, ...]
+
+
+def specialise_on_text(policy: Policy, config: Config, domain: Domain, key: Sequence[object], meter: Meter) -> Policy:
+    """The policy fine-tuned on its native domain, by the way that ``model.specialise`` names.
+
+    Raises ``ModelError`` if own_correct finds no correct answer to learn from.
+    """
+    way = config.model.specialise
+    items = list(domain.items("train"))[: config.specialise.questions]
+    if way.startswith(_RATIONALES):
+        examples = _rationales(way.removeprefix(_RATIONALES), policy, domain)
+    else:
+        meter.units = 2 * len(items) * config.rounds.rollouts
+        examples = _own_correct(policy, config, domain, items, key, meter)
+        if not examples:
+            raise ModelError(
+                f"specialise = own_correct: the base answers none of {len(items)} {domain.name} training questions."
+                " Raise specialise.questions or sampling.max_response_tokens, or give rationales:FILE."
+            )
+    student = make_trainable(policy, config.model.weights, config.model.lora_rank, *key, "specialise")
+    _fit(student, examples, config, key)
+    return student
+
+
+def _own_correct(
+    policy: Policy, config: Config, domain: Domain, items: Sequence[Item], key: Sequence[object], meter: Meter
+) -> list[Example]:
+    """The base's own correct answers (rejection sampling), each distinct one once."""
+    engine = HFEngine(config.sampling.batch_rows, lambda rows, tokens: meter.add(rows, tokens))
+    engine.sync(policy)
+    prompts = [policy.prompt_ids(domain.wording, i.prompt) for i in items]
+    how = Sampling(config.sampling.temperature, config.sampling.max_response_tokens)
+    groups = engine.generate(prompts, config.rounds.rollouts, how, generator(*key, "own_correct"))
+    found = [
+        Example(tuple(prompt), y.tokens)
+        for item, prompt, ys in zip(items, prompts, groups, strict=True)
+        for y in ys
+        if y.finished and domain.score(y.text, item)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _rationales(file: str, policy: Policy, domain: Domain) -> list[Example]:
+    """Rows ``{"question": ..., "rationale": ...}``: worked solutions of training questions, by their question."""
+    by_question: dict[str, str] = {}
+    for where, row in read_rows(file):
+        if not isinstance(row, dict) or not row.get("question") or not row.get("rationale"):
+            raise DataError(f"{where}: a rationale row needs 'question' and 'rationale'.")
+        by_question[row["question"]] = str(row["rationale"])
+    end = policy.tokenizer.eos_token_id
+    examples = []
+    for item in domain.items("train"):
+        if item.stem in by_question:
+            response = policy.tokenizer(by_question[item.stem], add_special_tokens=False)["input_ids"]
+            examples.append(Example(tuple(policy.prompt_ids(domain.wording, item.prompt)), (*response, end)))
+    if not examples:
+        raise DataError(f"{file}: no rationale is for a {domain.name} training question (matched by 'question').")
+    return examples
+
+
+def _fit(policy: Policy, examples: Sequence[Example], config: Config, key: Sequence[object]) -> None:
+    """Next-token training on the responses; AdamW, 10 % warm-up, cosine to zero."""
+    settings = config.specialise
+    steps_per_epoch = math.ceil(len(examples) / settings.batch)
+    total = steps_per_epoch * settings.epochs
+    parameters = list(policy.trainable().values())
+    optimizer = torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=0.0)
+    for step in range(total):
+        epoch, place = divmod(step, steps_per_epoch)
+        order = generator(*key, epoch, "sft").permutation(len(examples))
+        batch = [examples[k] for k in order[place * settings.batch : (place + 1) * settings.batch]]
+        warmup = max(1.0, _WARMUP_SHARE * total)
+        rate = min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * step / total)))
+        for group in optimizer.param_groups:
+            group["lr"] = settings.lr * rate
+        optimizer.zero_grad(set_to_none=True)
+        for example in batch:
+            _loss(policy, example).div(len(batch)).backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+
+
+def _loss(policy: Policy, example: Example) -> torch.Tensor:
+    lm = policy.causal_lm
+    inputs = model_input([example], False, policy.tokenizer.pad_token_id, policy.device)
+    with policy.autocast():
+        hidden = response_hidden(lm.get_decoder(), inputs)
+    targets = torch.tensor(example.response, device=policy.device)
+    return F.cross_entropy(logits32(lm.get_output_embeddings(), hidden), targets)

@@ -1,0 +1,192 @@
+"""One self-distillation update: student forward, teacher forward, divergence, backward, AdamW, EMA."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import torch
+from torch.nn import functional as F
+
+from coopt.config.schema import Config, OptimizerConfig
+from coopt.errors import TrainingError
+from coopt.models.policy import Policy
+from coopt.training.batch import Sequence_, by_tokens, model_input, response_hidden
+from coopt.training.losses import Divergence, TokenLoss
+from coopt.training.teacher import Teacher
+
+
+class TrainRow(NamedTuple):
+    """One rollout with its target: the same response after the student's and after the teacher's prompt."""
+
+    student_prompt: tuple[int, ...]
+    teacher_prompt: tuple[int, ...]
+    response: tuple[int, ...]
+
+
+@dataclass
+class StepStats:
+    """What an update did. Times in seconds."""
+
+    loss: float = 0.0
+    grad_norm: float = 0.0
+    lr: float = 0.0
+    active_rows: int = 0
+    distinct_rows: int = 0
+    trained_tokens: int = 0
+    seconds: dict[str, float] = field(default_factory=lambda: {"teacher": 0.0, "student": 0.0})
+
+
+class Trainer(Protocol):
+    """Updates one policy. ``coopt.training.trainer.LocalTrainer`` is the one-process trainer."""
+
+    policy: Policy
+    teacher: Teacher
+    step: int
+
+    def update(self, rows: Sequence[TrainRow], rollouts: int) -> StepStats:
+        """One optimizer step on ``rows``; the loss is divided by ``rollouts``, trained on or not."""
+        ...
+
+
+class LocalTrainer:
+    """Trainer on one device. The loss is the mean over all rollouts of the step of
+    (1/|y|) sum_t D(student_t || teacher_t); rollouts without a target count in the mean and are never run."""
+
+    def __init__(self, policy: Policy, config: Config, objective: TokenLoss | None = None) -> None:
+        self.policy = policy
+        self.config = config
+        self.objective = objective or Divergence(config.loss.alpha, config.loss.top_k, config.loss.tail)
+        self.teacher = Teacher(policy, config.teacher.kind, config.teacher.rate)
+        self.optimizer = make_optimizer(policy, config.optimizer)
+        self.step = 0
+
+    def update(self, rows: Sequence[TrainRow], rollouts: int) -> StepStats:
+        """Raises ``TrainingError`` before the update if loss or gradient is not finite."""
+        stats = StepStats(lr=self.config.optimizer.lr * self._warmup(), active_rows=len(rows))
+        self.optimizer.zero_grad(set_to_none=True)
+        for batch in self._micro_batches(merge(rows, rollouts)):
+            self._accumulate(batch, stats)
+        self._apply(stats)
+        return stats
+
+    def _warmup(self) -> float:
+        """Linear from 0 at the first step (as in SDPO's code), then 1."""
+        warmup = self.config.optimizer.warmup
+        return min(self.step / warmup, 1.0) if warmup else 1.0
+
+    def _micro_batches(self, students: list[StudentRow]) -> list[list[StudentRow]]:
+        lengths = [max(len(t) for t, _ in s.teachers) + len(s.response) for s in students]
+        return list(by_tokens(students, lengths, self.config.loss.batch_tokens))
+
+    def _accumulate(self, batch: list[StudentRow], stats: StepStats) -> None:
+        """Forward and backward of a micro-batch; gradients add up in the parameters."""
+        start = time.perf_counter()
+        teacher_Nd, student_index, weights = self._teacher_side(batch)
+        stats.seconds["teacher"] += time.perf_counter() - start
+        start = time.perf_counter()
+        lm = self.policy.causal_lm
+        head = lm.get_output_embeddings()
+        hidden_Sd = self._hidden([(s.prompt, s.response) for s in batch])
+        leaf_Sd = hidden_Sd.detach().requires_grad_()
+        teacher_head = self.teacher.head(head)
+        for chunk in torch.arange(len(teacher_Nd), device=leaf_Sd.device).split(self.config.loss.chunk_tokens):
+            student_NV = logits32(head, leaf_Sd[student_index[chunk]])
+            with torch.no_grad():
+                teacher_NV = logits32(head, teacher_Nd[chunk], teacher_head)
+            loss = (self.objective(student_NV, teacher_NV) * weights[chunk]).sum()
+            if not torch.isfinite(loss):
+                raise TrainingError(
+                    f"step {self.step + 1}: the loss is {loss.item()}. The weights were not changed."
+                    " Lower optimizer.lr, or start again from the last checkpoint with another --seed."
+                )
+            loss.backward()
+            stats.loss += loss.item()
+        hidden_Sd.backward(leaf_Sd.grad)
+        stats.trained_tokens += len(hidden_Sd)
+        stats.distinct_rows += sum(len(s.teachers) for s in batch)
+        stats.seconds["student"] += time.perf_counter() - start
+
+    def _teacher_side(self, batch: list[StudentRow]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Teacher's hidden states [N, d], the student token that each belongs to [N], and weights [N]."""
+        sequences: list[Sequence_] = []
+        index: list[int] = []
+        weights: list[float] = []
+        offset = 0
+        for student in batch:
+            length = len(student.response)
+            for prompt, weight in student.teachers:
+                sequences.append((prompt, student.response))
+                index += range(offset, offset + length)
+                weights += [weight / length] * length
+            offset += length
+        with self.teacher.active():
+            hidden = self._hidden(sequences)
+        device = hidden.device
+        return hidden, torch.tensor(index, device=device), torch.tensor(weights, device=device)
+
+    def _hidden(self, sequences: list[Sequence_]) -> torch.Tensor:
+        pad = self.policy.tokenizer.pad_token_id
+        inputs = model_input(sequences, self.config.loss.packed, pad, self.policy.device)
+        with self.policy.autocast():
+            return response_hidden(self.policy.causal_lm.get_decoder(), inputs)
+
+    def _apply(self, stats: StepStats) -> None:
+        start = time.perf_counter()
+        parameters = list(self.policy.trainable().values())
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self.config.optimizer.clip)
+        if not torch.isfinite(norm):
+            raise TrainingError(f"step {self.step + 1}: the gradient is not finite. The weights were not changed.")
+        for group in self.optimizer.param_groups:
+            group["lr"] = stats.lr
+        self.optimizer.step()
+        self.teacher.update()
+        self.step += 1
+        stats.grad_norm = norm.item()
+        stats.seconds["student"] += time.perf_counter() - start
+
+
+class StudentRow(NamedTuple):
+    """A distinct (prompt, response) with its distinct teacher prompts and their weights."""
+
+    prompt: tuple[int, ...]
+    response: tuple[int, ...]
+    teachers: list[tuple[tuple[int, ...], float]]
+
+
+def merge(rows: Sequence[TrainRow], rollouts: int) -> list[StudentRow]:
+    """Identical rows computed once, with their number as weight: exact, because the loss is a sum."""
+    counts: dict[tuple[tuple[int, ...], tuple[int, ...]], dict[tuple[int, ...], int]] = defaultdict(dict)
+    for row in rows:
+        teachers = counts[row.student_prompt, row.response]
+        teachers[row.teacher_prompt] = teachers.get(row.teacher_prompt, 0) + 1
+    return [
+        StudentRow(prompt, response, [(t, n / rollouts) for t, n in teachers.items()])
+        for (prompt, response), teachers in counts.items()
+    ]
+
+
+def logits32(
+    head: torch.nn.Module, hidden: torch.Tensor, weights: dict[str, torch.Tensor] | None = None
+) -> torch.Tensor:
+    """Logits in float32 or better, computed by a float32 product: rounding logits to bfloat16 would
+    ruin the gradient where teacher and student are close."""
+    parameters = dict(head.named_parameters()) | (weights or {})
+    bias = parameters.get("bias")
+    wide = torch.promote_types(hidden.dtype, torch.float32)
+    weight = parameters["weight"].to(wide)
+    return F.linear(hidden.to(wide), weight, None if bias is None else bias.to(wide))
+
+
+def make_optimizer(policy: Policy, config: OptimizerConfig) -> torch.optim.AdamW:
+    """AdamW over the trained parameters; the learning rate is set at every step."""
+    return torch.optim.AdamW(
+        policy.trainable().values(),
+        lr=config.lr,
+        betas=config.betas,
+        eps=config.eps,
+        weight_decay=config.weight_decay,
+    )
