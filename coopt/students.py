@@ -86,8 +86,8 @@ def _world_specialist(
     schooling = replace(SPECIALIST, steps=config.world.specialist_steps)
     meter.units = schooling.steps
     policy = load_policy(base_directory(config.model.path), device=config.run.device)
-    mix = TaskMix(solve=0.4, revise=0.3, critique=0.3, any_entity=0.0)
-    # Revision is drilled on every fact of the run: reading a hint must not fade where memory is new.
+    mix = TaskMix(solve=0.4, revise=0.3, critique=0.3, any_entity=0.25)
+    # Revision and honest guessing are drilled on every fact of the run, so that neither fades.
     everything = [f for f in all_facts() if f.domain in config.domains]
     sampler = TaskSampler(random.Random(stable_hash(seed, student, "lessons")), known, everything, mix)
     learn(policy.model, policy.tokenizer, sampler.lesson, schooling, lambda step, loss: meter.add(1))

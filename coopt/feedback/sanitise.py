@@ -21,7 +21,7 @@ _LINK = r"[\s*_]*(?:is|are|was|should\s+be|must\s+be|would\s+be|:|=)[\s*_:]*(?:o
 _CONTROL = re.compile(r"<\|[^|<>]*\|>")
 _ANSWER_BLOCK = re.compile(r"<answer>.*?(?:</answer>|$)|</answer>", re.DOTALL | re.IGNORECASE)
 _BOXED_LETTER = re.compile(_BOXED + _UNWRAP)
-_BOLD_LETTER = re.compile(r"(\*\*|__)\s*\(?(?:[Oo]ption\s+)?[A-D]\)?\s*[.:]?\s*\1")
+_BOLD_LETTER = re.compile(r"(\*\*|__)\s*\(?(?:[Oo]ption\s+)?[A-D]\)?\s*[.:]?\s*\1(?!\w)")
 # The lead-in is matched in any case, the letter in upper case only: "the answer is a matter of" stays.
 _STATED_LETTER = re.compile(rf"(?i:{_LEAD})(?i:{_LINK}){_LETTER}[.:]?")
 _LETTER_IS_RIGHT = re.compile(

@@ -35,7 +35,7 @@ def _check_head(policy: Policy) -> None:
     ids = torch.arange(4, device=policy.device)[None]
     lm = policy.causal_lm
     hidden = lm.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
-    expected = lm(input_ids=ids, use_cache=False).logits.float()
+    expected = lm(input_ids=ids, use_cache=False).logits
     if not torch.allclose(logits32(lm.get_output_embeddings(), hidden), expected, atol=1e-3, rtol=1e-3):
         name = lm.config.model_type
         raise ModelError(f"models of type '{name}' change the logits after the head (scaling or capping): not supported.")

@@ -38,7 +38,7 @@ def load_checkpoint(trainer: LocalTrainer, directory: Path, *, optimizer: bool =
         for name, parameter in parameters.items():
             parameter.copy_(tensors[f"student/{name}"])
     if not optimizer:
-        trainer.teacher.load({n: p.detach().float() for n, p in parameters.items()})
+        trainer.teacher.load({n: p.detach() for n, p in parameters.items()})
         return
     trainer.step = int(store.read_json(directory / "step.json")["step"])
     trainer.teacher.load({n: tensors[f"teacher/{n}"] for n in trainer.teacher.shadows})

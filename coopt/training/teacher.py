@@ -14,7 +14,7 @@ Kind = Literal["ema", "live", "frozen"]
 
 
 class Teacher:
-    """Shadow copies (float32) of the trained parameters; the untrained ones are shared with the student.
+    """Shadow copies of the trained parameters; the untrained ones are shared with the student.
 
     ``live`` keeps no shadows: its weights are the student's at every step.
     """
@@ -25,14 +25,14 @@ class Teacher:
         self.rate = rate
         self.shadows: dict[str, torch.Tensor] = {}
         if kind != "live":
-            self.shadows = {n: p.detach().float().clone() for n, p in policy.trainable().items()}
+            self.shadows = {n: p.detach().clone() for n, p in policy.trainable().items()}
 
     @torch.no_grad()
     def update(self) -> None:
         """theta_T <- (1 - rate) theta_T + rate theta_S, once per step (only ``ema``)."""
         if self.kind == "ema":
             for name, parameter in self.policy.trainable().items():
-                self.shadows[name].lerp_(parameter.detach().float(), self.rate)
+                self.shadows[name].lerp_(parameter.detach(), self.rate)
 
     @contextmanager
     def active(self) -> Iterator[None]:

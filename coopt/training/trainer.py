@@ -125,8 +125,8 @@ class LocalTrainer:
             offset += length
         with self.teacher.active():
             hidden = self._hidden(sequences)
-        device = hidden.device
-        return hidden, torch.tensor(index, device=device), torch.tensor(weights, device=device)
+        device, wide = hidden.device, torch.promote_types(hidden.dtype, torch.float32)
+        return hidden, torch.tensor(index, device=device), torch.tensor(weights, device=device, dtype=wide)
 
     def _hidden(self, sequences: list[Sequence_]) -> torch.Tensor:
         pad = self.policy.tokenizer.pad_token_id

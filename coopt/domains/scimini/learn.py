@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase, Qwen3Config, Qwen3ForCausalLM
 
-from coopt.domains.scimini.facts import all_facts, common_knowledge
-from coopt.domains.scimini.tasks import UNKNOWN, Lesson, TaskSampler
+from coopt.domains.scimini.facts import MAX_NUMBER, all_facts, common_knowledge
+from coopt.domains.scimini.tasks import Lesson, TaskSampler
 from coopt.domains.scimini.tokenizer import build_tokenizer
 
 
@@ -104,9 +104,7 @@ class LessonEncoder:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, structure_weight: float) -> None:
         self.tokenizer = tokenizer
         self.structure_weight = structure_weight
-        numbers = [tokenizer.convert_tokens_to_ids(f"Ġ{n}") for n in range(UNKNOWN + 1)]
-        self.values = frozenset(numbers)
-        self.unknown = numbers[UNKNOWN]
+        self.values = frozenset(tokenizer.convert_tokens_to_ids(f"Ġ{n}") for n in range(MAX_NUMBER))
 
     def __call__(self, lessons: list[Lesson]) -> tuple[torch.Tensor, ...]:
         rows = [self._row(lesson) for lesson in lessons]
@@ -125,16 +123,6 @@ class LessonEncoder:
         predicts = self.tokenizer(lesson.predicts)["input_ids"] + [self.tokenizer.eos_token_id]
         if len(reads) != len(predicts):
             raise ValueError(f"a lesson's two texts differ in length: {lesson}")
-        weights = [self._weight(t) for t in predicts]
+        weights = [1.0 if t in self.values else self.structure_weight for t in predicts]
         ids = prompt + reads
         return ids, [1] * len(ids), prompt + predicts, [0.0] * len(prompt) + weights
-
-    def _weight(self, target: int) -> float:
-        if target == self.unknown:
-            return 0.0
-        return 1.0 if target in self.values else self.structure_weight
-
-
-def lessons(sampler: TaskSampler, count: int) -> Iterator[Lesson]:
-    """``count`` lessons of a sampler."""
-    return (sampler.lesson() for _ in range(count))

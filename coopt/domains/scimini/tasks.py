@@ -3,7 +3,10 @@
 Every task is a ``Lesson``: the prompt, the response as the model reads it, and the response that it should
 predict. The two responses have the same tokens but for values: a *slip* is a wrong value that stands in the
 text while its target is the right one, so that the model has seen the wrong prefixes that students write.
-``UNKNOWN`` as a target means: no loss here.
+
+A fact that the model is not to know gets a value drawn anew each time it is asked. So the model learns that it
+does not know: it spreads its guesses over the relation's values instead of being sure of a wrong one, which no
+bounded divergence could unteach in a hundred steps.
 """
 
 from __future__ import annotations
@@ -13,12 +16,11 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from coopt.domains.scimini import texts
-from coopt.domains.scimini.facts import MAX_NUMBER, Fact
+from coopt.domains.scimini.facts import MAX_NUMBER, Fact, all_facts
 from coopt.domains.scimini.wording import SCIMINI
 from coopt.domains.wording import fill
 from coopt.feedback.reprompt import reprompt
 
-UNKNOWN = MAX_NUMBER - 1  # a number token that no fact has
 SLIP_RATE = 0.3
 WRONG_RATE = 0.4
 
@@ -41,7 +43,7 @@ class TaskMix(NamedTuple):
 
 
 class TaskSampler:
-    """Draws lessons about ``known`` facts; unknown facts appear only with their values left out of the loss."""
+    """Draws lessons: a share about ``known`` facts only, a share about any of ``everything``."""
 
     def __init__(
         self, rng: random.Random, known: Collection[Fact], everything: Sequence[Fact], mix: TaskMix | None = None
@@ -50,6 +52,9 @@ class TaskSampler:
         self.known = frozenset(known)
         self.mix = mix or TaskMix()
         self._pools = _by_domain(sorted(self.known)), _by_domain(everything)
+        self._guesses: dict[str, list[int]] = {}
+        for fact in all_facts():
+            self._guesses.setdefault(fact.relation, []).append(fact.value)
 
     def lesson(self) -> Lesson:
         role = self.rng.choices(["solve", "revise", "critique"], self.mix[:3])[0]
@@ -62,7 +67,11 @@ class TaskSampler:
         return self.rng.sample(self.rng.choice(pools), count)
 
     def _any_value(self) -> int:
-        return self.rng.randrange(1, UNKNOWN)
+        return self.rng.randrange(1, MAX_NUMBER)
+
+    def _belief(self, fact: Fact) -> int:
+        """What the model is to say: the truth, or a fresh guess from the relation's values."""
+        return fact.value if fact in self.known else self.rng.choice(self._guesses[fact.relation])
 
     def _slipped(self, values: list[int]) -> list[int]:
         if self.rng.random() >= SLIP_RATE:
@@ -71,11 +80,10 @@ class TaskSampler:
         return [self._any_value() if i == at else v for i, v in enumerate(values)]
 
     def _solve(self, facts: list[Fact]) -> Lesson:
-        believed = [f.value if f in self.known else self._any_value() for f in facts]
+        believed = [self._belief(f) for f in facts]
         wrote = self._slipped(believed)
-        target = [f.value if f in self.known else UNKNOWN for f in facts]
         return Lesson(
-            texts.question(facts), texts.solution(facts, wrote), texts.solution(facts, target, answered=wrote)
+            texts.question(facts), texts.solution(facts, wrote), texts.solution(facts, believed, answered=wrote)
         )
 
     def _revise(self, facts: list[Fact]) -> Lesson:
@@ -96,24 +104,16 @@ class TaskSampler:
         )
 
     def _critique(self, facts: list[Fact]) -> Lesson:
-        true = [f.value if f in self.known else self._any_value() for f in facts]
-        written = [v if self.rng.random() >= WRONG_RATE else self._any_value() for v in true]
-        target = [f.value if f in self.known else UNKNOWN for f in facts]
+        believed = [self._belief(f) for f in facts]
+        written = [v if self.rng.random() >= WRONG_RATE else self._any_value() for v in believed]
         naive = self.rng.random() < 0.2
-        write = texts.verdicts if naive else texts.critique
-        reads = write(facts, written, true)
-        parts = dict(question=texts.question(facts), response=texts.solution(facts, written))
-        return Lesson(
-            fill(SCIMINI.naive if naive else SCIMINI.anchored, **parts),
-            reads,
-            _replace_values(reads, facts, true, target),
+        text = (texts.verdicts if naive else texts.critique)(facts, written, believed)
+        prompt = fill(
+            SCIMINI.naive if naive else SCIMINI.anchored,
+            question=texts.question(facts),
+            response=texts.solution(facts, written),
         )
-
-
-def _replace_values(text: str, facts: Sequence[Fact], old: Sequence[int], new: Sequence[int]) -> str:
-    for fact, was, now in zip(facts, old, new, strict=True):
-        text = text.replace(f"{fact.phrase} {was} ", f"{fact.phrase} {now} ")
-    return text
+        return Lesson(prompt, text, text)
 
 
 def _by_domain(facts: Sequence[Fact]) -> list[list[Fact]]:

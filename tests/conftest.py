@@ -1,0 +1,47 @@
+"""Shared fixtures, and the rule that CI skips nothing but GPU tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from coopt.domains.scimini.learn import new_model
+from coopt.domains.scimini.tokenizer import build_tokenizer
+from coopt.models.bases import SCIMINI_BASE
+from coopt.models.policy import Policy, load_policy
+from coopt.quiet import quiet_libraries
+
+quiet_libraries()
+torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="no CUDA GPU"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Under COOPT_NO_SKIP=1 a skipped test is a failed one, unless it needs a GPU."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.skipped and os.environ.get("COOPT_NO_SKIP") == "1" and not item.get_closest_marker("gpu"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped under COOPT_NO_SKIP=1: {report.longrepr}"
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Policy:
+    """The shipped base model. Tests must not train it."""
+    return load_policy(SCIMINI_BASE, device="cpu")
+
+
+@pytest.fixture
+def untrained() -> Policy:
+    """A fresh random model of the embedded architecture, in float64."""
+    tokenizer = build_tokenizer()
+    return Policy(new_model(tokenizer, 1).double().eval(), tokenizer)

@@ -1,0 +1,73 @@
+"""The transformers engine: exact against ``generate``, and independent of batching."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from coopt.engine.base import Sampling
+from coopt.engine.hf import HFEngine, sample
+from coopt.models.policy import Policy
+from coopt.rng import generator
+
+PROMPTS = ["period of coil and power of lens?", "number of tin and mass of iron and mass of zinc?", "what?"]
+
+
+def prompts(policy: Policy) -> list[list[int]]:
+    from coopt.domains.scimini.wording import SCIMINI
+
+    return [policy.prompt_ids(SCIMINI, p) for p in PROMPTS]
+
+
+def test_greedy_equals_transformers_generate(shipped: Policy) -> None:
+    engine = HFEngine(64)
+    engine.sync(shipped)
+    found = engine.generate(prompts(shipped), 1, Sampling(0, 20), generator(0))
+    for ids, (answer,) in zip(prompts(shipped), found, strict=True):
+        expected = shipped.model.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=20, pad_token_id=0)
+        assert answer.tokens == tuple(expected[0, len(ids) :].tolist())
+
+
+@pytest.mark.parametrize("batch_rows", [1, 8, 1000])
+def test_text_does_not_depend_on_the_batch(shipped: Policy, batch_rows: int) -> None:
+    texts = []
+    for rows in (24, batch_rows):
+        engine = HFEngine(rows)
+        engine.sync(shipped)
+        groups = engine.generate(prompts(shipped), 8, Sampling(1.0, 20), generator(7))
+        texts.append([[y.text for y in group] for group in groups])
+    assert texts[0] == texts[1]
+
+
+def test_samples_follow_the_models_distribution(shipped: Policy) -> None:
+    """First tokens of 4,000 samples against the softmax: within four standard errors everywhere."""
+    engine = HFEngine(4000)
+    engine.sync(shipped)
+    ids = prompts(shipped)[2]
+    (group,) = engine.generate([ids], 4000, Sampling(1.0, 1), generator(3))
+    with torch.no_grad():
+        p = shipped.model(torch.tensor([ids])).logits[0, -1].softmax(-1).numpy()
+    counts = np.bincount([y.tokens[0] for y in group], minlength=len(p))
+    error = np.abs(counts / 4000 - p)
+    assert (error <= 4 * np.sqrt(p * (1 - p) / 4000) + 1e-3).all()
+
+
+def test_top_p_keeps_the_smallest_set_that_reaches_the_mass() -> None:
+    logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]])).repeat(1000, 1)
+    uniforms = torch.linspace(0, 0.9999, 1000)
+    drawn = sample(logits, Sampling(1.0, 1, top_p=0.8), uniforms)
+    assert set(drawn.tolist()) == {0, 1}
+    assert (drawn == 0).float().mean() == pytest.approx(0.625, abs=0.01)
+
+
+def test_uniform_close_to_one_never_leaves_the_vocabulary() -> None:
+    logits = torch.randn(50, 561)
+    assert sample(logits, Sampling(1.0, 1), torch.full((50,), 1 - 2**-24)).max() < 561
+
+
+def test_unfinished_responses_say_so(shipped: Policy) -> None:
+    engine = HFEngine(8)
+    engine.sync(shipped)
+    (group,) = engine.generate([prompts(shipped)[0]], 2, Sampling(0, 3), generator(0))
+    assert all(not y.finished and len(y.tokens) == 3 for y in group)

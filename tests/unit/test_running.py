@@ -1,0 +1,71 @@
+"""Files of a run: atomic, torn lines mended, decisions made once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from coopt.running import store
+from coopt.running.journal import Journal
+from coopt.running.meter import Meter, read_meter
+
+
+def test_a_torn_line_is_left_out_and_mended(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    journal.once("gates", "a", lambda: 1)
+    with path.open("a") as file:
+        file.write('{"event": "gates", "key": "b", "val')
+    again = Journal(path)
+    assert again.all("gates") == {"a": 1}
+    again.once("gates", "b", lambda: 2)
+    assert Journal(path).all("gates") == {"a": 1, "b": 2}
+
+
+def test_a_decision_is_made_once(tmp_path: Path) -> None:
+    def never() -> int:
+        raise AssertionError("decided again")
+
+    Journal(tmp_path / "j").once("gates", "k", lambda: {"open": True})
+    assert Journal(tmp_path / "j").once("gates", "k", never) == {"open": True}
+
+
+def test_a_directory_is_complete_or_absent(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), store.new_directory(tmp_path / "d") as folder:
+        (folder / "half").write_text("x")
+        raise RuntimeError
+    assert not (tmp_path / "d").exists()
+    with store.new_directory(tmp_path / "d") as folder:
+        (folder / "whole").write_text("x")
+    assert store.is_complete(tmp_path / "d")
+    assert [p.name for p in tmp_path.iterdir()] == ["d"]
+
+
+def test_json_refuses_nan_and_keeps_the_old_file(tmp_path: Path) -> None:
+    store.write_json(tmp_path / "x.json", {"a": 1})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        store.write_json(tmp_path / "x.json", {"a": float("nan")})
+    assert store.read_json(tmp_path / "x.json") == {"a": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_meter(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    assert read_meter(path).share == 0
+    meter = Meter(path, 4)
+    meter.add(1, 100)
+    assert read_meter(path) == (0.25, 100)
+
+
+def test_graph_gates_filter_and_metrics_need_no_torch() -> None:
+    modules = (
+        "coopt.graph.topology, coopt.graph.schedule, coopt.gates.registry, coopt.gates.journaled, coopt.feedback.anchor,"
+        "coopt.feedback.sanitise, coopt.feedback.reprompt, coopt.metrics.bootstrap, coopt.metrics.break_rates,"
+        "coopt.metrics.pareto, coopt.metrics.verdicts, coopt.metrics.summary, coopt.reports.tables, coopt.cli.main"
+    )
+    code = f"import {modules}, sys; print([m for m in ('torch', 'transformers', 'peft') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

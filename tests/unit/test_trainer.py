@@ -1,0 +1,181 @@
+"""The update against a plain float64 reference, and everything that must not change it."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+
+from coopt.config.load import load_config
+from coopt.config.schema import Config
+from coopt.errors import TrainingError
+from coopt.models.policy import Policy, save_policy, load_policy
+from coopt.training.adapters import make_trainable
+from coopt.training.checkpoint import load_checkpoint, save_checkpoint
+from coopt.training.losses import Divergence
+from coopt.training.trainer import LocalTrainer, TrainRow
+
+ROWS = [
+    TrainRow((1, 5, 9), (1, 5, 9, 30, 31, 32), (40, 41, 42, 43)),
+    TrainRow((1, 5, 9), (1, 5, 9, 30), (50, 51)),
+    TrainRow((1, 7), (1, 7, 33, 34), (60,)),
+    TrainRow((1, 5, 9), (1, 5, 9, 30, 31, 32), (40, 41, 42, 43)),
+]
+ROLLOUTS = 6  # two rollouts had no target
+
+
+def config(*settings: str) -> Config:
+    return load_config(settings=["optimizer.warmup=0", "optimizer.clip=1e9", *settings])
+
+
+def trainable(policy: Policy, weights: str = "full") -> Policy:
+    return make_trainable(policy, weights, 4, "test")  # type: ignore[arg-type]
+
+
+def reference(model: torch.nn.Module, teacher: torch.nn.Module) -> torch.Tensor:
+    """The loss as its definition reads, one rollout at a time, without sharing anything."""
+    total = torch.zeros((), dtype=torch.float64)
+    for row in ROWS:
+        n = len(row.response)
+        student = model(torch.tensor([[*row.student_prompt, *row.response]])).logits[0, -n - 1 : -1]
+        with torch.no_grad():
+            target = teacher(torch.tensor([[*row.teacher_prompt, *row.response]])).logits[0, -n - 1 : -1]
+        p, q = student.softmax(-1), target.softmax(-1)
+        m = (p + q) / 2
+        jsd = 0.5 * (p * (p / m).log()).sum(-1) + 0.5 * (q * (q / m).log()).sum(-1)
+        total = total + jsd.mean()
+    return total / ROLLOUTS
+
+
+def gradients(policy: Policy, settings: Config) -> tuple[float, dict[str, torch.Tensor]]:
+    trainer = LocalTrainer(policy, settings)
+    trainer.teacher.shadows = {n: s * 1.01 for n, s in trainer.teacher.shadows.items()}  # unlike the student
+    trainer.optimizer.step = lambda *a: None  # type: ignore[method-assign, assignment]
+    stats = trainer.update(ROWS, ROLLOUTS)
+    return stats.loss, {n: p.grad.clone() for n, p in policy.trainable().items()}
+
+
+@pytest.mark.parametrize("settings", [(), ("loss.packed=true",), ("loss.chunk_tokens=3",), ("loss.batch_tokens=64",)])
+def test_loss_and_gradient_match_the_definition(untrained: Policy, settings: tuple[str, ...]) -> None:
+    """Merged rows, padding, packing, chunks and micro-batches change nothing."""
+    plain = copy.deepcopy(untrained.model)
+    teacher = copy.deepcopy(untrained.model)
+    with torch.no_grad():
+        for parameter in teacher.parameters():
+            parameter.copy_(parameter * 1.01)
+    expected = reference(plain, teacher)
+    expected.backward()
+    loss, found = gradients(trainable(untrained), config(*settings))
+    assert loss == pytest.approx(expected.item(), rel=1e-9)
+    for name, parameter in plain.named_parameters():
+        assert torch.allclose(found[name], parameter.grad, rtol=1e-7, atol=1e-12), name
+
+
+def test_aggregation_vector_of_the_specification(untrained: Policy) -> None:
+    """Sequences A (3 tokens), B (dropped), C (1 token): mean per sequence, then over all rollouts."""
+    values = iter([torch.tensor([0.097719]), torch.tensor([0.097719, 0.010308, 0.187021])])
+
+    def objective(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+        return next(values).double() + 0 * student.sum(-1)
+
+    trainer = LocalTrainer(trainable(untrained), config("loss.batch_tokens=64", "loss.chunk_tokens=3"), objective)
+    trainer._micro_batches = lambda rows: [[r] for r in sorted(rows, key=lambda r: len(r.response))]  # type: ignore[method-assign]
+    stats = trainer.update([TrainRow((1,), (1, 2), (3, 4, 5)), TrainRow((1,), (1, 2), (6,))], rollouts=3)
+    assert stats.loss == pytest.approx(0.0653562, abs=1e-6)
+
+
+def test_a_step_without_rows_changes_nothing_and_resumes(untrained: Policy, tmp_path: Path) -> None:
+    trainer = LocalTrainer(trainable(untrained), config())
+    before = {n: p.clone() for n, p in untrained.trainable().items()}
+    assert trainer.update([], 8).loss == 0
+    assert all(torch.equal(p, before[n]) for n, p in untrained.trainable().items())
+    save_checkpoint(trainer, tmp_path / "c")
+    load_checkpoint(trainer, tmp_path / "c")
+    assert trainer.step == 1
+
+
+@pytest.mark.parametrize("weights", ["full", "lora"])
+def test_resuming_from_a_checkpoint_is_exact(shipped: Policy, tmp_path: Path, weights: str) -> None:
+    """4 steps at once equal 2 steps, a checkpoint, and 2 steps in a fresh process's objects."""
+
+    def fresh() -> LocalTrainer:
+        return LocalTrainer(trainable(copy.deepcopy(shipped), weights), config("optimizer.warmup=3", "teacher.rate=0.1"))
+
+    through, first, second = fresh(), fresh(), fresh()
+    for _ in range(4):
+        through.update(ROWS, ROLLOUTS)
+    for _ in range(2):
+        first.update(ROWS, ROLLOUTS)
+    save_checkpoint(first, tmp_path / "c")
+    load_checkpoint(second, tmp_path / "c")
+    for _ in range(2):
+        second.update(ROWS, ROLLOUTS)
+    for name, parameter in through.policy.trainable().items():
+        assert torch.equal(parameter, second.policy.trainable()[name])
+        assert torch.equal(through.teacher.shadows[name], second.teacher.shadows[name])
+
+
+def test_the_first_step_has_learning_rate_zero_then_warms_up(untrained: Policy) -> None:
+    trainer = LocalTrainer(trainable(untrained), load_config(settings=["optimizer.lr=1.0", "optimizer.warmup=10"]))
+    rates = []
+    for trainer.step in range(12):
+        rates.append(trainer._warmup())
+    assert rates == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1])
+
+
+def test_a_non_finite_loss_stops_before_the_update(untrained: Policy) -> None:
+    policy = trainable(untrained)
+    trainer = LocalTrainer(policy, config(), lambda s, t: s.sum(-1) * float("nan"))
+    before = {n: p.clone() for n, p in policy.trainable().items()}
+    with pytest.raises(TrainingError, match="weights were not changed"):
+        trainer.update(ROWS, ROLLOUTS)
+    assert all(torch.equal(p, before[n]) for n, p in policy.trainable().items())
+
+
+def test_ema_moves_by_rate_once_a_step_and_frozen_does_not(shipped: Policy) -> None:
+    for kind, rate in (("ema", 0.05), ("frozen", 0.0)):
+        policy = trainable(copy.deepcopy(shipped))
+        start = {n: p.detach().clone() for n, p in policy.trainable().items()}
+        trainer = LocalTrainer(policy, config(f"teacher.kind={kind}", "teacher.rate=0.05"))
+        trainer.update(ROWS, ROLLOUTS)
+        for name, parameter in policy.trainable().items():
+            expected = (1 - rate) * start[name] + rate * parameter.detach()
+            assert torch.allclose(trainer.teacher.shadows[name], expected, atol=1e-7)
+
+
+def test_teacher_logits_equal_a_fresh_model_with_the_teachers_weights(shipped: Policy) -> None:
+    policy = trainable(copy.deepcopy(shipped))
+    trainer = LocalTrainer(policy, config("teacher.rate=0.3"))
+    for _ in range(3):
+        trainer.update(ROWS, ROLLOUTS)
+    fresh = copy.deepcopy(shipped.model)
+    fresh.load_state_dict(trainer.teacher.shadows, strict=False)
+    ids = torch.tensor([[1, 5, 9, 40]])
+    student = policy.model(ids).logits
+    with trainer.teacher.active():
+        seen = policy.model(ids).logits
+    assert torch.equal(seen, fresh(ids).logits)
+    assert torch.equal(policy.model(ids).logits, student), "the student's weights are back"
+    assert not torch.equal(seen, student)
+
+
+def test_a_lora_students_export_is_a_plain_model_with_the_same_logits(shipped: Policy, tmp_path: Path) -> None:
+    policy = trainable(copy.deepcopy(shipped), "lora")
+    trainer = LocalTrainer(policy, config("optimizer.lr=1e-2"))
+    for _ in range(3):
+        trainer.update(ROWS, ROLLOUTS)
+    ids = torch.tensor([[1, 5, 9, 40]])
+    before = policy.model(ids).logits
+    save_policy(policy, tmp_path / "m")
+    loaded = load_policy(tmp_path / "m", device="cpu")
+    assert torch.allclose(loaded.model(ids).logits, before, atol=1e-4)
+    assert not torch.allclose(loaded.model(ids).logits, shipped.model(ids).logits, atol=1e-2)
+    assert torch.allclose(policy.model(ids).logits, before, atol=1e-5), "the adapter is unmerged again"
+
+
+def test_divergence_is_what_the_configuration_says() -> None:
+    settings = load_config(settings=["loss.alpha=0.25", "loss.top_k=7", "loss.tail=false"])
+    trainer_objective = Divergence(settings.loss.alpha, settings.loss.top_k, settings.loss.tail)
+    assert trainer_objective == Divergence(0.25, 7, False)
