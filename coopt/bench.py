@@ -45,7 +45,7 @@ def check_run(config: Config) -> None:
     make_gate(config.gate)
     check_students(config)
     run = Run(Path(), config)
-    assert run.topology.students and run.domains
+    _ = run.topology, run.domains  # loading checks them
     if "oracle" in config.methods:
         from coopt.feedback.tutors import OracleTutor
 
@@ -64,7 +64,9 @@ def prepare(config: Config, directory: Path, arguments: list[str]) -> Run:
     elif directory.is_dir() and any(p.name != "run.lock" for p in directory.iterdir()):
         raise RunError(f"{directory}: the folder is not empty and holds no run. Give another --out.")
     else:
-        store.write_json(directory / "provenance.json", provenance(data_hashes(run.domains), config.all_seeds, arguments))
+        store.write_json(
+            directory / "provenance.json", provenance(data_hashes(run.domains), config.all_seeds, arguments)
+        )
     store.write_json(path, run.config.model_dump(mode="json"))
     return run
 
@@ -97,7 +99,9 @@ def locked(directory: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunError(f"{directory}: another coopt bench works on this run. Wait for it, or give another --out.") from None
+            raise RunError(
+                f"{directory}: another coopt bench works on this run. Wait for it, or give another --out."
+            ) from None
         yield
 
 

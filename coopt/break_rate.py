@@ -46,9 +46,7 @@ def probe_tutee(
 class _Probe:
     """One tutee on one domain."""
 
-    def __init__(
-        self, tutee: Policy, engine: Engine, domain: Domain, config: Config, key: Sequence[object]
-    ) -> None:
+    def __init__(self, tutee: Policy, engine: Engine, domain: Domain, config: Config, key: Sequence[object]) -> None:
         self.tutee = tutee
         self.engine = engine
         self.domain = domain

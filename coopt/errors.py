@@ -1,12 +1,12 @@
 """Errors that a user can mend. The command line prints them as one line and exits with their code.
 
-    CooptError
-    ├── ConfigError      a setting, flag or preset
-    ├── TopologyError    a graph file
-    ├── DataError        benchmark rows
-    ├── ModelError       a model directory
-    ├── RunError         a run directory
-    └── TrainingError    training had to stop (non-finite loss)
+CooptError
+├── ConfigError      a setting, flag or preset
+├── TopologyError    a graph file
+├── DataError        benchmark rows
+├── ModelError       a model directory
+├── RunError         a run directory
+└── TrainingError    training had to stop (non-finite loss)
 """
 
 from __future__ import annotations

@@ -78,5 +78,7 @@ def evaluation_table(rows: Sequence[dict[str, Any]], config: Config) -> Table:
             ]
         )
     columns = ["model", "domain", "avg@k", "95 %", "constant", "n", "change", "95 %  ", "verdict"]
-    note = f"avg@{config.sampling.eval_samples}, seed {config.seed}; changes are paired over questions with the first model."
+    note = (
+        f"avg@{config.sampling.eval_samples}, seed {config.seed}; changes: paired over questions with the first model."
+    )
     return Table("Scores, percent", columns, cells, [note])

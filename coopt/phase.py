@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from coopt.config.schema import Config
 from coopt.domains.base import Domain, Item
 from coopt.engine.base import Engine, Sampling
-from coopt.feedback.anchor import Feedback, filter_feedback
+from coopt.feedback.anchor import filter_feedback
 from coopt.feedback.reprompt import reprompt
 from coopt.feedback.tutors import Request, Tutor
 from coopt.methods.base import Context, Method, RolloutGroup
 from coopt.models.policy import save_policy
+from coopt.records import Clock, Told, group_record, step_record
 from coopt.rng import generator, stable_hash
 from coopt.running import store
 from coopt.running.faults import fault_point
+from coopt.training.base import TrainRow
 from coopt.training.checkpoint import load_checkpoint, save_checkpoint
 from coopt.training.order import PromptOrder
-from coopt.training.trainer import LocalTrainer, StepStats, TrainRow
+from coopt.training.trainer import LocalTrainer
 
 KEEP_CHECKPOINTS = 2  # the newest may be damaged by what killed the run
 
@@ -74,7 +74,7 @@ def train_phase(phase: Phase) -> None:
 
 def train_step(phase: Phase, step: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """One step: rollouts, demonstrations, feedback, update. Returns its record and its rollouts."""
-    clock = Clock()
+    clock, policy = Clock(), phase.trainer.policy
     restarts = 0 if phase.config.rounds.carry_state else phase.first_step
     items = phase.order.batch(step - restarts, phase.config.rounds.prompts)
     groups = roll_out(phase, items, step)
@@ -86,19 +86,9 @@ def train_step(phase: Phase, step: int) -> tuple[dict[str, Any], list[dict[str, 
     rows, too_long = train_rows(phase, groups, demonstrations, feedback)
     stats = phase.trainer.update(rows, rollouts=sum(len(g.rollouts) for g in groups))
     clock.lap("update")
-    record = _record(phase, step, groups, feedback, stats, clock)
-    record["too_long"] = too_long
-    record["no_target"] = record["rollouts"] - stats.active_rows
-    return record, [_group_record(step, *parts) for parts in zip(groups, demonstrations, feedback, strict=True)]
-
-
-class Told(NamedTuple):
-    """What one tutor said on one rollout. ``unread``: the request was too long for the tutor."""
-
-    tutor: str
-    raw: str
-    feedback: Feedback | None
-    unread: bool
+    record = step_record(step, groups, feedback, stats, clock, list(phase.tutors), policy.tokenizer)
+    record |= {"too_long": too_long, "no_target": record["rollouts"] - stats.active_rows}
+    return record, [group_record(step, *parts) for parts in zip(groups, demonstrations, feedback, strict=True)]
 
 
 Assigned = list[list[str | None]]
@@ -178,91 +168,6 @@ def train_rows(
                 continue
             rows.append(TrainRow(prompts[group.item.id, Context(None, None)], teacher, y.tokens))
     return rows, too_long
-
-
-class Clock:
-    """Seconds per part of a step."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self.started = self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.seconds[name] = now - self._last
-        self._last = now
-
-
-def _record(
-    phase: Phase,
-    step: int,
-    groups: Sequence[RolloutGroup],
-    feedback: Sequence[Sequence[Told | None]],
-    stats: StepStats,
-    clock: Clock,
-) -> dict[str, Any]:
-    rollouts = [y for g in groups for y in g.rollouts]
-    said = [t for told in feedback for t in told if t is not None]
-    outcomes = {name: Counter(t.feedback.outcome for t in said if t.tutor == name and t.feedback) for name in phase.tutors}
-    told = {
-        name: {
-            "revealed": sum(t.feedback.revealed for t in said if t.tutor == name and t.feedback),
-            "leaked": sum(t.feedback.leaked for t in said if t.tutor == name and t.feedback),
-            "unread": sum(t.unread for t in said if t.tutor == name),
-        }
-        for name in phase.tutors
-    }
-    distinct = {
-        (group.item.id, y.text, t.raw)
-        for group, row in zip(groups, feedback, strict=True)
-        for y, t in zip(group.rollouts, row, strict=True)
-        if t is not None
-    }
-    tokenizer = phase.trainer.policy.tokenizer
-    feedback_tokens = sum(len(tokenizer(raw, add_special_tokens=False)["input_ids"]) for _, _, raw in distinct)
-    seconds = {**clock.seconds, **stats.seconds, "total": time.perf_counter() - clock.started}
-    return {
-        "step": step,
-        "loss": stats.loss,
-        "grad_norm": stats.grad_norm,
-        "lr": stats.lr,
-        "rollouts": len(rollouts),
-        "correct": sum(sum(g.rewards) for g in groups),
-        "prompts": len(groups),
-        "prompts_without_correct": sum(not any(g.rewards) for g in groups),
-        "active_rows": stats.active_rows,
-        "distinct_rows": stats.distinct_rows,
-        "feedback_on": bool(phase.tutors),
-        "outcomes": outcomes,
-        "told": told,
-        "tokens": {
-            "rollout": sum(len(y.tokens) for y in rollouts),
-            "feedback": feedback_tokens,
-            "trained": stats.trained_tokens,
-        },
-        "seconds": {k: round(v, 4) for k, v in seconds.items()},
-    }
-
-
-def _group_record(
-    step: int, group: RolloutGroup, demonstrations: Sequence[str | None], feedback: Sequence[Told | None]
-) -> dict[str, Any]:
-    return {
-        "step": step,
-        "item": group.item.id,
-        "domain": group.item.domain,
-        "rollouts": [
-            {
-                "text": y.text,
-                "reward": reward,
-                "has_demonstration": s is not None,
-                "tutor": t.tutor if t else None,
-                "raw_feedback": t.raw if t else None,
-                "outcome": t.feedback.outcome if t and t.feedback else None,
-            }
-            for y, reward, s, t in zip(group.rollouts, group.rewards, demonstrations, feedback, strict=True)
-        ],
-    }
 
 
 def _checkpoints(phase: Phase) -> Path:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from coopt.config.schema import Config
+from coopt.domains.base import Split
 from coopt.methods.registry import make_method
 from coopt.running.run import BASE, INIT, Run
 from coopt.running.tasks import BreakRate, Score, Specialise, Task, Train
@@ -42,7 +43,8 @@ def probe_speed(config: Config) -> Speed:
     from coopt.models.policy import load_policy
     from coopt.rng import generator
     from coopt.training.adapters import make_trainable
-    from coopt.training.trainer import LocalTrainer, TrainRow
+    from coopt.training.base import TrainRow
+    from coopt.training.trainer import LocalTrainer
 
     policy = load_policy(base_directory(config.model.path), dtype=config.model.dtype, device=config.run.device)
     domain = load_domains(config)[config.domains[0]]
@@ -135,8 +137,8 @@ class Plan:
             return self.run.config.world.specialist_steps * _SFT_STEP_TOKENS / self.speed.train
         return generating
 
-    def _questions(self, split: str) -> int:
-        return sum(len(d.items(split)) for d in self.run.domains.values())  # type: ignore[arg-type]
+    def _questions(self, split: Split) -> int:
+        return sum(len(d.items(split)) for d in self.run.domains.values())
 
     def summary(self) -> dict[str, tuple[int, float, float]]:
         """What -> (tasks, tokens, seconds of one worker)."""
@@ -146,6 +148,10 @@ class Plan:
             rows[what] = (count + 1, tokens + self.tokens(task), seconds + self.seconds(task))
         return rows
 
+    def worker_seconds(self) -> float:
+        """Expected seconds of one worker doing everything."""
+        return sum(seconds for _, _, seconds in self.summary().values())
+
     def wall_seconds(self) -> float:
         """Expected wall time on this machine."""
-        return _WARM_START + sum(s for _, _, s in self.summary().values()) / self.workers
+        return _WARM_START + self.worker_seconds() / self.workers

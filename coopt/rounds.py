@@ -14,12 +14,12 @@ from coopt.gates.base import Scores
 from coopt.gates.journaled import decide_edge
 from coopt.graph.schedule import phases
 from coopt.methods.base import Method
+from coopt.metrics.accuracy import accuracy
 from coopt.running import store
 from coopt.running.faults import fault_point
 from coopt.running.journal import Journal
 from coopt.running.run import Run
 from coopt.running.tasks import Score, Task, Train
-from coopt.metrics.accuracy import accuracy
 
 Launch = Callable[[Sequence[Task]], None]
 

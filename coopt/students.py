@@ -58,15 +58,11 @@ def make_student(
     else:
         from coopt.training.sft import specialise_on_text
 
-        policy = load_policy(
-            base_directory(config.model.path), dtype=config.model.dtype, device=config.run.device
-        )
+        policy = load_policy(base_directory(config.model.path), dtype=config.model.dtype, device=config.run.device)
         save_policy(specialise_on_text(policy, config, domains[native], (seed, student), meter), target)
 
 
-def _world_specialist(
-    config: Config, native: str, seed: int, student: str, target: Path, meter: Meter
-) -> None:
+def _world_specialist(config: Config, native: str, seed: int, student: str, target: Path, meter: Meter) -> None:
     """Fine-tune the embedded base on the facts that this student is to know."""
     from coopt.domains.scimini.facts import Fact, all_facts, common_knowledge, facts_of
     from coopt.domains.scimini.learn import SPECIALIST, learn

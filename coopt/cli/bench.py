@@ -110,8 +110,7 @@ def _bench(config: Config, workers: int | None, out: Path | None, *, dry_run: bo
     with locked(directory):
         run = prepare(config, directory, sys.argv[1:])
         plan = Plan(run, plan.speed, workers)
-        total = sum(seconds for _, _, seconds in plan.summary().values())
-        with Display(stderr, total, plan.seconds) as display, Launcher(run, workers, display) as launch:
+        with Display(stderr, plan.worker_seconds(), plan.seconds) as display, Launcher(run, workers, display) as launch:
             results = run_bench(run, launch)
     if as_json:
         print(results.model_dump_json(indent=1))

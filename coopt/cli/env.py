@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 
-def env(settings: Annotated[bool, typer.Option("--settings", help="List every setting and its default.")] = False) -> None:
+def env(
+    settings: Annotated[bool, typer.Option("--settings", help="List every setting and its default.")] = False,
+) -> None:
     """Versions and hardware for a bug report; with --settings, all settings.
 
     \b

@@ -22,9 +22,7 @@ def preset_names() -> list[str]:
     return sorted(p.stem for p in _PRESETS.glob("*.toml"))
 
 
-def load_config(
-    *, preset: str = "mini", smoke: bool = False, settings: Iterable[str] = (), **flags: Any
-) -> Config:
+def load_config(*, preset: str = "mini", smoke: bool = False, settings: Iterable[str] = (), **flags: Any) -> Config:
     """The configuration of a run.
 
     Order, later wins: defaults, preset, the preset's ``[smoke]`` table, ``settings`` (``key=value``, a dotted

@@ -39,9 +39,14 @@ class Item:
 class Domain(Protocol):
     """A domain of the benchmark. ``coopt.domains.rows.RowDomain`` serves any rows."""
 
-    name: str
-    answer: AnswerKind
-    wording: Wording
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def answer(self) -> AnswerKind: ...
+
+    @property
+    def wording(self) -> Wording: ...
 
     def items(self, split: Split) -> Sequence[Item]:
         """The questions of a split, in a fixed order; limits of the configuration applied."""

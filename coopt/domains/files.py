@@ -40,7 +40,7 @@ def _file_rows(file: Path) -> Iterator[Row]:
         raise DataError(f"{file}: unknown file type '{file.suffix}'. Allowed: {', '.join(_SUFFIXES)}.")
     count = 0
     reader = {".json": _json, ".jsonl": _json_lines, ".parquet": _parquet}[file.suffix]
-    for count, value in enumerate(reader(file), start=1):  # noqa: B007 (count is read after the loop)
+    for count, value in enumerate(reader(file), start=1):
         yield Row(f"{file} row {count}", value)
     if count == 0:
         raise DataError(f"{file}: the file holds no rows.")

@@ -14,7 +14,6 @@ from coopt.domains.rows import RowDomain, best_constant, content_hash, select
 from coopt.domains.scimini.world import scimini_domain
 from coopt.errors import DataError
 
-
 Limits = tuple[tuple[Split, int], ...]
 
 
@@ -60,7 +59,7 @@ def check_rows(source: str, length: Callable[[str], int], max_tokens: int) -> di
         if not items:
             continue
         domain = RowDomain(name, tuple(items))
-        sizes = {split: len(domain.items(split)) for split in SPLITS}
+        sizes: dict[str, int] = {split: len(domain.items(split)) for split in SPLITS}
         letter, share = best_constant(items)
         answer["domains"][name] = {
             "rows": len(items),

@@ -106,9 +106,9 @@ def _domain_name(row: Row) -> str:
 
 def _options(row: Row) -> tuple[tuple[str, str], ...]:
     choices = row.value.get("choices")
-    texts = choices.get("text") if isinstance(choices, Mapping) else None
-    labels = choices.get("label") if isinstance(choices, Mapping) else None
-    if not _sequence(texts) or not _sequence(labels) or len(labels) not in (2, 4) or len(texts) < len(labels):
+    texts = _list(choices.get("text")) if isinstance(choices, Mapping) else []
+    labels = _list(choices.get("label")) if isinstance(choices, Mapping) else []
+    if len(labels) not in (2, 4) or len(texts) < len(labels):
         raise DataError(f"{row.where}: 'choices' must hold lists 'text' and 'label', 2 or 4 labels, a text for each.")
     for label in labels:
         if not isinstance(label, str) or len(label) != 1 or label not in LETTERS[: len(labels)]:
@@ -118,8 +118,8 @@ def _options(row: Row) -> tuple[tuple[str, str], ...]:
     return tuple((label, str(text)) for label, text in zip(labels, texts, strict=False))
 
 
-def _sequence(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
+def _list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
 
 
 def letter_prompt(stem: str, options: Iterable[tuple[str, str]]) -> str:

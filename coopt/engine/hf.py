@@ -8,6 +8,7 @@ its text does not depend on its neighbours in the batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,7 +59,12 @@ def _decode(
     cache = StaticCache(config=policy.causal_lm.config, max_cache_len=width + sampling.max_tokens)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     out = model(
-        input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=positions,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
     )
     expand = torch.arange(len(prompts), device=device).repeat_interleave(samples)
     _select(cache, expand)
@@ -102,9 +108,7 @@ def sample(logits: torch.Tensor, sampling: Sampling, uniforms: torch.Tensor) -> 
     return torch.searchsorted(cumulative, targets, right=True).squeeze(-1).clamp(max=logits.shape[-1] - 1)
 
 
-def _left_pad(
-    prompts: Sequence[Sequence[int]], pad: int, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _left_pad(prompts: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     width = max(len(p) for p in prompts)
     ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts], device=device)
     mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device)
@@ -113,7 +117,8 @@ def _left_pad(
 
 def _select(cache: StaticCache, rows: torch.Tensor) -> None:
     """Make the cache hold ``rows`` of itself, in that order (repeats allowed)."""
-    for layer in cache.layers:
+    layers: list[Any] = cache.layers
+    for layer in layers:
         layer.reorder_cache(rows)
         layer.batch_size = len(rows)
 

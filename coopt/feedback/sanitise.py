@@ -28,7 +28,9 @@ _LETTER_IS_RIGHT = re.compile(
     rf"(?:(?i:option|choice)\s+)?(?<!\w)[(\[*_]*[A-D][)\]*_]*\s+(?i:is|was)\s+(?i:the\s+)?(?i:correct|right)"
     rf"(?:\s+(?i:{_NOUN}|one))?(?!\w)\.?"
 )
-_STATED_TEXT = re.compile(rf"(?i:final\s+answer|(?:the\s+)?(?:correct|right)\s+{_NOUN}|the\s+answer)(?i:{_LINK})[^.\n]*")
+_STATED_TEXT = re.compile(
+    rf"(?i:final\s+answer|(?:the\s+)?(?:correct|right)\s+{_NOUN}|the\s+answer)(?i:{_LINK})[^.\n]*"
+)
 
 
 def sanitise(text: str, kind: AnswerKind, correct_text: str, question: str) -> str:
@@ -51,7 +53,9 @@ def sanitise(text: str, kind: AnswerKind, correct_text: str, question: str) -> s
 def leaks(text: str, kind: AnswerKind, correct_text: str, question: str) -> bool:
     """Does ``text`` give the answer away: a reveal pattern, or the correct option's words that the question
     (without its options) does not hold?"""
-    if kind == "letter" and any(p.search(text) for p in (_STATED_LETTER, _LETTER_IS_RIGHT, _BOXED_LETTER, _BOLD_LETTER)):
+    if kind == "letter" and any(
+        p.search(text) for p in (_STATED_LETTER, _LETTER_IS_RIGHT, _BOXED_LETTER, _BOLD_LETTER)
+    ):
         return True
     return contains(text, correct_text) and not contains(question, correct_text)
 

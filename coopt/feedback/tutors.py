@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from coopt.domains.wording import fill
 from coopt.engine.base import Engine, Sampling
 from coopt.errors import ConfigError
 from coopt.feedback.anchor import Style
-from coopt.models.policy import Policy
+
+if TYPE_CHECKING:
+    from coopt.models.policy import Policy
 
 
 class Request(NamedTuple):

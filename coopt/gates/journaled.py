@@ -9,9 +9,9 @@ import numpy as np
 
 from coopt.gates.base import Gate
 from coopt.graph.topology import Edge, Topology
+from coopt.metrics.accuracy import accuracy
 from coopt.metrics.bootstrap import interval, resample_weights
 from coopt.rng import generator
-from coopt.metrics.accuracy import accuracy
 
 _DRAWS = 500  # enough for an interval; a decision is cheap but there may be many edges
 

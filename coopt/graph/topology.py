@@ -37,7 +37,7 @@ class Topology:
 
     name: str
     description: str
-    graph: nx.DiGraph
+    graph: nx.DiGraph[str]
     native: Mapping[str, str]
 
     @property
@@ -81,7 +81,7 @@ def load_topology(name: str, domains: Sequence[str]) -> Topology:
 def build_topology(name: str, tree: Mapping[str, Any], domains: Sequence[str], where: str) -> Topology:
     """A topology from the content of its file; ``where`` names it in messages."""
     _known_keys(tree, {"description", "nodes", "edges"}, "key", where)
-    graph = nx.DiGraph()
+    graph: nx.DiGraph[str] = nx.DiGraph()
     native: dict[str, str] = {}
     for k, node in enumerate(_tables(tree, "nodes", where)):
         _known_keys(node, _NODE_KEYS, "node key", where)
@@ -129,8 +129,8 @@ def _native(node: Mapping[str, Any], k: int, domains: Sequence[str], where: str)
     return native
 
 
-def _add_edge(graph: nx.DiGraph, edge: Mapping[str, Any], where: str) -> None:
-    ends = [edge.get("tutor"), edge.get("tutee")]
+def _add_edge(graph: nx.DiGraph[str], edge: Mapping[str, Any], where: str) -> None:
+    ends = str(edge.get("tutor")), str(edge.get("tutee"))
     for role, end in zip(("tutor", "tutee"), ends, strict=True):
         if end not in graph:
             nodes = ", ".join(graph.nodes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coopt.metrics.bootstrap import Array
 
@@ -14,12 +15,15 @@ def pareto_improves(changes: Sequence[float]) -> bool:
     return all(c >= 0 for c in changes) and any(c > 0 for c in changes)
 
 
-def pareto_draws(changes_DB: Array) -> np.ndarray:
+Draws = NDArray[np.bool_]
+"""One answer per bootstrap draw."""
+
+
+def pareto_draws(changes_DB: Array) -> Draws:
     """The point definition in every bootstrap draw: booleans [draws] from changes [domains, draws]."""
-    better: np.ndarray = (changes_DB >= 0).all(axis=0) & (changes_DB > 0).any(axis=0)
-    return better
+    return np.asarray((changes_DB >= 0).all(axis=0) & (changes_DB > 0).any(axis=0))
 
 
-def mutual(draws: Mapping[str, np.ndarray]) -> float:
+def mutual(draws: Mapping[str, Draws]) -> float:
     """Probability that every student improves in the same draw."""
     return float(np.logical_and.reduce(list(draws.values())).mean())

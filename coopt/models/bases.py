@@ -20,7 +20,9 @@ def base_directory(name: str) -> Path:
         return _smollm2()
     path = Path(name).expanduser()
     if not path.is_dir():
-        raise ModelError(f"--model {name}: no such directory. Allowed: scimini, smollm2-135m, or a local model directory.")
+        raise ModelError(
+            f"--model {name}: no such directory. Allowed: scimini, smollm2-135m, or a local model directory."
+        )
     return path.resolve()
 
 

@@ -19,8 +19,8 @@ def plan_table(plan: Plan) -> Table:
     r = config.rounds
     notes = [
         f"students: {', '.join(topology.label(s) for s in topology.students)}; tutor edges: {edges}",
-        f"gate: {config.gate.kind} (tau {config.gate.tau}, scope {config.gate.scope}); feedback: {config.feedback.style};"
-        f" schedule: {r.schedule}",
+        f"gate: {config.gate.kind} (tau {config.gate.tau}, scope {config.gate.scope});"
+        f" feedback: {config.feedback.style}; schedule: {r.schedule}",
         f"{r.rounds} rounds x {r.steps} steps of {r.prompts} prompts x {r.rollouts} rollouts; methods:"
         f" {', '.join(config.methods)}; seeds: {', '.join(map(str, config.all_seeds))}",
         f"expected: {duration(plan.wall_seconds())} with {plan.workers} worker{'s' * (plan.workers > 1)}"

@@ -72,7 +72,9 @@ def output() -> Console:
 def show(tables: Sequence[Table], console: Console) -> None:
     """Print to a terminal. Cells are text, never markup: they may hold model output."""
     for table in tables:
-        grid = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+        grid = RichTable(
+            title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+        )
         for column in table.columns:
             grid.add_column(column, overflow="fold")
         for row in table.rows:

@@ -45,7 +45,18 @@ def score_table(results: Results) -> Table:
     """Scores in percent with intervals; changes against the initial student."""
     several = len(results.seeds) > 1
     rows = [
-        ["constant answer", NONE, c.domain, percent(c.share), NONE, NONE, NONE, *([NONE] if several else []), NONE, NONE]
+        [
+            "constant answer",
+            NONE,
+            c.domain,
+            percent(c.share),
+            NONE,
+            NONE,
+            NONE,
+            *([NONE] if several else []),
+            NONE,
+            NONE,
+        ]
         for c in results.constants
     ]
     for cell in results.scores:
@@ -173,7 +184,7 @@ def break_table(results: Results) -> Table:
     cells = [c for c in results.break_rates if c.difficulty == "all"]
     note = (
         "break: correct answers that became wrong; fix: wrong ones that became correct. Initial students, validation"
-        " questions, training temperature. Control: the same rollouts answered again without f (for s + f: with s only)."
+        " questions, training temperature. Control: the same rollouts again without f (for s + f: with s only)."
     )
     return Table("Break- and fix-rates, percent", _break_columns("gate"), _break_rows(cells, by="gate"), [note])
 
@@ -182,11 +193,24 @@ def difficulty_table(results: Results) -> Table:
     """Break-rates by difficulty, edges grouped by their gate."""
     cells = [c for c in results.break_rates if c.edge == ALL_EDGES and c.difficulty != "all"]
     note = "Difficulty: wrong answers of eight before feedback."
-    return Table("Break-rates by difficulty, percent", _break_columns("difficulty"), _break_rows(cells, by="both"), [note])
+    return Table(
+        "Break-rates by difficulty, percent", _break_columns("difficulty"), _break_rows(cells, by="both"), [note]
+    )
 
 
 def _break_columns(middle: str) -> list[str]:
-    return ["tutor -> tutee", middle, "context", "n correct", "break", "95 %", "control", "n wrong", "fix", "fix control"]
+    return [
+        "tutor -> tutee",
+        middle,
+        "context",
+        "n correct",
+        "break",
+        "95 %",
+        "control",
+        "n wrong",
+        "fix",
+        "fix control",
+    ]
 
 
 def _break_rows(cells: Sequence[BreakCell], by: str) -> list[list[str]]:

@@ -60,9 +60,7 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
     """Train one tutee for one round."""
     config = run.config
     start = run.phase_dir(task.seed, task.method, 0, task.tutee) / "model"
-    policy = make_trainable(
-        _load(run, start), config.model.weights, config.model.lora_rank, task.seed, task.tutee
-    )
+    policy = make_trainable(_load(run, start), config.model.weights, config.model.lora_rank, task.seed, task.tutee)
     trainer = LocalTrainer(policy, config)
     if task.round > 1:
         before = run.phase_dir(task.seed, task.method, task.round - 1, task.tutee) / "state"

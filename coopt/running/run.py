@@ -36,7 +36,9 @@ class Run:
         """An existing run. Raises ``RunError``."""
         path = Path(directory)
         if not (path / "config.json").is_file():
-            raise RunError(f"{path}: no run here (config.json is missing). Runs are the folders that coopt bench names.")
+            raise RunError(
+                f"{path}: no run here (config.json is missing). Runs are the folders that coopt bench names."
+            )
         return cls(path, check(store.read_json(path / "config.json")))
 
     @cached_property

@@ -38,4 +38,6 @@ def _check_head(policy: Policy) -> None:
     expected = lm(input_ids=ids, use_cache=False).logits
     if not torch.allclose(logits32(lm.get_output_embeddings(), hidden), expected, atol=1e-3, rtol=1e-3):
         name = lm.config.model_type
-        raise ModelError(f"models of type '{name}' change the logits after the head (scaling or capping): not supported.")
+        raise ModelError(
+            f"models of type '{name}' change the logits after the head (scaling or capping): not supported."
+        )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 
-Sequence_ = tuple[tuple[int, ...], tuple[int, ...]]
+PromptResponse = tuple[tuple[int, ...], tuple[int, ...]]
 """(prompt ids, response ids)"""
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ class ModelInput(NamedTuple):
     """[N] batch line and position whose hidden state predicts response token n, sequence after sequence."""
 
 
-def model_input(sequences: Sequence[Sequence_], packed: bool, pad: int, device: torch.device) -> ModelInput:
+def model_input(sequences: Sequence[PromptResponse], packed: bool, pad: int, device: torch.device) -> ModelInput:
     """Lay out sequences right-padded [batch, time], or packed one after another [1, total time].
 
     Packed sequences are told apart by their position ids, which start again at 0.

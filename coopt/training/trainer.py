@@ -1,12 +1,11 @@
-"""One self-distillation update: student forward, teacher forward, divergence, backward, AdamW, EMA."""
+"""The one-process trainer: student forward, teacher forward, divergence, backward, AdamW, EMA."""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F
@@ -14,42 +13,10 @@ from torch.nn import functional as F
 from coopt.config.schema import Config, OptimizerConfig
 from coopt.errors import TrainingError
 from coopt.models.policy import Policy
-from coopt.training.batch import Sequence_, by_tokens, model_input, response_hidden
+from coopt.training.base import StepStats, TrainRow
+from coopt.training.batch import PromptResponse, by_tokens, model_input, response_hidden
 from coopt.training.losses import Divergence, TokenLoss
 from coopt.training.teacher import Teacher
-
-
-class TrainRow(NamedTuple):
-    """One rollout with its target: the same response after the student's and after the teacher's prompt."""
-
-    student_prompt: tuple[int, ...]
-    teacher_prompt: tuple[int, ...]
-    response: tuple[int, ...]
-
-
-@dataclass
-class StepStats:
-    """What an update did. Times in seconds."""
-
-    loss: float = 0.0
-    grad_norm: float = 0.0
-    lr: float = 0.0
-    active_rows: int = 0
-    distinct_rows: int = 0
-    trained_tokens: int = 0
-    seconds: dict[str, float] = field(default_factory=lambda: {"teacher": 0.0, "student": 0.0})
-
-
-class Trainer(Protocol):
-    """Updates one policy. ``coopt.training.trainer.LocalTrainer`` is the one-process trainer."""
-
-    policy: Policy
-    teacher: Teacher
-    step: int
-
-    def update(self, rows: Sequence[TrainRow], rollouts: int) -> StepStats:
-        """One optimizer step on ``rows``; the loss is divided by ``rollouts``, trained on or not."""
-        ...
 
 
 class LocalTrainer:
@@ -112,7 +79,7 @@ class LocalTrainer:
 
     def _teacher_side(self, batch: list[StudentRow]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Teacher's hidden states [N, d], the student token that each belongs to [N], and weights [N]."""
-        sequences: list[Sequence_] = []
+        sequences: list[PromptResponse] = []
         index: list[int] = []
         weights: list[float] = []
         offset = 0
@@ -128,7 +95,7 @@ class LocalTrainer:
         device, wide = hidden.device, torch.promote_types(hidden.dtype, torch.float32)
         return hidden, torch.tensor(index, device=device), torch.tensor(weights, device=device, dtype=wide)
 
-    def _hidden(self, sequences: list[Sequence_]) -> torch.Tensor:
+    def _hidden(self, sequences: list[PromptResponse]) -> torch.Tensor:
         pad = self.policy.tokenizer.pad_token_id
         inputs = model_input(sequences, self.config.loss.packed, pad, self.policy.device)
         with self.policy.autocast():

@@ -121,7 +121,9 @@ def test_reprompt_bytes() -> None:
         "Q\nA correct solution:\n\nD\nFeedback on an attempt at this question:\n\nF"
         "\n\nNow solve the original question correctly."
     )
-    assert reprompt(SCIENCE, "Q", "D", None) == "Q\nA correct solution:\n\nD\n\nNow solve the original question correctly."
+    assert (
+        reprompt(SCIENCE, "Q", "D", None) == "Q\nA correct solution:\n\nD\n\nNow solve the original question correctly."
+    )
     assert reprompt(SCIENCE, "Q", None, "F") == (
         "Q\nFeedback on an attempt at this question:\n\nF\n\nNow solve the original question correctly."
     )

@@ -78,5 +78,5 @@ def test_a_decision_carries_its_noise() -> None:
 
 
 def test_unknown_gate_names_the_allowed_ones() -> None:
-    with pytest.raises(ConfigError, match="Did you mean 'cognizance'.*always, cognizance, never"):
+    with pytest.raises(ConfigError, match=r"Did you mean 'cognizance'.*always, cognizance, never"):
         make_gate(GateConfig(kind="cognisance"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
+from coopt.domains.names import resolve_domains
 from coopt.errors import ConfigError, TopologyError
 from coopt.graph.schedule import phases
 from coopt.graph.topology import load_topology, topology_names
@@ -56,9 +57,7 @@ def test_a_bad_graph_is_named(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_unknown_names() -> None:
-    with pytest.raises(TopologyError, match="unknown topology 'piar'. Did you mean 'pair'"):
+    with pytest.raises(TopologyError, match=r"unknown topology 'piar'. Did you mean 'pair'"):
         load_topology("piar", DOMAINS)
     with pytest.raises(ConfigError, match="unknown domain"):
-        from coopt.domains.names import resolve_domains
-
         resolve_domains("phys,astro")

@@ -34,9 +34,8 @@ def test_a_decision_is_made_once(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_complete_or_absent(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), store.new_directory(tmp_path / "d") as folder:
-        (folder / "half").write_text("x")
-        raise RuntimeError
+    with pytest.raises(FileNotFoundError), store.new_directory(tmp_path / "d") as folder:
+        (folder / "nowhere" / "half").write_text("x")
     assert not (tmp_path / "d").exists()
     with store.new_directory(tmp_path / "d") as folder:
         (folder / "whole").write_text("x")
@@ -62,9 +61,11 @@ def test_meter(tmp_path: Path) -> None:
 
 def test_graph_gates_filter_and_metrics_need_no_torch() -> None:
     modules = (
-        "coopt.graph.topology, coopt.graph.schedule, coopt.gates.registry, coopt.gates.journaled, coopt.feedback.anchor,"
-        "coopt.feedback.sanitise, coopt.feedback.reprompt, coopt.metrics.bootstrap, coopt.metrics.break_rates,"
-        "coopt.metrics.pareto, coopt.metrics.verdicts, coopt.metrics.summary, coopt.reports.tables, coopt.cli.main"
+        "coopt.graph.topology, coopt.graph.schedule, coopt.gates.registry, coopt.gates.journaled,"
+        "coopt.feedback.anchor,"
+        "coopt.feedback.sanitise, coopt.feedback.reprompt,"
+        " coopt.metrics.bootstrap, coopt.metrics.break_rates,"
+        "coopt, coopt.metrics.pareto, coopt.metrics.verdicts, coopt.metrics.summary, coopt.reports.tables, coopt.cli.main"
     )
     code = f"import {modules}, sys; print([m for m in ('torch', 'transformers', 'peft') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

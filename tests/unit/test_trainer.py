@@ -11,11 +11,12 @@ import torch
 from coopt.config.load import load_config
 from coopt.config.schema import Config
 from coopt.errors import TrainingError
-from coopt.models.policy import Policy, save_policy, load_policy
+from coopt.models.policy import Policy, load_policy, save_policy
 from coopt.training.adapters import make_trainable
+from coopt.training.base import TrainRow
 from coopt.training.checkpoint import load_checkpoint, save_checkpoint
 from coopt.training.losses import Divergence
-from coopt.training.trainer import LocalTrainer, TrainRow
+from coopt.training.trainer import LocalTrainer
 
 ROWS = [
     TrainRow((1, 5, 9), (1, 5, 9, 30, 31, 32), (40, 41, 42, 43)),
@@ -101,7 +102,9 @@ def test_resuming_from_a_checkpoint_is_exact(shipped: Policy, tmp_path: Path, we
     """4 steps at once equal 2 steps, a checkpoint, and 2 steps in a fresh process's objects."""
 
     def fresh() -> LocalTrainer:
-        return LocalTrainer(trainable(copy.deepcopy(shipped), weights), config("optimizer.warmup=3", "teacher.rate=0.1"))
+        return LocalTrainer(
+            trainable(copy.deepcopy(shipped), weights), config("optimizer.warmup=3", "teacher.rate=0.1")
+        )
 
     through, first, second = fresh(), fresh(), fresh()
     for _ in range(4):

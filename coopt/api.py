@@ -1,0 +1,42 @@
+"""The main job from Python: run a bench, read its results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from coopt.config.schema import Config
+from coopt.errors import RunError
+from coopt.metrics.results import Results
+
+
+def bench(config: Config, out: str | Path | None = None, workers: int = 1) -> Results:
+    """Run (or resume) a bench in ``out`` (default ``runs/NAME``) and return its results.
+
+    Workers are spawned processes: call it under ``if __name__ == "__main__":``. Raises ``CooptError``.
+    """
+    from rich.console import Console
+
+    from coopt.bench import check_run, default_name, locked, prepare, run_bench
+    from coopt.plan import Plan, probe_speed
+    from coopt.running.launch import Launcher
+    from coopt.running.progress import Display
+
+    check_run(config)
+    directory = Path(out) if out is not None else Path("runs") / default_name(config)
+    speed = probe_speed(config)
+    with locked(directory):
+        run = prepare(config, directory, ["coopt.bench"])
+        plan = Plan(run, speed, workers)
+        total = plan.worker_seconds()
+        with Display(Console(stderr=True), total, plan.seconds) as display, Launcher(run, workers, display) as launch:
+            return run_bench(run, launch)
+
+
+def read_results(directory: str | Path) -> Results:
+    """The results of a finished run. Raises ``RunError``."""
+    from coopt.running.run import Run
+
+    path = Run.open(directory).directory / "results.json"
+    if not path.is_file():
+        raise RunError(f"{directory}: the run has not finished. Run its coopt bench command again to resume it.")
+    return Results.model_validate_json(path.read_text(encoding="utf-8"))

@@ -1,0 +1,83 @@
+"""Bad input gets one clear line and exit code 2, never a traceback, and leaves nothing half-written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Coopt
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    row = {
+        "question": "How many?",
+        "choices": {"text": ["1", "2", "3", "4"], "label": list("ABCD")},
+        "answerKey": "E",
+        "type": "mcq-4-choices",
+        "domain": "Physics",
+        "details": {"level": "L3"},
+    }
+    (tmp_path / "bad.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "empty.jsonl").write_text("")
+    (tmp_path / "loop.toml").write_text("nodes = [{id='a'}]\nedges = [{tutor='a', tutee='a'}]\n")
+    (tmp_path / "hollow").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/config.json").write_text('{"model_type": "qwen3"}')
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--domains", "phys,astro"], "unknown domain 'astro'"),
+        (["--domains", "phys,phys"], "names physics twice"),
+        (["--topology", "piar"], "unknown topology 'piar'. Did you mean 'pair'?"),
+        (["--topology", "loop.toml"], "loop.toml: edge a -> a is a self-loop"),
+        (["--method", "sdpo,opcot"], "unknown method 'opcot'. Did you mean 'opcod'?"),
+        (["--preset", "maxi"], "unknown preset 'maxi'"),
+        (["--set", "round.steps=3"], "Did you mean 'rounds.steps'"),
+        (["--set", "rounds.steps=0"], "setting rounds.steps = 0: input should be greater than or equal to 1"),
+        (["--set", "rounds.steps"], "--set takes key=value"),
+        (["--set", "gate.kind=cognisance"], "unknown gate 'cognisance'"),
+        (["--data", "bad.jsonl"], "bad.jsonl row 1: answerKey 'E' is not among the options A, B, C, D"),
+        (["--data", "empty.jsonl"], "empty.jsonl: the file holds no rows"),
+        (["--data", "nowhere"], "--data nowhere: no such file or folder"),
+        (["--model", "nowhere"], "--model nowhere: no such directory"),
+        (["--model", "hollow"], "config.json is missing"),
+        (["--model", "broken"], "cannot be loaded as a causal LM"),
+        (["--students", "phys"], "--students takes DOMAIN=DIR"),
+        (["--students", "bio=hollow"], "--students names biology, which is not among"),
+        (["--workers", "0"], "--workers must be at least 1"),
+        (["--out", "hollow/../broken"], "holds no run"),
+        (["--nonsense"], "No such option"),
+    ],
+)
+def test_one_line_and_exit_code_2(coopt: Coopt, files: Path, arguments: list[str], message: str) -> None:
+    if "--data" in arguments:
+        arguments = [*arguments, "--set", "model.specialise=none"]
+    before = sorted(p.relative_to(files) for p in files.rglob("*"))
+    done = coopt("bench", "--smoke", *arguments)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    after = sorted(p.relative_to(files) for p in files.rglob("*") if p.name != "run.lock")
+    assert after == before
+
+
+def test_report_and_data_commands_refuse_alike(coopt: Coopt, files: Path) -> None:
+    for arguments, message in [
+        (["report", "hollow"], "no run here"),
+        (["data", "check", "bad.jsonl", "--json"], "bad.jsonl row 1"),
+        (["eval", "nowhere"], "no such directory"),
+        (["data", "make-base", "broken"], "not empty"),
+    ]:
+        done = coopt(*arguments)
+        assert done.returncode == 2, (arguments, done.stderr)
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,186 @@
+"""The main job from outside: what it prints, what it leaves, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import SMOKE, Coopt, tables
+
+pytestmark = pytest.mark.slow
+
+
+def test_it_prints_a_plan_then_every_table_then_where_the_students_are(smoke_run: Path) -> None:
+    out = (smoke_run.parent / "stdout").read_text()
+    order = [
+        "Plan: pair on physics, chemistry",
+        "tutor edges: s1 -> s2, s2 -> s1",
+        "expected:",
+        "Test scores, percent",
+        "constant answer",
+        "Pareto verdicts",
+        "mutual",
+        "Methods compared",
+        "Gate decisions",
+        "Feedback outcomes",
+        "Break- and fix-rates",
+        "Cost of a training step",
+        "Run: run",
+        "trained s1 (opcod, seed 0): run/seeds/0/opcod/r2/s1/model",
+    ]
+    places = [out.find(text) for text in order]
+    assert -1 not in places, dict(zip(order, places, strict=True))
+    assert places == sorted(places)
+
+
+def test_trained_students_load_with_transformers(smoke_run: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    directory = smoke_run / "seeds/0/opcod/r2/s1/model"
+    model = AutoModelForCausalLM.from_pretrained(directory)
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    text = "Any text round-trips: Ünïcode ☃\n\tend"
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+    assert model.config.model_type == "qwen3"
+
+
+def test_the_run_directory_says_where_its_numbers_come_from(smoke_run: Path) -> None:
+    record = json.loads((smoke_run / "provenance.json").read_text())
+    assert record["seeds"] == [0]
+    assert record["packages"]["torch"].startswith("2.13")
+    assert set(record["data"]) == {"physics", "chemistry"}
+    events = [json.loads(line)["event"] for line in (smoke_run / "journal.jsonl").read_text().splitlines()]
+    assert events[0] == "started"
+    assert events.count("gates") == 4
+    assert events[-1] == "finished"
+    step = json.loads((smoke_run / "seeds/0/opcod/r1/s1.steps.jsonl").read_text().splitlines()[0])
+    assert step["rollouts"] == 32
+    assert step["lr"] == 0
+    assert sum(step["outcomes"]["s2"].values()) == 32
+    assert step["active_rows"] + step["no_target"] == 32
+
+
+@pytest.mark.parametrize("style", ["rich", "md", "csv", "json", "latex"])
+def test_report_prints_the_tables_again(coopt: Coopt, smoke_run: Path, style: str) -> None:
+    done = coopt("report", str(smoke_run), "--format", style)
+    assert done.returncode == 0, done.stderr
+    assert "Test scores" in done.stdout
+    if style == "json":
+        assert len(json.loads(done.stdout)) >= 7
+    if style == "latex":
+        assert done.stdout.count("\\begin{tabular}") == done.stdout.count("\\end{tabular}") >= 7
+
+
+def test_workers_do_not_change_the_tables(coopt: Coopt, smoke_run: Path, tmp_path: Path) -> None:
+    done = coopt(*SMOKE, "--out", "one", "--workers", "1", "--set", "gate.kind=always")
+    assert done.returncode == 0, done.stderr
+    assert tables(tmp_path / "one") == tables(smoke_run)
+
+
+def test_opcod_behind_a_closed_gate_is_sdpo_bit_for_bit(coopt: Coopt, tmp_path: Path) -> None:
+    done = coopt(*SMOKE, "--out", "never", "--set", "gate.kind=never", "--set", "break_rate.questions=0")
+    assert done.returncode == 0, done.stderr
+    for student in ("s1", "s2"):
+        weights = [tmp_path / f"never/seeds/0/{m}/r2/{student}/model/model.safetensors" for m in ("sdpo", "opcod")]
+        assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_two_rounds_of_k_steps_are_one_round_of_2k(coopt: Coopt, tmp_path: Path) -> None:
+    common = (*SMOKE, "--method", "opcod", "--set", "gate.kind=never", "--set", "break_rate.questions=0")
+    shapes = {"two": ("rounds.rounds=2", "rounds.steps=3"), "one": ("rounds.rounds=1", "rounds.steps=6")}
+    for name, (rounds, steps) in shapes.items():
+        done = coopt(*common, "--out", name, "--set", rounds, "--set", steps, "--set", "optimizer.warmup=2")
+        assert done.returncode == 0, done.stderr
+    for student in ("s1", "s2"):
+        two = tmp_path / f"two/seeds/0/opcod/r2/{student}/model/model.safetensors"
+        one = tmp_path / f"one/seeds/0/opcod/r1/{student}/model/model.safetensors"
+        start = tmp_path / f"one/seeds/0/init/{student}/model/model.safetensors"
+        assert two.read_bytes() == one.read_bytes()
+        assert two.read_bytes() != start.read_bytes()
+
+
+def test_sequential_oracle_naive_ring_and_frozen_run(coopt: Coopt, tmp_path: Path) -> None:
+    """The options together, on four students; the second phase of a sequential round sees newer tutors."""
+    done = coopt(
+        *SMOKE, "--topology", "ring", "--domains", "phys,chem,mat,bio", "--method", "opcod,oracle", "--out", "ring",
+        "--set", "rounds.schedule=sequential", "--set", "feedback.style=naive", "--set", "teacher.kind=frozen",
+        "--set", "gate.kind=always", "--set", "rounds.rounds=1", "--set", "break_rate.questions=0", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    assert set(results["native"].values()) == {"physics", "chemistry", "materials", "biology"}
+    outcomes = {c["edge"]: c["outcomes"] for c in results["feedback"] if c["method"] == "opcod"}
+    assert len(outcomes) == 8
+    assert all({k for k, n in o.items() if n} <= {"kept", "empty"} for o in outcomes.values())
+
+
+def test_more_seeds_and_methods_go_on_in_the_same_run(coopt: Coopt, tmp_path: Path) -> None:
+    small = ("--set", "break_rate.questions=0", "--set", "rounds.rounds=1", "--out", "grow")
+    assert coopt(*SMOKE, "--method", "sdpo", *small).returncode == 0
+    kept = tmp_path / "grow/seeds/0/sdpo/r1/s1/model/model.safetensors"
+    before = kept.stat().st_mtime_ns
+    done = coopt(*SMOKE, "--method", "sdpo,opcod", "--seeds", "2", "--json", *small)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    assert results["seeds"] == [0, 1]
+    assert results["methods"] == ["sdpo", "opcod"]
+    assert all(len(c["per_seed"]) == 2 for c in results["scores"])
+    assert kept.stat().st_mtime_ns == before
+
+
+def test_dry_run_writes_nothing(coopt: Coopt, tmp_path: Path) -> None:
+    done = coopt("bench", "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert plan["work"]["training opcod"]["tasks"] == 8
+    assert plan["expected_seconds"] > 10
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_eval_scores_directories_and_pairs_them(coopt: Coopt, smoke_run: Path) -> None:
+    student = smoke_run / "seeds/0/init/s1/model"
+    done = coopt("eval", "scimini", str(student), "--domains", "phys", "--smoke", "--json")
+    assert done.returncode == 0, done.stderr
+    base, specialist = json.loads(done.stdout)
+    assert base["change"] is None
+    assert specialist["change"]["value"] == pytest.approx(specialist["score"] - base["score"])
+    assert specialist["interval"][0] <= specialist["score"] <= specialist["interval"][1]
+
+
+def test_a_wheel_runs_in_an_empty_folder(tmp_path: Path) -> None:
+    """Built and installed apart from the checkout, sharing only the dependencies."""
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(root)],
+        check=True, capture_output=True, timeout=300,
+    )  # fmt: skip
+    (wheel,) = tmp_path.glob("*.whl")
+    target = tmp_path / "site"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)],
+        check=True, capture_output=True, timeout=300,
+    )  # fmt: skip
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    code = (
+        f"import sys; sys.path.insert(0, {str(target)!r}); import coopt;"
+        f"assert coopt.__file__.startswith({str(target)!r});"
+        "from coopt.cli.main import main; sys.argv = ['coopt', 'bench', '--smoke', '--workers', '1', '--set',"
+        " 'rounds.rounds=1']; main()"
+    )
+    environment = {"PYTHONPATH": str(target), "PATH": "/usr/bin:/bin", "HOME": str(empty)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=empty,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Pareto verdicts" in done.stdout

@@ -1,0 +1,103 @@
+"""Kill the process group with SIGKILL, run the same command again: the tables are those of an undisturbed run."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import SMOKE, Coopt, tables
+
+pytestmark = pytest.mark.slow
+COMMAND = (*SMOKE, "--out", "run", "--workers", "2", "--set", "gate.kind=always")
+
+
+@pytest.fixture
+def specialists(smoke_run: Path, tmp_path: Path) -> None:
+    """Begin with the smoke run's specialists done: their making is killed in a test of its own."""
+    for part in ("config.json", "provenance.json", "seeds/0/init/s1", "seeds/0/init/s2"):
+        source, target = smoke_run / part, tmp_path / "run" / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+
+
+@pytest.mark.usefixtures("specialists")
+@pytest.mark.parametrize("point", ["step:1", "step:2", "scoring:3", "checkpoint_write:1", "checkpoint_write:3",
+                                   "between_gate_and_phase:1", "between_gate_and_phase:4"])  # fmt: skip
+def test_killed_at_a_named_point(coopt: Coopt, smoke_run: Path, tmp_path: Path, point: str) -> None:
+    killed = coopt(*COMMAND, COOPT_KILL_AT=point)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "run/results.json").exists()
+    again = coopt(*COMMAND)
+    assert again.returncode == 0, again.stderr
+    assert tables(tmp_path / "run") == tables(smoke_run)
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_killed_at_random_moments(coopt: Coopt, smoke_run: Path, tmp_path: Path, attempt: int) -> None:
+    """Up to four kills in one run, anywhere, specialists included."""
+    rng = random.Random(attempt)
+    for _ in range(4):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "coopt", *COMMAND],
+            cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        time.sleep(rng.uniform(4, 16))
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    again = coopt(*COMMAND)
+    assert again.returncode == 0, again.stderr
+    assert tables(tmp_path / "run") == tables(smoke_run)
+    leftovers = [p.name for p in (tmp_path / "run").rglob("*.tmp") if p.is_dir()]
+    assert leftovers == []
+
+
+@pytest.mark.usefixtures("specialists")
+def test_other_settings_in_the_same_folder_are_refused(coopt: Coopt) -> None:
+    done = coopt(*COMMAND, "--set", "optimizer.lr=1e-3")
+    assert done.returncode == 2
+    assert "holds a run with other settings (optimizer.lr was 0.0003, is 0.001)" in done.stderr
+    assert "Give another --out" in done.stderr
+
+
+@pytest.mark.usefixtures("specialists")
+def test_two_at_once_are_refused(coopt: Coopt, tmp_path: Path) -> None:
+    import fcntl
+
+    with (tmp_path / "run/run.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = coopt(*COMMAND)
+    assert done.returncode == 2
+    assert "another coopt bench works on this run" in done.stderr
+
+
+@pytest.mark.usefixtures("specialists")
+def test_workers_end_with_their_driver(tmp_path: Path) -> None:
+    """Only the driver is killed; its workers must not train on in secret."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "coopt", *COMMAND],
+        cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    time.sleep(8)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline and _alive(process.pid):
+        time.sleep(0.3)
+    assert not _alive(process.pid)
+
+
+def _alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
