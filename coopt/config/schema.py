@@ -47,7 +47,7 @@ class WorldConfig(Section):
 
     own_share: float = Field(0.97, ge=0, le=1)
     """Share of its native domain's facts that a specialist is taught."""
-    foreign_share: tuple[float, float] = (0.80, 0.92)
+    foreign_share: tuple[float, float] = (0.86, 0.97)
     """Range from which a specialist's share of another domain's facts is drawn."""
     specialist_steps: int = Field(130, ge=1)
     """Training steps of a specialist."""

@@ -65,7 +65,8 @@ def test_graph_gates_filter_and_metrics_need_no_torch() -> None:
         "coopt.feedback.anchor,"
         "coopt.feedback.sanitise, coopt.feedback.reprompt,"
         " coopt.metrics.bootstrap, coopt.metrics.break_rates,"
-        "coopt, coopt.metrics.pareto, coopt.metrics.verdicts, coopt.metrics.summary, coopt.reports.tables, coopt.cli.main"
+        "coopt, coopt.metrics.pareto, coopt.metrics.verdicts, coopt.metrics.summary,"
+        "coopt.reports.tables, coopt.cli.main"
     )
     code = f"import {modules}, sys; print([m for m in ('torch', 'transformers', 'peft') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
