@@ -52,18 +52,27 @@ def check_run(config: Config) -> None:
         OracleTutor(run.domains, config.feedback.style)
 
 
-def prepare(config: Config, directory: Path, arguments: list[str]) -> Run:
-    """Create the run directory, or take up the one that is there if its settings are the same.
+def check_directory(config: Config, directory: Path) -> Run:
+    """The run that this directory holds or is to hold, with its settings. Writes nothing.
 
-    Raises ``RunError`` with the ways out if they are not.
+    Raises ``RunError`` with the ways out if the directory holds another run, or something else.
     """
-    run = Run(directory, config)
-    path = directory / "config.json"
-    if path.is_file():
+    if (directory / "config.json").is_file():
         run = Run(directory, _resumed(Run.open(directory).config, config, directory))
-    elif directory.is_dir() and any(p.name != "run.lock" for p in directory.iterdir()):
+        record = directory / "provenance.json"
+        if record.is_file() and store.read_json(record)["data"] != data_hashes(run.domains):
+            raise RunError(f"{directory}: the data are not those that the run began with. Give another --out.")
+        return run
+    if directory.is_dir() and any(p.name != "run.lock" for p in directory.iterdir()):
         raise RunError(f"{directory}: the folder is not empty and holds no run. Give another --out.")
-    else:
+    return Run(directory, config)
+
+
+def prepare(config: Config, directory: Path, arguments: list[str]) -> Run:
+    """Create the run directory, or take up the one that is there. Raises ``RunError``."""
+    run = check_directory(config, directory)
+    path = directory / "config.json"
+    if not path.is_file():
         store.write_json(
             directory / "provenance.json", provenance(data_hashes(run.domains), config.all_seeds, arguments)
         )

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from coopt.config.schema import Config
 from coopt.domains.base import Domain, Item
 from coopt.engine.base import Engine, Sampling
@@ -176,11 +178,14 @@ def _checkpoints(phase: Phase) -> Path:
 
 def _resume(phase: Phase) -> int:
     """Load the newest complete checkpoint of this phase; returns the steps that are done."""
-    found = [p for p in _checkpoints(phase).glob("step_*") if store.is_complete(p)]
-    newest = max(found, key=lambda p: int(p.name.rpartition("_")[2]), default=None)
-    done = int(newest.name.rpartition("_")[2]) if newest else 0
-    if newest is not None:
-        load_checkpoint(phase.trainer, newest)
+    done = 0
+    for checkpoint in reversed(_complete_checkpoints(phase)):
+        try:
+            load_checkpoint(phase.trainer, checkpoint)
+        except SafetensorError:  # torn by what killed the machine: the one before it is whole
+            continue
+        done = _step_of(checkpoint)
+        break
     for name in ("steps", "rollouts"):
         path = phase.directory.with_name(f"{phase.tutee}.{name}.jsonl")
         lines = [x for x in store.read_lines(path) if x["step"] < phase.first_step + done]
@@ -188,7 +193,14 @@ def _resume(phase: Phase) -> int:
     return done
 
 
+def _complete_checkpoints(phase: Phase) -> list[Path]:
+    return sorted(filter(store.is_complete, _checkpoints(phase).glob("step_*[0-9]")), key=_step_of)
+
+
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("_")[2])
+
+
 def _forget_old(phase: Phase) -> None:
-    found = sorted(_checkpoints(phase).glob("step_*"), key=lambda p: int(p.name.rpartition("_")[2].split(".")[0]))
-    for old in found[:-KEEP_CHECKPOINTS]:
-        shutil.rmtree(old, ignore_errors=True)
+    for old in _complete_checkpoints(phase)[:-KEEP_CHECKPOINTS]:
+        shutil.rmtree(old)

@@ -12,7 +12,6 @@ from coopt.domains.base import Domain
 from coopt.errors import ConfigError
 from coopt.graph.topology import Topology
 from coopt.models.bases import base_directory
-from coopt.models.policy import load_policy, save_policy
 from coopt.rng import stable_hash
 from coopt.running.meter import Meter
 
@@ -56,6 +55,7 @@ def make_student(
     elif way == "world":
         _world_specialist(config, native, seed, student, target, meter)
     else:
+        from coopt.models.policy import load_policy, save_policy
         from coopt.training.sft import specialise_on_text
 
         policy = load_policy(base_directory(config.model.path), dtype=config.model.dtype, device=config.run.device)
@@ -67,6 +67,7 @@ def _world_specialist(config: Config, native: str, seed: int, student: str, targ
     from coopt.domains.scimini.facts import Fact, all_facts, common_knowledge, facts_of
     from coopt.domains.scimini.learn import SPECIALIST, learn
     from coopt.domains.scimini.tasks import TaskMix, TaskSampler
+    from coopt.models.policy import load_policy, save_policy
 
     rng = random.Random(stable_hash(seed, student, "facts"))
     base = common_knowledge()

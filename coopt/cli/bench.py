@@ -84,21 +84,26 @@ def _model(base: str | None, students: str | None) -> dict[str, Any] | None:
 
 
 def _bench(config: Config, workers: int | None, out: Path | None, *, dry_run: bool, as_json: bool) -> None:
-    from coopt.bench import check_run, default_name, locked, prepare, run_bench
+    from coopt.bench import check_directory, check_run, default_name, locked, prepare, run_bench
+
+    check_run(config)
+    directory = out or Path("runs") / default_name(config)
+    check_directory(config, directory)
+    import torch  # after everything that can be refused at once
+
     from coopt.plan import Plan, probe_speed
     from coopt.quiet import quiet_libraries
     from coopt.reports.plan import plan_data, plan_table
     from coopt.reports.table import output, show
     from coopt.reports.tables import all_tables
-    from coopt.running.launch import Launcher
+    from coopt.running.launch import Launcher, worker_threads
     from coopt.running.progress import Display
     from coopt.running.run import Run
 
     stdout, stderr = output(), Console(stderr=True)
     quiet_libraries()
-    check_run(config)
-    directory = out or Path("runs") / default_name(config)
     workers = workers or _default_workers(config)
+    torch.set_num_threads(worker_threads(config, workers))  # the probe is to be as fast as a worker
     plan = Plan(Run(directory, config), probe_speed(config), workers)
     if dry_run:
         if as_json:
@@ -132,10 +137,17 @@ def _default_workers(config: Config) -> int:
 
 def _goodbye(run: Any, console: Console) -> None:
     config = run.config
-    console.print(f"Run: {run.directory}", highlight=False, soft_wrap=True)
+    console.print(f"Run: {run.directory}", markup=False, highlight=False, soft_wrap=True)
     for seed in config.all_seeds:
         for method in config.methods:
             for student in run.topology.students:
                 where = run.weights(seed, method, config.rounds.rounds, student)
-                console.print(f"  trained {student} ({method}, seed {seed}): {where}", highlight=False, soft_wrap=True)
-    console.print(f"Tables again: coopt report {run.directory} --format md", highlight=False, soft_wrap=True)
+                console.print(
+                    f"  trained {student} ({method}, seed {seed}): {where}",
+                    markup=False,
+                    highlight=False,
+                    soft_wrap=True,
+                )
+    console.print(
+        f"Tables again: coopt report {run.directory} --format md", markup=False, highlight=False, soft_wrap=True
+    )

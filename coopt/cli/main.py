@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import errno
 import sys
+from typing import Any
 
-import click
 import typer
 from rich.console import Console
 
@@ -18,6 +18,9 @@ from coopt.cli.env import env
 from coopt.cli.evaluate import evaluate
 from coopt.cli.report import report
 from coopt.errors import CooptError
+
+# typer does not export the base of its usage errors.
+_CommandLineError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 app = typer.Typer(
     name="coopt",
@@ -42,14 +45,14 @@ def main() -> None:
     except CooptError as error:
         console.print(f"coopt: {error}", markup=False)
         sys.exit(error.exit_code)
-    except click.ClickException as error:
+    except _CommandLineError as error:
         console.print(f"coopt: {error.format_message()} Try --help.", markup=False)
         sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         console.print("coopt: stopped. Nothing finished is lost: run the same command again to resume.")
         sys.exit(130)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EFBIG):
             raise
         console.print(
             f"coopt: {error.strerror} ({error.filename or 'run directory'}). Nothing finished is lost: make room"

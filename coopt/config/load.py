@@ -49,6 +49,10 @@ def check(tree: Mapping[str, Any]) -> Config:
         fault = error.errors()[0]
         key = ".".join(str(p) for p in fault["loc"])
         if fault["type"] == "extra_forbidden":
+            inner = fault["input"]
+            while isinstance(inner, Mapping) and inner:  # an unknown section: name the key inside it
+                name, inner = next(iter(inner.items()))
+                key = f"{key}.{name}"
             raise ConfigError(_unknown_key(key)) from None
         message = fault["msg"][0].lower() + fault["msg"][1:]
         raise ConfigError(f"setting {key} = {fault['input']!r}: {message}.") from None

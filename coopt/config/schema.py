@@ -22,7 +22,7 @@ class ModelConfig(Section):
     path: str = "scimini"
     """The base: `scimini`, `smollm2-135m` (make smol) or a local Hugging Face causal LM directory."""
     students: dict[str, str] = {}
-    """Ready specialists: native domain -> directory. A domain not named starts from the base."""
+    """Ready specialists: native domain -> directory. Students of other domains are specialised."""
     specialise: str = "world"
     """How students are made strong: world (scimini only), none, own_correct, rationales:FILE."""
     weights: Literal["full", "lora"] = "full"

@@ -14,6 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
+from safetensors import SafetensorError
+
+from coopt.config.schema import Config
 from coopt.errors import RunError
 from coopt.quiet import quiet_libraries
 from coopt.running.meter import Reading, read_meter
@@ -33,7 +36,7 @@ class Launcher:
     def __init__(self, run: Run, workers: int, display: Display) -> None:
         self.run = run
         self.display = display
-        threads = run.config.run.threads or max(1, (os.cpu_count() or 1) // workers)
+        threads = worker_threads(run.config, workers)
         # A waiting OpenMP thread must not spin: two workers share two cores.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         self.pool = ProcessPoolExecutor(
@@ -71,9 +74,19 @@ class Launcher:
             self.display.update(readings)
 
 
+def worker_threads(config: Config, workers: int) -> int:
+    """Torch threads of each worker."""
+    return config.run.threads or max(1, (os.cpu_count() or 1) // workers)
+
+
 def _result(future: Future[None], task: Task) -> None:
     try:
         future.result()
+    except SafetensorError as error:  # how safetensors says that a write failed
+        raise RunError(
+            f"{task.label()}: cannot write ({error}). Nothing finished is lost: make room or choose another --out,"
+            " then run the same command again."
+        ) from None
     except BrokenProcessPool:
         raise RunError(
             f"{task.label()}: a worker process was killed (out of memory?). Nothing finished is lost:"

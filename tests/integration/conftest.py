@@ -22,14 +22,14 @@ TIMED = ("costs", "peak_memory_gib", "run")
 def coopt(tmp_path: Path) -> Coopt:
     """Run ``coopt ARGS`` in an empty folder, in a process group of its own."""
 
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, timeout: float = 400, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "coopt", *arguments],
             cwd=tmp_path,
             env=os.environ | environment,
             capture_output=True,
             text=True,
-            timeout=400,
+            timeout=timeout,
             start_new_session=True,
             check=False,
         )

@@ -26,6 +26,8 @@ def files(tmp_path: Path) -> Path:
     (tmp_path / "empty.jsonl").write_text("")
     (tmp_path / "loop.toml").write_text("nodes = [{id='a'}]\nedges = [{tutor='a', tutee='a'}]\n")
     (tmp_path / "hollow").mkdir()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/todo.txt").write_text("mine")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/config.json").write_text('{"model_type": "qwen3"}')
     return tmp_path
@@ -53,7 +55,7 @@ def files(tmp_path: Path) -> Path:
         (["--students", "phys"], "--students takes DOMAIN=DIR"),
         (["--students", "bio=hollow"], "--students names biology, which is not among"),
         (["--workers", "0"], "--workers must be at least 1"),
-        (["--out", "hollow/../broken"], "holds no run"),
+        (["--out", "notes"], "notes: the folder is not empty and holds no run"),
         (["--nonsense"], "No such option"),
     ],
 )

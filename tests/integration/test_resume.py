@@ -69,6 +69,34 @@ def test_other_settings_in_the_same_folder_are_refused(coopt: Coopt) -> None:
 
 
 @pytest.mark.usefixtures("specialists")
+def test_a_full_disk_is_one_line_and_loses_nothing(coopt: Coopt, smoke_run: Path, tmp_path: Path) -> None:
+    """A limit on file size stands for the disk: no student's weights can be written."""
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000));"
+        f"from coopt.cli.main import main; sys.argv = ['coopt', *{COMMAND!r}]; main()"
+    )
+    full = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert full.returncode in (1, 2), full.stderr
+    assert "Traceback" not in full.stderr
+    assert "run the same command again" in full.stderr
+    again = coopt(*COMMAND)
+    assert again.returncode == 0, again.stderr
+    assert tables(tmp_path / "run") == tables(smoke_run)
+
+
+@pytest.mark.usefixtures("specialists")
+def test_a_torn_checkpoint_is_passed_over(coopt: Coopt, smoke_run: Path, tmp_path: Path) -> None:
+    assert coopt(*COMMAND, "--workers", "1", COOPT_KILL_AT="step:2").returncode != 0
+    (checkpoint,) = (tmp_path / "run/seeds/0/sdpo/r1").glob("*.checkpoints/step_1/state.safetensors")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    again = coopt(*COMMAND)
+    assert again.returncode == 0, again.stderr
+    assert tables(tmp_path / "run") == tables(smoke_run)
+
+
+@pytest.mark.usefixtures("specialists")
 def test_two_at_once_are_refused(coopt: Coopt, tmp_path: Path) -> None:
     import fcntl
 

@@ -1,0 +1,63 @@
+"""A real pretrained model on rows of the hub's schema: SmolLM2-135M-Instruct, LoRA students, on the CPU.
+
+The rows are made up here (small sums), in SciKnowEval's schema.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Coopt
+
+pytestmark = [pytest.mark.heavy, pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    rng = random.Random(0)
+    lines = []
+    for domain in ("Physics", "Chemistry"):
+        for _ in range(60):
+            a, b = rng.randrange(2, 90), rng.randrange(2, 90)
+            texts = [str(a + b), str(a + b + 1), str(abs(a - b)), str(a * b)]
+            rng.shuffle(texts)
+            unit = "metres" if domain == "Physics" else "grams"
+            lines.append(
+                {
+                    "question": f"How many {unit} are {a} {unit} and {b} {unit} together?",
+                    "choices": {"text": texts, "label": list("ABCD")},
+                    "answerKey": "ABCD"[texts.index(str(a + b))],
+                    "type": "mcq-4-choices",
+                    "domain": domain,
+                    "details": {"level": "L3", "task": "sums", "subtask": "sums", "source": "test"},
+                    "prompt": {"default": ""},
+                    "answer": "",
+                }
+            )
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_lora_students_of_a_real_model_train_on_rows(coopt: Coopt, rows: Path, tmp_path: Path) -> None:
+    done = coopt(
+        "bench", "--preset", "smol", "--smoke", "--data", str(rows), "--method", "opcod", "--json", "--out", "run",
+        "--workers", "1", "--set", "gate.kind=always", "--set", "sampling.max_response_tokens=32",
+        "--set", "data.test=4", "--set", "data.validation=4", "--set", "break_rate.questions=2", timeout=1100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    assert {c["domain"] for c in results["scores"]} == {"physics", "chemistry"}
+    steps = (tmp_path / "run/seeds/0/opcod/r1/s1.steps.jsonl").read_text().splitlines()
+    record = json.loads(steps[0])
+    assert record["rollouts"] == 16
+    assert sum(record["outcomes"]["s2"].values()) == 16
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "run/seeds/0/opcod/r1/s1/model")
+    assert model.config.model_type == "llama"
+    assert not any("lora" in name for name, _ in model.named_parameters())

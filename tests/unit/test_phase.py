@@ -1,0 +1,165 @@
+"""Demonstrations, tutor assignment, targets and prompt order of a step."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from coopt.config.load import load_config
+from coopt.config.schema import Config
+from coopt.domains.load import load_domains
+from coopt.engine.base import Generation
+from coopt.engine.hf import HFEngine
+from coopt.feedback.tutors import OracleTutor, PeerTutor, Request, Tutor
+from coopt.methods.base import RolloutGroup, earliest_correct
+from coopt.methods.registry import make_method
+from coopt.models.policy import Policy
+from coopt.phase import Phase, assign_tutors, collect_feedback, roll_out, train_rows, train_step
+from coopt.training.adapters import make_trainable
+from coopt.training.order import PromptOrder
+from coopt.training.trainer import LocalTrainer
+
+
+class Said:
+    """A tutor that says one thing and counts what it is asked."""
+
+    def __init__(self, text: str | None) -> None:
+        self.text = text
+        self.asked = 0
+
+    def critique(self, requests: Sequence[Request]) -> list[str | None]:
+        self.asked += len(requests)
+        return [self.text] * len(requests)
+
+
+def group(rewards: list[float]) -> RolloutGroup:
+    item = load_domains(load_config())["physics"].items("train")[0]
+    return RolloutGroup(item, [Generation((k,), f"y{k}", True) for k in range(len(rewards))], rewards)
+
+
+@pytest.mark.parametrize(("correct", "with_s", "with_s_including_self"), [(0, 0, 0), (1, 7, 8), (2, 8, 8), (8, 8, 8)])
+def test_rollouts_with_a_demonstration(correct: int, with_s: int, with_s_including_self: int) -> None:
+    found = group([1.0] * correct + [0.0] * (8 - correct))
+    assert sum(s is not None for s in earliest_correct(found, True)) == with_s
+    assert sum(s is not None for s in earliest_correct(found, False)) == with_s_including_self
+
+
+def test_the_earliest_other_correct_rollout_is_shown() -> None:
+    found = group([0, 1, 0, 1, 1])
+    assert earliest_correct(found, True) == ["y1", "y3", "y1", "y1", "y1"]
+    assert earliest_correct(found, False) == ["y1"] * 5
+
+
+def phase(policy: Policy, tmp_path: Path, tutors: dict[str, Tutor], *settings: str) -> Phase:
+    config: Config = load_config(settings=["rounds.prompts=6", *settings])
+    trainer = LocalTrainer(make_trainable(copy.deepcopy(policy), "full", 8, "t"), config)
+    return Phase(
+        config=config,
+        domains=load_domains(config),
+        method=make_method("opcod"),
+        seed=0,
+        round=1,
+        tutee="s1",
+        trainer=trainer,
+        engine=HFEngine(64),
+        tutors=tutors,
+        directory=tmp_path / "s1",
+    )
+
+
+def test_spread_shares_rollouts_out_whatever_the_degree(shipped: Policy, tmp_path: Path) -> None:
+    tutors = {name: Said("x") for name in "abc"}
+    made = phase(shipped, tmp_path, dict(tutors))
+    groups = [group([0.0] * 8)._replace(item=i) for i in made.order.batch(0, 6)]
+    demos = [[None] * 8 for _ in groups]
+    assigned = assign_tutors(made, groups, demos)
+    counts = Counter(who for row in assigned for who in row)
+    assert sum(counts.values()) == 48
+    assert all(Counter(row).most_common()[-1][1] >= 2 for row in assigned), "each prompt is read by every tutor"
+    collect_feedback(made, groups, assigned)
+    assert sum(t.asked for t in tutors.values()) == 48
+
+
+def test_feedback_only_where_no_own_rollout_is_correct(shipped: Policy, tmp_path: Path) -> None:
+    made = phase(shipped, tmp_path, {"a": Said("x")}, "feedback.only_without_own=true")
+    groups = [group([1.0, 0.0]), group([0.0, 0.0])]
+    demos = [earliest_correct(g, True) for g in groups]
+    assert assign_tutors(made, groups, demos) == [["a", None], ["a", "a"]]
+
+
+def test_rollouts_with_neither_s_nor_f_have_no_target(shipped: Policy, tmp_path: Path) -> None:
+    """All wrong and no feedback: no row. With kept feedback: every row, and the teacher reads it."""
+    items = phase(shipped, tmp_path, {}).order.batch(0, 2)
+    groups = [group([0.0] * 4)._replace(item=i) for i in items]
+    demos = [earliest_correct(g, True) for g in groups]
+    for text, expected in ((None, 0), ("no tag here", 0), (f"<concept>{items[0].stem.split()[2]}</concept>hint", 4)):
+        made = phase(shipped, tmp_path, {"a": Said(text)})
+        told = collect_feedback(made, groups, [["a"] * 4] * 2)
+        rows, too_long = train_rows(made, groups, demos, told)
+        own = [r for r in rows if r.student_prompt == rows[0].student_prompt]
+        assert len(own) == expected
+        assert too_long == 0
+        if rows:
+            assert "hint" in made.trainer.policy.decode(rows[0].teacher_prompt)
+            assert "hint" not in made.trainer.policy.decode(rows[0].student_prompt)
+
+
+def test_an_over_long_teacher_prompt_is_counted_and_never_cut(shipped: Policy, tmp_path: Path) -> None:
+    long = f"<concept>{group([0]).item.stem.split()[2].rstrip('?')}</concept>" + "word " * 300
+    made = phase(shipped, tmp_path, {"a": Said(long)})
+    groups = [group([0.0] * 4)]
+    told = collect_feedback(made, groups, [["a"] * 4])
+    rows, too_long = train_rows(made, groups, [[None] * 4], told)
+    assert (rows, too_long) == ([], 4)
+
+
+def test_a_request_too_long_for_the_tutor_is_not_asked(shipped: Policy) -> None:
+    domains = load_domains(load_config())
+    item = domains["physics"].items("train")[0]
+    tutor = PeerTutor(shipped, HFEngine(8), domains, "anchored", 40)
+    answers = tutor.critique([Request(item, "x " * 600), Request(item, item.solution or "")])
+    assert answers[0] is None
+    assert answers[1] is not None
+
+
+def test_a_step_is_the_same_again_and_differs_by_seed(shipped: Policy, tmp_path: Path) -> None:
+    def run(seed: int) -> dict[str, object]:
+        made = phase(shipped, tmp_path, {}, "optimizer.warmup=0")
+        made.seed = seed
+        made.tutors = {"oracle": OracleTutor(made.domains, "anchored")}
+        record, groups = train_step(made, 3)
+        return {"loss": record["loss"], "grad": record["grad_norm"], "groups": groups}
+
+    assert run(0) == run(0)
+    assert run(0)["groups"] != run(1)["groups"]
+
+
+def test_feedback_goes_back_to_the_rollout_that_it_is_about(shipped: Policy, tmp_path: Path) -> None:
+    made = phase(shipped, tmp_path, {})
+    made.tutors = {"oracle": OracleTutor(made.domains, "anchored")}
+    groups = roll_out(made, made.order.batch(0, 3), 0)
+    told = collect_feedback(made, groups, [["oracle"] * 8] * 3)
+    for g, row in zip(groups, told, strict=True):
+        domain = made.domains[g.item.domain]
+        for y, reward, t in zip(g.rollouts, g.rewards, row, strict=True):
+            assert t is not None
+            assert t.raw == domain.true_critique(g.item, y.text, True)  # type: ignore[attr-defined]
+            if reward:
+                assert " not " not in t.raw
+
+
+def test_prompt_order_visits_every_question_once_an_epoch() -> None:
+    config = load_config(settings=["world.rows=40"])
+    domains = load_domains(config)
+    order = PromptOrder(domains, config.domains, 0, "s1")
+    total = len(order.union)
+    seen = [i.id for step in range(3 * total) for i in order.batch(step, 1)]
+    epochs = [seen[k * total : (k + 1) * total] for k in range(3)]
+    assert all(len(set(e)) == total for e in epochs)
+    assert epochs[0] != epochs[1]
+    other = PromptOrder(domains, config.domains, 0, "s2")
+    assert [i.id for i in other.batch(0, 10)] != seen[:10]
