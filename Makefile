@@ -16,7 +16,9 @@ help:
 
 # Plain pip picks the torch build that fits the machine (CUDA where there is a GPU).
 $(BIN)/coopt: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { \
+	  echo "python3-venv is missing; installing it"; \
+	  apt-get update -q && apt-get install -yq python3-venv && $(PYTHON) -m venv --clear $(VENV); }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	@touch $@

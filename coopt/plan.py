@@ -15,6 +15,7 @@ from coopt.domains.base import Split
 from coopt.methods.registry import make_method
 from coopt.running.run import BASE, INIT, Run
 from coopt.running.tasks import BreakRate, Score, Specialise, Task, Train
+from coopt.students import way_of
 
 _PROBE_PROMPTS = 16
 _WARM_START = 8.0  # seconds until a worker has imported torch and transformers
@@ -121,7 +122,7 @@ class Plan:
         if isinstance(task, Train):
             critique = 0.6 * config.sampling.max_feedback_tokens * self.speed.distinct if task.tutors else 0.0
             return config.rounds.steps * rollouts * (self.speed.response + critique)
-        if config.model.specialise == "own_correct":
+        if way_of(config) == "own_correct":
             return config.specialise.questions * samples * self.speed.response
         return 0.0
 
@@ -133,7 +134,7 @@ class Plan:
             read = rows * (self.speed.prompt + self.speed.response)
             # An open gate makes the teacher's prompts longer and leaves fewer rollouts without a target.
             return generating + self.run.config.rounds.steps * read * (1.3 if task.tutors else 1.0) / self.speed.train
-        if isinstance(task, Specialise) and self.run.config.model.specialise == "world":
+        if isinstance(task, Specialise) and way_of(self.run.config) == "world":
             return self.run.config.world.specialist_steps * _SFT_STEP_TOKENS / self.speed.train
         return generating
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -85,8 +86,18 @@ def step_record(
             "feedback": feedback_tokens,
             "trained": stats.trained_tokens,
         },
+        "memory_gib": peak_memory_gib(),
         "seconds": {k: round(v, 4) for k, v in seconds.items()},
     }
+
+
+def peak_memory_gib() -> float:
+    """The most memory that this process has held: on the GPU if there is one, else resident on the CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
 
 
 def group_record(

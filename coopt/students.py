@@ -16,16 +16,24 @@ from coopt.rng import stable_hash
 from coopt.running.meter import Meter
 
 RATIONALES = "rationales:"
-WAYS = ("world", "none", "own_correct", f"{RATIONALES}FILE")
+WAYS = ("auto", "world", "none", "own_correct", f"{RATIONALES}FILE")
+
+
+def way_of(config: Config) -> str:
+    """How this run makes its specialists, ``auto`` resolved."""
+    if config.model.specialise != "auto":
+        return config.model.specialise
+    embedded = config.data.source == "scimini" and config.model.path == "scimini"
+    return "world" if embedded else "own_correct"
 
 
 def check_students(config: Config) -> None:
     """Refuse settings from which no student can be made. Raises ``ConfigError`` or ``ModelError``."""
-    way = config.model.specialise
+    way = way_of(config)
     if way not in WAYS and not way.startswith(RATIONALES):
         raise ConfigError(f"setting model.specialise = '{way}'. Allowed: {', '.join(WAYS)}.")
-    if way == "world" and config.data.source != "scimini":
-        raise ConfigError("setting model.specialise = 'world' needs the embedded data. With --data use none,"
+    if way == "world" and (config.data.source != "scimini" or config.model.path != "scimini"):
+        raise ConfigError("setting model.specialise = 'world' needs the embedded data and base. Else use none,"
                           " own_correct or rationales:FILE (--set model.specialise=own_correct).")  # fmt: skip
     if way.startswith(RATIONALES) and not Path(way.removeprefix(RATIONALES)).is_file():
         raise ConfigError(f"setting model.specialise = '{way}': no such file.")
@@ -47,7 +55,7 @@ def make_student(
 ) -> None:
     """Write the student's model directory (a link where nothing has to be trained)."""
     native = topology.native[student]
-    way = config.model.specialise
+    way = way_of(config)
     if native in config.model.students:
         target.symlink_to(base_directory(config.model.students[native]))
     elif way == "none":

@@ -30,7 +30,10 @@ Examples:
 def bench(
     topology: Annotated[str | None, typer.Option(help="A shipped topology, or a TOML file.")] = None,
     domains: Annotated[str | None, typer.Option(help="Comma list: phys, chem, mat, bio.")] = None,
-    preset: Annotated[str, typer.Option(help="Settings for a kind of model: mini, smol.")] = "mini",
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Settings: mini (embedded), smol, paper. [default: mini; paper with --data or --model]"),
+    ] = None,
     method: Annotated[str | None, typer.Option(help="Comma list: sdpo, opcod, oracle. [default: sdpo,opcod]")] = None,
     model: Annotated[str | None, typer.Option(help="Base: scimini, smollm2-135m or a model directory.")] = None,
     students: Annotated[str | None, typer.Option(help="Ready specialists: phys=DIR,chem=DIR.")] = None,
@@ -46,7 +49,7 @@ def bench(
 ) -> None:
     """Train students that tutor each other, and say who got better at what."""
     config = load_config(
-        preset=preset,
+        preset=preset or ("mini" if data is None and model is None else "paper"),
         smoke=smoke,
         settings=settings or [],
         topology=topology,

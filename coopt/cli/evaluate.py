@@ -12,7 +12,9 @@ def evaluate(
     models: Annotated[list[str], typer.Argument(help="Model directories (or scimini, smollm2-135m).")],
     domains: Annotated[str, typer.Option(help="Comma list of domains.")] = "phys,chem",
     data: Annotated[str | None, typer.Option(help="SciKnowEval rows. [default: the embedded world]")] = None,
-    preset: Annotated[str, typer.Option(help="Settings: mini, smol.")] = "mini",
+    preset: Annotated[
+        str | None, typer.Option(help="Settings: mini, smol, paper. [default: mini; paper with --data]")
+    ] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
     smoke: Annotated[bool, typer.Option("--smoke", help="Few questions.")] = False,
@@ -33,7 +35,14 @@ def evaluate(
 
     quiet_libraries()
     source = {"source": data} if data is not None else None
-    config = load_config(preset=preset, smoke=smoke, settings=settings or [], domains=domains, data=source, seed=seed)
+    config = load_config(
+        preset=preset or ("mini" if data is None else "paper"),
+        smoke=smoke,
+        settings=settings or [],
+        domains=domains,
+        data=source,
+        seed=seed,
+    )
     rows = evaluate_models(models, config, split)
     if as_json:
         print(json.dumps(rows, indent=1))

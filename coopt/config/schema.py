@@ -1,6 +1,7 @@
 """Every setting of a run, with its default and its meaning. Unknown keys are refused.
 
-Defaults are the design's; a preset (``coopt/config/presets/*.toml``) changes what its models need.
+Defaults are the paper's, or those of the code it built on; a preset (``coopt/config/presets/*.toml``) changes
+what its models need.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ class ModelConfig(Section):
     """The base: `scimini`, `smollm2-135m` (make smol) or a local Hugging Face causal LM directory."""
     students: dict[str, str] = {}
     """Ready specialists: native domain -> directory. Students of other domains are specialised."""
-    specialise: str = "world"
-    """How students are made strong: world (scimini only), none, own_correct, rationales:FILE."""
+    specialise: str = "auto"
+    """How students are made strong: world (scimini only), none, own_correct, rationales:FILE (JSON Lines with
+    question and rationale). auto: world on scimini, else own_correct."""
     weights: Literal["full", "lora"] = "full"
     """What is trained: all weights, or a LoRA adapter on all linear layers."""
     lora_rank: int = Field(8, ge=1)
@@ -33,7 +35,7 @@ class ModelConfig(Section):
 
 
 class SpecialiseConfig(Section):
-    """Supervised fine-tuning of specialists on text (own_correct, rationales)."""
+    """Supervised LoRA fine-tuning of specialists on text (own_correct, rationales)."""
 
     lr: float = Field(2e-4, gt=0)
     epochs: int = Field(3, ge=1)
@@ -69,9 +71,9 @@ class DataConfig(Section):
 class RoundsConfig(Section):
     """R rounds of K steps (paper Algorithm 1)."""
 
-    rounds: int = Field(4, ge=1)
-    steps: int = Field(25, ge=1)
-    prompts: int = Field(24, ge=1)
+    rounds: int = Field(2, ge=1)
+    steps: int = Field(50, ge=1)
+    prompts: int = Field(32, ge=1)
     """Prompts per step."""
     rollouts: int = Field(8, ge=2)
     """Rollouts per prompt (n)."""
@@ -96,9 +98,9 @@ class SamplingConfig(Section):
     eval_samples: int = Field(8, ge=1)
     """Answers per question of every score (avg@k)."""
     max_prompt_tokens: int = Field(2048, ge=16)
-    max_response_tokens: int = Field(24, ge=1)
-    max_feedback_tokens: int = Field(40, ge=1)
-    batch_rows: int = Field(512, ge=1)
+    max_response_tokens: int = Field(2048, ge=1)
+    max_feedback_tokens: int = Field(256, ge=1)
+    batch_rows: int = Field(256, ge=1)
     """Sequences decoded at once."""
 
 
@@ -167,7 +169,7 @@ class BreakRateConfig(Section):
 class RunConfig(Section):
     """Where and how wide."""
 
-    threads: int = Field(1, ge=0)
+    threads: int = Field(0, ge=0)
     """Torch threads of a worker; 0: cores / workers."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     bootstrap: int = Field(2000, ge=100)

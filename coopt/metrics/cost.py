@@ -55,6 +55,7 @@ def _cost(method: str, feedback: str, count: int, timed: Sequence[dict[str, Any]
         shares={**shares, "other": max(0.0, 1 - sum(shares.values()))},
         generated_tokens_per_second=_rate(timed, ("rollout", "feedback"), generating),
         trained_tokens_per_second=_rate(timed, ("trained",), training),
+        peak_memory_gib=max(s["memory_gib"] for s in timed),
         distinct_share=sum(s["distinct_rows"] for s in timed) / max(1, sum(s["active_rows"] for s in timed)),
     )
 

@@ -121,6 +121,8 @@ class CostCell(Record):
     generated_tokens_per_second: float
     trained_tokens_per_second: float
     distinct_share: float
+    peak_memory_gib: float
+    """Of one worker process."""
 
 
 class Results(Record):
@@ -143,4 +145,3 @@ class Results(Record):
     costs: list[CostCell]
     no_own_correct: float | None
     """Share of the first step's prompts without a correct rollout."""
-    peak_memory_gib: float | None = None

@@ -64,7 +64,6 @@ class _Summary:
             break_rates=self._break_rates() if self.config.break_rate.questions else [],
             costs=cost.cost_cells(steps, self.config.methods),
             no_own_correct=cost.no_own_correct(steps),
-            peak_memory_gib=None,
         )
 
     # -- scores ------------------------------------------------------------------------------------

@@ -247,13 +247,16 @@ def cost_table(results: Results) -> Table:
             f"{c.generated_tokens_per_second:,.0f}",
             f"{c.trained_tokens_per_second:,.0f}",
             percent(c.distinct_share, 0),
+            f"{c.peak_memory_gib:.1f}",
         ]
         for c in results.costs
     ]
     parts = [f"{p}, %" for p in (*PARTS, "other")]
-    columns = ["method", "feedback", "steps", "s/step", *parts, "generated tok/s", "trained tok/s", "distinct rows, %"]
-    note = "The first step of a phase is not timed. distinct rows: what identical rollouts, computed once, leave to do."
-    notes = [note]
+    columns = ["method", "feedback", "steps", "s/step", *parts, "gen tok/s", "train tok/s", "distinct, %", "GiB"]
+    notes = [
+        "The first step of a phase is not timed. distinct: rows left when identical ones are computed once."
+        " GiB: peak memory of one worker."
+    ]
     if results.no_own_correct is not None:
         notes.append(f"Prompts of the first steps without a correct rollout: {percent(results.no_own_correct)} %.")
     return Table("Cost of a training step", columns, rows, notes)

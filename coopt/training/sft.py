@@ -18,11 +18,11 @@ from coopt.errors import DataError, ModelError
 from coopt.models.policy import Policy
 from coopt.rng import generator
 from coopt.running.meter import Meter
+from coopt.students import RATIONALES, way_of
 from coopt.training.adapters import make_trainable
 from coopt.training.batch import model_input, response_hidden
 from coopt.training.trainer import logits32
 
-_RATIONALES = "rationales:"
 _WARMUP_SHARE = 0.1
 
 
@@ -38,10 +38,10 @@ def specialise_on_text(policy: Policy, config: Config, domain: Domain, key: Sequ
 
     Raises ``ModelError`` if own_correct finds no correct answer to learn from.
     """
-    way = config.model.specialise
+    way = way_of(config)
     items = list(domain.items("train"))[: config.specialise.questions]
-    if way.startswith(_RATIONALES):
-        examples = _rationales(way.removeprefix(_RATIONALES), policy, domain)
+    if way.startswith(RATIONALES):
+        examples = _rationales(way.removeprefix(RATIONALES), policy, domain)
     else:
         meter.units = 2 * len(items) * config.rounds.rollouts
         examples = _own_correct(policy, config, domain, items, key, meter)
@@ -50,7 +50,7 @@ def specialise_on_text(policy: Policy, config: Config, domain: Domain, key: Sequ
                 f"specialise = own_correct: the base answers none of {len(items)} {domain.name} training questions."
                 " Raise specialise.questions or sampling.max_response_tokens, or give rationales:FILE."
             )
-    student = make_trainable(policy, config.model.weights, config.model.lora_rank, *key, "specialise")
+    student = make_trainable(policy, "lora", config.model.lora_rank, *key, "specialise")
     _fit(student, examples, config, key)
     return student
 

@@ -60,8 +60,6 @@ def files(tmp_path: Path) -> Path:
     ],
 )
 def test_one_line_and_exit_code_2(coopt: Coopt, files: Path, arguments: list[str], message: str) -> None:
-    if "--data" in arguments:
-        arguments = [*arguments, "--set", "model.specialise=none"]
     before = sorted(p.relative_to(files) for p in files.rglob("*"))
     done = coopt("bench", "--smoke", *arguments)
     assert done.returncode == 2, done.stderr
