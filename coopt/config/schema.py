@@ -42,6 +42,8 @@ class SpecialiseConfig(Section):
     batch: int = Field(16, ge=1)
     questions: int = Field(400, ge=1)
     """Training questions of the native domain that own_correct samples answers for."""
+    temperature: float = Field(0.6, gt=0)
+    """Temperature of these samples."""
 
 
 class WorldConfig(Section):
@@ -113,8 +115,8 @@ class LossConfig(Section):
     """The student's top-k tokens plus a tail bucket; 0, or a vocabulary below 1,000: all tokens."""
     tail: bool = True
     """False renormalises over the top-k instead of keeping a tail bucket."""
-    chunk_tokens: int = Field(4096, ge=1)
-    """Tokens whose float32 logits are held at once."""
+    chunk_logits: int = Field(2**25, ge=1)
+    """Float32 logits held at once (tokens x vocabulary): 128 MiB by default, a few times that with gradients."""
     batch_tokens: int = Field(16384, ge=64)
     """Tokens of a micro-batch; gradients are accumulated."""
     packed: bool = False

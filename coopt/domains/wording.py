@@ -25,6 +25,9 @@ class Wording:
     """The tutor's two-step prompt: name one concept of the question, then a short critique (paper 3.3)."""
     naive: str
     """The tutor's prompt without the concept."""
+    example: tuple[str, str] | None = None
+    """A question and a well-formed answer, shown only while own correct answers are collected for specialists:
+    small models do not keep the format without one."""
 
 
 def fill(template: str, **fields: str) -> str:
@@ -57,6 +60,12 @@ SCIENCE = Wording(
         "Step 2: critique the reasoning of the attempt in two or three sentences, with that concept in mind.\n"
         "Never state the final answer or the letter of an option.\n\n"
         "Question:\n{question}\n\nAttempt:\n{response}"
+    ),
+    example=(
+        "Which gas do plants take up for photosynthesis?\n\nA: oxygen\nB: carbon dioxide\nC: nitrogen\nD: helium\n"
+        "Please reason step by step.",
+        "<reasoning>\nIn the light plants make sugar from water and carbon dioxide. So the gas is carbon dioxide.\n"
+        "</reasoning>\n<answer>\nB\n</answer>",
     ),
     naive=(
         "You are a tutor. Read the question and the student's attempt, and give short, constructive feedback."

@@ -37,6 +37,10 @@ def _smollm2() -> Path:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+    from coopt.quiet import quiet_libraries
+
+    quiet_libraries()
+
     source = Path(found.origin).parent
     files = sorted(source.rglob("*.gguf"))
     if not files:

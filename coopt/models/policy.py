@@ -57,12 +57,15 @@ class Policy:
         """Name -> parameter, of the parameters that are trained."""
         return {n: p for n, p in self.model.named_parameters() if p.requires_grad}
 
-    def prompt_ids(self, wording: Wording, user: str, *, system: bool = True) -> list[int]:
-        """Token ids of system message, user message and the assistant's header.
+    def prompt_ids(self, wording: Wording, user: str, *, system: bool = True, example: bool = False) -> list[int]:
+        """Token ids of system message, (a worked example,) user message and the assistant's header.
 
         One chat template for student, self-teacher and tutor; ``enable_thinking=False`` where it exists.
         """
         messages = [{"role": "user", "content": user}]
+        if example and wording.example:
+            shown = zip(("user", "assistant"), wording.example, strict=True)
+            messages = [*({"role": r, "content": c} for r, c in shown), *messages]
         if system and wording.system:
             messages.insert(0, {"role": "system", "content": wording.system})
         text = self.tokenizer.apply_chat_template(

@@ -58,12 +58,16 @@ def specialise_on_text(policy: Policy, config: Config, domain: Domain, key: Sequ
 def _own_correct(
     policy: Policy, config: Config, domain: Domain, items: Sequence[Item], key: Sequence[object], meter: Meter
 ) -> list[Example]:
-    """The base's own correct answers (rejection sampling), each distinct one once."""
+    """The base's own correct answers (rejection sampling), each distinct one once.
+
+    They are sampled after a worked example of the format and learnt after the plain prompt.
+    """
     engine = HFEngine(config.sampling.batch_rows, lambda rows, tokens: meter.add(rows, tokens))
     engine.sync(policy)
     prompts = [policy.prompt_ids(domain.wording, i.prompt) for i in items]
-    how = Sampling(config.sampling.temperature, config.sampling.max_response_tokens)
-    groups = engine.generate(prompts, config.rounds.rollouts, how, generator(*key, "own_correct"))
+    shown = [policy.prompt_ids(domain.wording, i.prompt, example=True) for i in items]
+    how = Sampling(config.specialise.temperature, config.sampling.max_response_tokens)
+    groups = engine.generate(shown, config.rounds.rollouts, how, generator(*key, "own_correct"))
     found = [
         Example(tuple(prompt), y.tokens)
         for item, prompt, ys in zip(items, prompts, groups, strict=True)

@@ -60,7 +60,8 @@ class LocalTrainer:
         hidden_Sd = self._hidden([(s.prompt, s.response) for s in batch])
         leaf_Sd = hidden_Sd.detach().requires_grad_()
         teacher_head = self.teacher.head(head)
-        for chunk in torch.arange(len(teacher_Nd), device=leaf_Sd.device).split(self.config.loss.chunk_tokens):
+        chunk_tokens = max(1, self.config.loss.chunk_logits // lm.config.get_text_config().vocab_size)
+        for chunk in torch.arange(len(teacher_Nd), device=leaf_Sd.device).split(chunk_tokens):
             student_NV = logits32(head, leaf_Sd[student_index[chunk]])
             with torch.no_grad():
                 teacher_NV = logits32(head, teacher_Nd[chunk], teacher_head)

@@ -58,7 +58,7 @@ def gradients(policy: Policy, settings: Config) -> tuple[float, dict[str, torch.
     return stats.loss, {n: p.grad.clone() for n, p in policy.trainable().items()}
 
 
-@pytest.mark.parametrize("settings", [(), ("loss.packed=true",), ("loss.chunk_tokens=3",), ("loss.batch_tokens=64",)])
+@pytest.mark.parametrize("settings", [(), ("loss.packed=true",), ("loss.chunk_logits=1700",), ("loss.batch_tokens=64",)])
 def test_loss_and_gradient_match_the_definition(untrained: Policy, settings: tuple[str, ...]) -> None:
     """Merged rows, padding, packing, chunks and micro-batches change nothing."""
     plain = copy.deepcopy(untrained.model)
@@ -81,7 +81,7 @@ def test_aggregation_vector_of_the_specification(untrained: Policy) -> None:
     def objective(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         return next(values).double() + 0 * student.sum(-1)
 
-    trainer = LocalTrainer(trainable(untrained), config("loss.batch_tokens=64", "loss.chunk_tokens=3"), objective)
+    trainer = LocalTrainer(trainable(untrained), config("loss.batch_tokens=64", "loss.chunk_logits=1700"), objective)
     trainer._micro_batches = lambda rows: [[r] for r in sorted(rows, key=lambda r: len(r.response))]  # type: ignore[method-assign]
     stats = trainer.update([TrainRow((1,), (1, 2), (3, 4, 5)), TrainRow((1,), (1, 2), (6,))], rollouts=3)
     assert stats.loss == pytest.approx(0.0653562, abs=1e-6)
