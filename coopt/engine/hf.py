@@ -15,6 +15,7 @@ import torch
 from transformers import StaticCache
 
 from coopt.engine.base import Generation, Sampling
+from coopt.errors import ModelError
 from coopt.models.policy import Policy
 
 
@@ -33,6 +34,12 @@ class HFEngine:
         self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, rng: np.random.Generator
     ) -> list[list[Generation]]:
         assert self.policy is not None, "sync a policy first"
+        longest, room = max(map(len, prompts), default=0), self.policy.context_length
+        if longest + sampling.max_tokens > room:
+            raise ModelError(
+                f"a prompt of {longest} tokens and {sampling.max_tokens} new ones do not fit the model's {room}: lower"
+                " sampling.max_response_tokens, or leave long rows out (coopt data check PATH --model DIR counts them)."
+            )
         uniforms = rng.random((len(prompts), samples, sampling.max_tokens), dtype=np.float32)
         per_batch = max(1, self.batch_rows // samples)
         by_length = sorted(range(len(prompts)), key=lambda k: len(prompts[k]))  # little padding

@@ -8,6 +8,7 @@ import torch
 
 from coopt.engine.base import Sampling
 from coopt.engine.hf import HFEngine, sample
+from coopt.errors import ModelError
 from coopt.models.policy import Policy
 from coopt.rng import generator
 
@@ -71,3 +72,10 @@ def test_unfinished_responses_say_so(shipped: Policy) -> None:
     engine.sync(shipped)
     (group,) = engine.generate([prompts(shipped)[0]], 2, Sampling(0, 3), generator(0))
     assert all(not y.finished and len(y.tokens) == 3 for y in group)
+
+
+def test_a_prompt_that_does_not_fit_is_refused_not_cut(shipped: Policy) -> None:
+    engine = HFEngine(8)
+    engine.sync(shipped)
+    with pytest.raises(ModelError, match="a prompt of 500 tokens and 20 new ones do not fit the model's 512"):
+        engine.generate([[1] * 500], 1, Sampling(0, 20), generator(0))

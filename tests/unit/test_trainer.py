@@ -58,7 +58,9 @@ def gradients(policy: Policy, settings: Config) -> tuple[float, dict[str, torch.
     return stats.loss, {n: p.grad.clone() for n, p in policy.trainable().items()}
 
 
-@pytest.mark.parametrize("settings", [(), ("loss.packed=true",), ("loss.chunk_logits=1700",), ("loss.batch_tokens=64",)])
+@pytest.mark.parametrize(
+    "settings", [(), ("loss.packed=true",), ("loss.chunk_logits=1700",), ("loss.batch_tokens=64",)]
+)
 def test_loss_and_gradient_match_the_definition(untrained: Policy, settings: tuple[str, ...]) -> None:
     """Merged rows, padding, packing, chunks and micro-batches change nothing."""
     plain = copy.deepcopy(untrained.model)
