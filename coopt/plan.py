@@ -17,13 +17,16 @@ from coopt.running.run import BASE, INIT, Run
 from coopt.running.tasks import BreakRate, Score, Specialise, Task, Train
 from coopt.students import way_of
 
-_PROBE_PROMPTS = 16
+_LARGE = 20_000_000  # parameters; a model over this is probed with a few short rows, its lengths are not measured
 _WARM_START = 8.0  # seconds until a worker has imported torch and transformers
 _SFT_STEP_TOKENS = 48 * 50  # tokens of one step of the embedded specialists' training
 
 
 class Speed(NamedTuple):
-    """Measured on the base: lengths in tokens, speeds in tokens per second of one worker."""
+    """Measured on the base: lengths in tokens, speeds in tokens per second of one worker.
+
+    The response length of a large model is its limit: an upper bound.
+    """
 
     prompt: float
     response: float
@@ -49,19 +52,21 @@ def probe_speed(config: Config) -> Speed:
 
     policy = load_policy(base_directory(config.model.path), dtype=config.model.dtype, device=config.run.device)
     domain = load_domains(config)[config.domains[0]]
-    items = domain.items("train")[: min(_PROBE_PROMPTS, config.rounds.prompts)]
+    large = sum(p.numel() for p in policy.model.parameters()) > _LARGE
+    prompt_count, samples, limit = (2, 2, 24) if large else (16, config.rounds.rollouts, 10**9)
+    items = domain.items("train")[:prompt_count]
     prompts = [policy.prompt_ids(domain.wording, i.prompt) for i in items]
     engine = HFEngine(config.sampling.batch_rows)
     engine.sync(policy)
-    how = Sampling(config.sampling.temperature, config.sampling.max_response_tokens)
+    how = Sampling(config.sampling.temperature, min(limit, config.sampling.max_response_tokens))
     start = time.perf_counter()
-    groups = engine.generate(prompts, config.rounds.rollouts, how, generator("plan"))
+    groups = engine.generate(prompts, samples, how, generator("plan"))
     rolled = time.perf_counter() - start
     rollouts = [(p, y) for p, ys in zip(prompts, groups, strict=True) for y in ys]
     tokens = sum(len(y.tokens) for _, y in rollouts)
     distinct = {(tuple(p), y.tokens) for p, y in rollouts}
     trainer = LocalTrainer(make_trainable(policy, config.model.weights, config.model.lora_rank, "plan"), config)
-    rows = [TrainRow(p, p + p, y) for p, y in sorted(distinct)[:64]]
+    rows = [TrainRow(p, p + p, y) for p, y in sorted(distinct)[: 4 * prompt_count]]
     start = time.perf_counter()
     trainer.update(rows, len(rows))
     trained = time.perf_counter() - start
@@ -70,7 +75,7 @@ def probe_speed(config: Config) -> Speed:
     torch.cuda.empty_cache()
     return Speed(
         prompt=sum(map(len, prompts)) / len(prompts),
-        response=tokens / len(rollouts),
+        response=config.sampling.max_response_tokens if large else tokens / len(rollouts),
         generate=tokens / rolled,
         train=read / trained,
         distinct=len(distinct) / len(rollouts),
