@@ -34,9 +34,11 @@ def bench(config: Config, out: str | Path | None = None, workers: int = 1) -> Re
 
 def read_results(directory: str | Path) -> Results:
     """The results of a finished run. Raises ``RunError``."""
-    from coopt.running.run import Run
-
-    path = Run.open(directory).directory / "results.json"
+    path = Path(directory) / "results.json"
+    if not (path.parent / "config.json").is_file():
+        raise RunError(
+            f"{directory}: no run here (config.json is missing). Runs are the folders that coopt bench names."
+        )
     if not path.is_file():
         raise RunError(f"{directory}: the run has not finished. Run its coopt bench command again to resume it.")
     return Results.model_validate_json(path.read_text(encoding="utf-8"))

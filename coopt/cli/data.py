@@ -64,7 +64,7 @@ def _token_length(model: str) -> Any:
 def make_base(
     out: Annotated[Path, typer.Argument(help="Where to write the model directory.")],
     seed: Annotated[int, typer.Option(help="Seed of weights and lessons.")] = 0,
-    steps: Annotated[int | None, typer.Option(help="Training steps. [default: the recipe's]")] = None,
+    steps: Annotated[int | None, typer.Option(help="Training steps. (default: the recipe's)")] = None,
 ) -> None:
     """Train the embedded base model from scratch (about ten minutes on two cores).
 

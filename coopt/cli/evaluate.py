@@ -11,9 +11,9 @@ import typer
 def evaluate(
     models: Annotated[list[str], typer.Argument(help="Model directories (or scimini, smollm2-135m).")],
     domains: Annotated[str, typer.Option(help="Comma list of domains.")] = "phys,chem",
-    data: Annotated[str | None, typer.Option(help="SciKnowEval rows. [default: the embedded world]")] = None,
+    data: Annotated[str | None, typer.Option(help="SciKnowEval rows. (default: the embedded world)")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Settings: mini, smol, paper. [default: mini; paper with --data]")
+        str | None, typer.Option(help="Settings: mini, smol, paper. (default: mini; paper with --data)")
     ] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,

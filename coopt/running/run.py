@@ -10,7 +10,7 @@ from coopt.config.load import check
 from coopt.config.schema import Config
 from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
-from coopt.errors import RunError
+from coopt.errors import ConfigError, RunError
 from coopt.graph.topology import Topology, load_topology
 from coopt.running import store
 
@@ -39,7 +39,10 @@ class Run:
             raise RunError(
                 f"{path}: no run here (config.json is missing). Runs are the folders that coopt bench names."
             )
-        return cls(path, check(store.read_json(path / "config.json")))
+        try:
+            return cls(path, check(store.read_json(path / "config.json")))
+        except ConfigError as error:
+            raise RunError(f"{path}/config.json is not this version's: {error} Give another --out.") from None
 
     @cached_property
     def domains(self) -> Mapping[str, Domain]:

@@ -184,3 +184,40 @@ def test_a_wheel_runs_in_an_empty_folder(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "Pareto verdicts" in done.stdout
+
+
+def test_a_collapsed_student_is_stopped_marked_and_kept(coopt: Coopt, tmp_path: Path) -> None:
+    """A learning rate that wrecks the weights: training ends, the bench does not, the rows say so."""
+    done = coopt(
+        *SMOKE, "--method", "sdpo", "--out", "wreck", "--json", "--set", "optimizer.lr=0.3",
+        "--set", "optimizer.warmup=0", "--set", "rounds.collapse_drop=0.02",
+        "--set", "rounds.rounds=3", "--set", "break_rate.questions=0", "--set", "optimizer.clip=1e9",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    cells = [c for c in json.loads(done.stdout)["scores"] if c["who"] == "sdpo"]
+    assert len(cells) == 4
+    assert {tuple(c["collapsed"]) for c in cells} == {("seed 0 at step 2",)}
+    assert not (tmp_path / "wreck/seeds/0/sdpo/r2/s1").exists()
+    assert "collapsed: seed 0 at step 2" in coopt("report", "wreck").stdout
+
+
+def test_ready_students_and_rationales(coopt: Coopt, smoke_run: Path, tmp_path: Path) -> None:
+    """One student comes from a directory, the other is fine-tuned on worked solutions."""
+    from coopt.domains.scimini.world import scimini_domain
+
+    items = scimini_domain("chemistry", 4400).items("train")[:40]
+    lines = [json.dumps({"question": i.stem, "rationale": i.solution}) for i in items]
+    (tmp_path / "why.jsonl").write_text("\n".join(lines) + "\n")
+    ready = smoke_run / "seeds/0/init/s1/model"
+    done = coopt(
+        *SMOKE, "--method", "sdpo", "--students", f"phys={ready}", "--out", "ready", "--json",
+        "--set", "model.specialise=rationales:why.jsonl", "--set", "rounds.rounds=1", "--set", "break_rate.questions=0",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "ready/seeds/0/init/s1/model").resolve() == ready.resolve()
+    made = tmp_path / "ready/seeds/0/init/s2/model/model.safetensors"
+    assert made.is_file()
+    scores = {(c["who"], c["student"], c["domain"]): c["score"] for c in json.loads(done.stdout)["scores"]}
+    before = json.loads((smoke_run / "results.json").read_text())["scores"]
+    same = {(c["who"], c["student"], c["domain"]): c["score"] for c in before}
+    assert scores["init", "s1", "physics"] == same["init", "s1", "physics"]
