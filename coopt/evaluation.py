@@ -14,7 +14,7 @@ from coopt.engine.hf import HFEngine
 from coopt.errors import ConfigError, unknown
 from coopt.metrics.bootstrap import interval, resample_weights
 from coopt.metrics.verdicts import change
-from coopt.models.bases import base_directory
+from coopt.models.bases import base_directory, check_model_files
 from coopt.models.policy import load_policy
 from coopt.reports.table import Table
 from coopt.reports.tables import percent, signed, span
@@ -28,6 +28,8 @@ def evaluate_models(models: Sequence[str], config: Config, split: str) -> list[d
     if split not in splits:
         raise ConfigError(unknown("split", split, SPLITS))
     directories = {m: base_directory(m) for m in models}  # refuse a bad one before scoring any
+    for directory in directories.values():
+        check_model_files(directory)
     domains = load_domains(config)
     first: dict[str, np.ndarray] = {}
     rows: list[dict[str, Any]] = []

@@ -6,16 +6,20 @@ Speeds come from a probe of a second or two with the run's own base model on thi
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from coopt.config.schema import Config
-from coopt.domains.base import Split
+from coopt.domains.base import SPLITS, Domain, Split
+from coopt.errors import ModelError
 from coopt.methods.registry import make_method
 from coopt.running.run import BASE, INIT, Run
 from coopt.running.tasks import BreakRate, Score, Specialise, Task, Train
 from coopt.students import way_of
+
+if TYPE_CHECKING:
+    from coopt.models.policy import Policy
 
 _LARGE = 20_000_000  # parameters; a model over this is probed with a few short rows, its lengths are not measured
 _WARM_START = 8.0  # seconds until a worker has imported torch and transformers
@@ -51,6 +55,7 @@ def probe_speed(config: Config) -> Speed:
     from coopt.training.trainer import LocalTrainer
 
     policy = load_policy(base_directory(config.model.path), dtype=config.model.dtype, device=config.run.device)
+    _check_prompts_fit(policy, load_domains(config), config)
     domain = load_domains(config)[config.domains[0]]
     large = sum(p.numel() for p in policy.model.parameters()) > _LARGE
     prompt_count, samples, limit = (2, 2, 24) if large else (16, config.rounds.rollouts, 10**9)
@@ -80,6 +85,22 @@ def probe_speed(config: Config) -> Speed:
         train=read / trained,
         distinct=len(distinct) / len(rollouts),
     )
+
+
+def _check_prompts_fit(policy: Policy, domains: Mapping[str, Domain], config: Config) -> None:
+    """Refuse rows that the base cannot read before anything is written; the longest in characters are tried."""
+    room = policy.context_length - config.sampling.max_response_tokens
+    for domain in domains.values():
+        items = [i for split in SPLITS for i in domain.items(split)]
+        for item in sorted(items, key=lambda i: -len(i.prompt))[:20]:
+            tokens = len(policy.prompt_ids(domain.wording, item.prompt))
+            if tokens > room:
+                raise ModelError(
+                    f"{domain.name} question {item.id} has {tokens} tokens; the model's context of"
+                    f" {policy.context_length} leaves {room} beside sampling.max_response_tokens ="
+                    f" {config.sampling.max_response_tokens}. Lower that setting, or take another --preset (mini for"
+                    " tiny models) or another --model."
+                )
 
 
 @dataclass(frozen=True)

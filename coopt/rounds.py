@@ -47,7 +47,12 @@ def run_rounds(run: Run, method: Method, seed: int, journal: Journal, launch: La
                     if tutee not in collapsed
                 ]
             )
-    launch([Score(seed, method.name, config.rounds.rounds, i, "validation") for i in students])
+    last = config.rounds.rounds
+    launch([Score(seed, method.name, last, i, "validation") for i in students])
+    results = {i: _validation(run, method, seed, last, i) for i in students}
+    journal.once(
+        "collapsed", f"{seed}/{method.name}/r{last + 1}", lambda: _collapsed(run, method, seed, last + 1, results)
+    )
 
 
 def _open_tutors(

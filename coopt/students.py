@@ -9,9 +9,10 @@ from pathlib import Path
 
 from coopt.config.schema import Config
 from coopt.domains.base import Domain
-from coopt.errors import ConfigError
+from coopt.domains.files import read_rows
+from coopt.errors import ConfigError, DataError
 from coopt.graph.topology import Topology
-from coopt.models.bases import base_directory
+from coopt.models.bases import base_directory, check_model_files
 from coopt.rng import stable_hash
 from coopt.running.meter import Meter
 
@@ -35,13 +36,15 @@ def check_students(config: Config) -> None:
     if way == "world" and (config.data.source != "scimini" or config.model.path != "scimini"):
         raise ConfigError("setting model.specialise = 'world' needs the embedded data and base. Else use none,"
                           " own_correct or rationales:FILE (--set model.specialise=own_correct).")  # fmt: skip
-    if way.startswith(RATIONALES) and not Path(way.removeprefix(RATIONALES)).is_file():
-        raise ConfigError(f"setting model.specialise = '{way}': no such file.")
+    if way.startswith(RATIONALES):
+        for where, row in read_rows(way.removeprefix(RATIONALES)):
+            if not isinstance(row, Mapping) or not row.get("question") or not row.get("rationale"):
+                raise DataError(f"{where}: a rationale row needs 'question' and 'rationale'.")
     for domain, directory in config.model.students.items():
         if domain not in config.domains:
             raise ConfigError(f"--students names {domain}, which is not among the run's {', '.join(config.domains)}.")
-        base_directory(directory)
-    base_directory(config.model.path)
+        check_model_files(base_directory(directory))
+    check_model_files(base_directory(config.model.path))
 
 
 def make_student(

@@ -32,7 +32,9 @@ def bench(
     domains: Annotated[str | None, typer.Option(help="Comma list: phys, chem, mat, bio.")] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="Settings: mini (embedded), smol, paper. (default: mini; paper with --data or --model)"),
+        typer.Option(
+            help="Settings: mini (embedded), smol, paper, or a TOML file. (default: mini; paper with --data or --model)"
+        ),
     ] = None,
     method: Annotated[str | None, typer.Option(help="Comma list: sdpo, opcod, oracle. (default: sdpo,opcod)")] = None,
     model: Annotated[str | None, typer.Option(help="Base: scimini, smollm2-135m or a model directory.")] = None,
@@ -49,7 +51,7 @@ def bench(
 ) -> None:
     """Train students that tutor each other, and say who got better at what."""
     config = load_config(
-        preset=preset or ("mini" if data is None and model is None else "paper"),
+        preset=preset or ("mini" if {data, model} <= {None, "scimini"} else "paper"),
         smoke=smoke,
         settings=settings or [],
         topology=topology,

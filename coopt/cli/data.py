@@ -18,6 +18,7 @@ data = typer.Typer(help="Look at benchmark rows; make the embedded world's files
 def check(
     path: Annotated[str, typer.Argument(help="Rows: .json, .jsonl, .parquet, a folder, or the hub's name.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    max_tokens: Annotated[int, typer.Option(help="Longest prompt that is not too long.")] = 2048,
     model: Annotated[str | None, typer.Option(help="Count prompt lengths with this model's tokenizer.")] = None,
 ) -> None:
     """Count rows, splits and the best constant letter per domain; say what is left out and why.
@@ -29,11 +30,10 @@ def check(
       coopt data check rows/ --json
       coopt data check rows/Physics.jsonl --model smollm2-135m
     """
-    from coopt.config.schema import SamplingConfig
     from coopt.domains.load import check_rows
 
     length = len if model is None else _token_length(model)
-    answer = check_rows(path, length, SamplingConfig().max_prompt_tokens)
+    answer = check_rows(path, length, max_tokens)
     if as_json:
         print(json.dumps(answer, indent=1))
         return
@@ -78,8 +78,8 @@ def make_base(
 
     from coopt.domains.scimini.learn import BASE, train_base
 
-    if out.exists() and any(out.iterdir()):
-        raise ConfigError(f"{out}: the folder is not empty. Give another one.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out}: not an empty folder. Give another one.")
     schooling = dataclasses.replace(BASE, steps=steps) if steps else BASE
     ticks = iter(track(range(schooling.steps), "training", console=Console(stderr=True)))
     losses: list[float] = []

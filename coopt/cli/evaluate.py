@@ -36,7 +36,7 @@ def evaluate(
     quiet_libraries()
     source = {"source": data} if data is not None else None
     config = load_config(
-        preset=preset or ("mini" if data is None else "paper"),
+        preset=preset or ("mini" if data in (None, "scimini") else "paper"),
         smoke=smoke,
         settings=settings or [],
         domains=domains,

@@ -82,6 +82,14 @@ def _unknown_key(key: str) -> str:
 
 
 def _preset(name: str) -> dict[str, Any]:
+    """The settings of a shipped preset, or of a TOML file of the same form."""
+    if name.endswith(".toml"):
+        try:
+            return tomllib.loads(Path(name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigError(f"--preset {name}: no such file. Shipped: {', '.join(preset_names())}.") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"--preset {name}: not TOML ({error}).") from None
     if name not in preset_names():
         raise ConfigError(unknown("preset", name, preset_names()))
     return tomllib.loads((_PRESETS / f"{name}.toml").read_text())

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Section(BaseModel):
     """A group of settings."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class ModelConfig(Section):
@@ -55,7 +55,7 @@ class WorldConfig(Section):
     """Range from which a specialist's share of another domain's facts is drawn."""
     specialist_steps: int = Field(130, ge=1)
     """Training steps of a specialist."""
-    rows: int = Field(4400, ge=10)
+    rows: int = Field(4400, ge=10, le=20000)
     """Questions per domain before the split."""
 
 
@@ -99,7 +99,6 @@ class SamplingConfig(Section):
     eval_top_p: float = Field(0.95, gt=0, le=1)
     eval_samples: int = Field(8, ge=1)
     """Answers per question of every score (avg@k)."""
-    max_prompt_tokens: int = Field(2048, ge=16)
     max_response_tokens: int = Field(2048, ge=1)
     max_feedback_tokens: int = Field(256, ge=1)
     batch_rows: int = Field(256, ge=1)

@@ -28,7 +28,9 @@ def resolve_domain(name: str) -> str:
 
 def resolve_domains(names: str | Iterable[str]) -> tuple[str, ...]:
     """Long forms of a comma list or a sequence; each domain once."""
-    parts = names.split(",") if isinstance(names, str) else list(names)
+    if not isinstance(names, (str, list, tuple)):
+        raise ConfigError(f"domains = {names!r}: give a comma list. Allowed: {', '.join(DOMAIN_NAMES)}.")
+    parts = names.split(",") if isinstance(names, str) else [str(n) for n in names]
     resolved = tuple(resolve_domain(p) for p in parts if p.strip())
     if not resolved:
         raise ConfigError(f"--domains is empty. Allowed: {', '.join(DOMAIN_NAMES)}.")

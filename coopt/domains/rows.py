@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ def _reason_to_leave_out(row: Row) -> str | None:
     value = row.value
     if not isinstance(value, Mapping):
         raise DataError(f"{row.where}: a row must be a JSON object, not {type(value).__name__}.")
+    if not _is_unicode(value):
+        raise DataError(f"{row.where}: the text holds half a surrogate pair: it is not valid Unicode.")
     for field in ("question", "type", "domain", "details"):
         if field not in value:
             raise DataError(f"{row.where}: field '{field}' is missing (SciKnowEval v2 schema).")
@@ -75,7 +78,7 @@ def _item(row: Row, answer: AnswerKind) -> Item:
         raise DataError(f"{row.where}: 'question' is empty.")
     options = _options(row)
     key = value.get("answerKey")
-    if not key:
+    if not isinstance(key, str) or not key:
         raise DataError(f"{row.where}: 'answerKey' is missing or empty.")
     if key not in dict(options):
         allowed = ", ".join(label for label, _ in options)
@@ -108,14 +111,28 @@ def _options(row: Row) -> tuple[tuple[str, str], ...]:
     choices = row.value.get("choices")
     texts = _list(choices.get("text")) if isinstance(choices, Mapping) else []
     labels = _list(choices.get("label")) if isinstance(choices, Mapping) else []
-    if len(labels) not in (2, 4) or len(texts) < len(labels):
-        raise DataError(f"{row.where}: 'choices' must hold lists 'text' and 'label', 2 or 4 labels, a text for each.")
+    count = 4 if row.value["type"] == "mcq-4-choices" else 2
+    if len(labels) != count or len(texts) < count or any(t is None or t == "" for t in texts):
+        raise DataError(
+            f"{row.where}: 'choices' must hold lists 'text' and 'label', as many as the type says, a text for each."
+        )
     for label in labels:
         if not isinstance(label, str) or len(label) != 1 or label not in LETTERS[: len(labels)]:
             allowed = ", ".join(LETTERS[: len(labels)])
             raise DataError(f"{row.where}: option letter '{label}' is out of range. Allowed: {allowed}.")
+    if len(set(labels)) < len(labels):
+        raise DataError(f"{row.where}: an option letter appears twice in {', '.join(labels)}.")
     # One real materials row has a fifth text without a label; its key counts from the first text.
     return tuple((label, str(text)) for label, text in zip(labels, texts, strict=False))
+
+
+def _is_unicode(value: Mapping[str, Any]) -> bool:
+    """JSON can spell half a surrogate pair, which no tokenizer and no file takes."""
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _list(value: Any) -> list[Any]:

@@ -3,7 +3,7 @@
 A domain carries one ``Wording``; student, self-teacher and tutor all go through the model's own chat
 template. The reprompt keeps SDPO's structure and order (question, demonstration, feedback, closing
 instruction) in our own words; its feedback heading is neutral because feedback is given on correct
-rollouts too. ``tests/unit/test_reprompt.py`` pins the bytes.
+rollouts too. ``tests/unit/test_feedback.py`` pins the bytes.
 """
 
 from __future__ import annotations

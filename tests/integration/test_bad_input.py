@@ -56,6 +56,12 @@ def files(tmp_path: Path) -> Path:
         (["--students", "bio=hollow"], "--students names biology, which is not among"),
         (["--workers", "0"], "--workers must be at least 1"),
         (["--out", "notes"], "notes: the folder is not empty and holds no run"),
+        (["--out", "bad.jsonl"], "bad.jsonl: is a file"),
+        (["--students", "phys=hollow"], "config.json is missing"),
+        (["--set", "optimizer.clip=inf"], "setting optimizer.clip = inf"),
+        (["--set", "domains=3"], "domains = 3: give a comma list"),
+        (["--preset", "none.toml"], "--preset none.toml: no such file"),
+        (["--model", "scimini", "--set", "sampling.max_response_tokens=600"], "Lower that setting"),
         (["--nonsense"], "No such option"),
     ],
 )
@@ -75,7 +81,7 @@ def test_report_and_data_commands_refuse_alike(coopt: Coopt, files: Path) -> Non
         (["report", "hollow"], "no run here"),
         (["data", "check", "bad.jsonl", "--json"], "bad.jsonl row 1"),
         (["eval", "nowhere"], "no such directory"),
-        (["data", "make-base", "broken"], "not empty"),
+        (["data", "make-base", "broken"], "not an empty folder"),
     ]:
         done = coopt(*arguments)
         assert done.returncode == 2, (arguments, done.stderr)

@@ -87,6 +87,8 @@ def test_opcod_behind_a_closed_gate_is_sdpo_bit_for_bit(coopt: Coopt, tmp_path: 
     for student in ("s1", "s2"):
         weights = [tmp_path / f"never/seeds/0/{m}/r2/{student}/model/model.safetensors" for m in ("sdpo", "opcod")]
         assert weights[0].read_bytes() == weights[1].read_bytes()
+        start = tmp_path / f"never/seeds/0/init/{student}/model/model.safetensors"
+        assert weights[0].read_bytes() != start.read_bytes()
 
 
 def test_two_rounds_of_k_steps_are_one_round_of_2k(coopt: Coopt, tmp_path: Path) -> None:
@@ -104,7 +106,7 @@ def test_two_rounds_of_k_steps_are_one_round_of_2k(coopt: Coopt, tmp_path: Path)
 
 
 def test_sequential_oracle_naive_ring_and_frozen_run(coopt: Coopt, tmp_path: Path) -> None:
-    """The options together, on four students; the second phase of a sequential round sees newer tutors."""
+    """The options together, on four students."""
     done = coopt(
         *SMOKE, "--topology", "ring", "--domains", "phys,chem,mat,bio", "--method", "opcod,oracle", "--out", "ring",
         "--set", "rounds.schedule=sequential", "--set", "feedback.style=naive", "--set", "teacher.kind=frozen",

@@ -38,6 +38,12 @@ ITEM = Item(
         "Thus option B is correct.",
         "The best choice would be (B)",
         "**Final answer: \\boxed{A}**",
+        "\\boxed{\\mathrm{A}}",
+        "\\boxed{\\textbf{B}}",
+        "The correct option (A)",
+        "The correct answer is therefore A",
+        "**A: 12 J**",
+        "**Answer**: A",
     ],
 )
 def test_reveals_are_removed(text: str) -> None:
@@ -91,6 +97,8 @@ def test_chat_control_tokens_are_dropped() -> None:
         ("<concept>the answer</concept> Think.", "all_generic"),
         ("<concept>please reason step by step</concept> Think.", "all_generic"),
         ("<concept>heliu</concept> Whole words only.", "no_match"),
+        ("<concept>option B</concept> Think.", "all_generic"),
+        ("<concept>helium</concept> **Answer**: A", "empty"),
     ],
 )
 def test_the_five_outcomes(raw: str, outcome: str) -> None:

@@ -71,3 +71,20 @@ def test_graph_gates_filter_and_metrics_need_no_torch() -> None:
     code = f"import {modules}, sys; print([m for m in ('torch', 'transformers', 'peft') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("schedule", "expected"), [("simultaneous", 1), ("sequential", 2)])
+def test_which_weights_a_tutor_has(tmp_path: Path, schedule: str, expected: int) -> None:
+    """In round 2, after s1 has trained: s2 is tutored by the round-start s1, or by the newest."""
+    from coopt.config.load import load_config
+    from coopt.methods.registry import make_method
+    from coopt.rounds import _open_tutors
+    from coopt.running.run import Run
+
+    run = Run(tmp_path, load_config(settings=[f"rounds.schedule={schedule}"]))
+    for round_ in (1, 2):
+        with store.new_directory(run.phase_dir(0, "opcod", round_, "s1")):
+            pass
+    gates = {"s1 -> s2": {"open": True}, "s2 -> s1": {"open": False}}
+    assert _open_tutors(run, make_method("opcod"), gates, "s2", 0, 2) == (("s1", expected),)
+    assert _open_tutors(run, make_method("opcod"), gates, "s1", 0, 2) == ()

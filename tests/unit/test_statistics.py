@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from coopt.metrics.bootstrap import interval, ratio_interval, resample_weights
-from coopt.metrics.break_rates import Grids, rates
+from coopt.metrics.break_rates import Grids, rates, stack
 from coopt.metrics.pareto import mutual, pareto_draws, pareto_improves
 from coopt.metrics.verdicts import change, verdict
 from coopt.rng import generator
@@ -60,7 +60,7 @@ def test_break_and_fix_rates_by_hand() -> None:
     before = np.array([[1, 1, 1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 0, 0, 1]], dtype=float)
     after = np.array([[1, 0, 1, 1, 1, NAN, 1, 1], [0, 0, 1, 0, 0, 0, 0, 0]])
     control = np.array([[1, 1, 1, 1, 1, NAN, 1, 0], [0, 0, 0, 0, 0, 0, 0, 1]])
-    grids = Grids(before, after, control)
+    grids = Grids(np.array(["q1", "q2"]), before, after, control)
     everything = rates(grids, "all", 1, 200)
     assert everything["break"].n == 7
     assert everything["break"].rate == pytest.approx(2 / 7)
@@ -74,6 +74,7 @@ def test_break_and_fix_rates_by_hand() -> None:
 
 def test_control_is_matched_to_the_same_answers() -> None:
     domain = {
+        "items": ["q"],
         "before": [[1, 1]],
         "again": [[0, 1]],
         "s": [[1, None]],
@@ -81,3 +82,16 @@ def test_control_is_matched_to_the_same_answers() -> None:
     }
     found = Grids.of(domain, "a -> b", "f")
     assert np.isnan(found.control).tolist() == [[True, False]]
+
+
+def test_the_same_question_in_two_seeds_is_one_cluster() -> None:
+    """Laying every line down twice must not make the interval narrower."""
+    rng = generator("twice")
+    before, after = np.ones((40, 8)), (rng.random((40, 1)) < 0.7) * np.ones((40, 8))
+    once = Grids(np.array([f"q{k}" for k in range(40)]), before, after, after)
+    single, double = (rates(g, "all", 1, 4000)["break"] for g in (once, stack([once, once])))
+    assert single.low is not None
+    assert double.low is not None
+    assert single.high is not None
+    assert double.high is not None
+    assert double.high - double.low == pytest.approx(single.high - single.low, rel=0.05)

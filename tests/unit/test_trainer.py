@@ -180,7 +180,6 @@ def test_a_lora_students_export_is_a_plain_model_with_the_same_logits(shipped: P
     assert torch.allclose(policy.model(ids).logits, before, atol=1e-5), "the adapter is unmerged again"
 
 
-def test_divergence_is_what_the_configuration_says() -> None:
-    settings = load_config(settings=["loss.alpha=0.25", "loss.top_k=7", "loss.tail=false"])
-    trainer_objective = Divergence(settings.loss.alpha, settings.loss.top_k, settings.loss.tail)
-    assert trainer_objective == Divergence(0.25, 7, False)
+def test_divergence_is_what_the_configuration_says(untrained: Policy) -> None:
+    trainer = LocalTrainer(trainable(untrained), config("loss.alpha=0.25", "loss.top_k=7", "loss.tail=false"))
+    assert trainer.objective == Divergence(0.25, 7, False)
