@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -31,12 +31,15 @@ class Tutor(Protocol):
 
 
 class PeerTutor:
-    """A frozen language model as tutor: greedy critique of each distinct request."""
+    """A frozen language model as tutor: greedy critique of each distinct request.
+
+    ``load`` gives the policy whenever it is needed, so that whoever owns the memory decides how many are held.
+    """
 
     def __init__(
-        self, policy: Policy, engine: Engine, domains: Mapping[str, Domain], style: Style, max_tokens: int
+        self, load: Callable[[], Policy], engine: Engine, domains: Mapping[str, Domain], style: Style, max_tokens: int
     ) -> None:
-        self.policy = policy
+        self.load = load
         self.engine = engine
         self.domains = domains
         self.style = style
@@ -44,20 +47,21 @@ class PeerTutor:
 
     def critique(self, requests: Sequence[Request]) -> list[str | None]:
         distinct = list(dict.fromkeys(requests))
-        prompts = {r: self._prompt(r) for r in distinct}
-        room = self.policy.context_length - self.max_tokens
+        policy = self.load()
+        prompts = {r: self._prompt(policy, r) for r in distinct}
+        room = policy.context_length - self.max_tokens
         fitting = [r for r in distinct if len(prompts[r]) <= room]
-        self.engine.sync(self.policy)
+        self.engine.sync(policy)
         greedy = Sampling(temperature=0, max_tokens=self.max_tokens)
         answers = self.engine.generate([prompts[r] for r in fitting], 1, greedy, np.random.default_rng(0))
         texts = {r: a[0].text for r, a in zip(fitting, answers, strict=True)}
         return [texts.get(r) for r in requests]
 
-    def _prompt(self, request: Request) -> list[int]:
+    def _prompt(self, policy: Policy, request: Request) -> list[int]:
         wording = self.domains[request.item.domain].wording
         template = wording.anchored if self.style == "anchored" else wording.naive
         user = fill(template, question=request.item.prompt, response=request.response)
-        return self.policy.prompt_ids(wording, user, system=False)
+        return policy.prompt_ids(wording, user, system=False)
 
 
 class OracleTutor:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coopt.break_rate import probe_tutee
+from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
 from coopt.engine.hf import HFEngine
 from coopt.feedback.tutors import OracleTutor, PeerTutor, Tutor
@@ -75,20 +78,42 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         tutee=task.tutee,
         trainer=trainer,
         engine=HFEngine(config.sampling.batch_rows),
-        tutors={name: _tutor(run, task, name, round_) for name, round_ in task.tutors},
+        tutors=_tutors(run, task),
         directory=task.output(run),
         on_step=lambda tokens: meter.add(1, tokens),
     )
     train_phase(phase)
 
 
-def _tutor(run: Run, task: Train, name: str, round_: int) -> Tutor:
-    config = run.config
-    if name == ORACLE:
-        return OracleTutor(run.domains, config.feedback.style)
-    policy = _load(run, run.weights(task.seed, task.method, round_, name))
-    engine = HFEngine(config.sampling.batch_rows)
-    return PeerTutor(policy, engine, run.domains, config.feedback.style, config.sampling.max_feedback_tokens)
+class TutorSlot:
+    """Room for one tutor's weights: requests are grouped by tutor, so a task with many tutors holds one at a time."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.engine = HFEngine(run.config.sampling.batch_rows)
+        self._held: tuple[Path, Policy] | None = None
+
+    def tutor(self, directory: Path, domains: Mapping[str, Domain]) -> PeerTutor:
+        """A tutor whose weights are in ``directory``."""
+        config = self.run.config
+        limit = config.sampling.max_feedback_tokens
+        return PeerTutor(partial(self._load, directory), self.engine, domains, config.feedback.style, limit)
+
+    def _load(self, directory: Path) -> Policy:
+        if self._held is None or self._held[0] != directory:
+            self._held = None  # let go of one before the next is loaded
+            self._held = directory, _load(self.run, directory)
+        return self._held[1]
+
+
+def _tutors(run: Run, task: Train) -> dict[str, Tutor]:
+    slot = TutorSlot(run)
+    return {
+        name: OracleTutor(run.domains, run.config.feedback.style)
+        if name == ORACLE
+        else slot.tutor(run.weights(task.seed, task.method, round_, name), run.domains)
+        for name, round_ in task.tutors
+    }
 
 
 def probe(task: BreakRate, run: Run, meter_path: Path | None) -> None:
@@ -97,18 +122,15 @@ def probe(task: BreakRate, run: Run, meter_path: Path | None) -> None:
         update={"data": run.config.data.model_copy(update={"validation": run.config.break_rate.questions})}
     )
     domains = load_domains(config)
-    tutors = run.topology.tutors_of(task.tutee)
+    names = run.topology.tutors_of(task.tutee)
     questions = sum(len(d.items("validation")) for d in domains.values())
     # rollouts, two controls, and for every tutor a critique and two answers
-    meter = Meter(meter_path, questions * config.rounds.rollouts * (3 + 2 * len(tutors)))
+    meter = Meter(meter_path, questions * config.rounds.rollouts * (3 + 2 * len(names)))
     engine = HFEngine(config.sampling.batch_rows, lambda rows, tokens: meter.add(rows, tokens))
-    style, limit = config.feedback.style, config.sampling.max_feedback_tokens
-    peers: dict[Edge, Tutor] = {
-        Edge(t, task.tutee): PeerTutor(
-            _load(run, run.weights(task.seed, BASE, 0, t)), HFEngine(config.sampling.batch_rows), domains, style, limit
-        )
-        for t in tutors
+    slot = TutorSlot(run)
+    tutors: dict[Edge, Tutor] = {
+        Edge(t, task.tutee): slot.tutor(run.weights(task.seed, BASE, 0, t), domains) for t in names
     }
     tutee = _load(run, run.weights(task.seed, BASE, 0, task.tutee))
-    result = probe_tutee(tutee, engine, domains, peers, config, (task.seed, task.tutee, "break-rate"))
+    result = probe_tutee(tutee, engine, domains, tutors, config, (task.seed, task.tutee, "break-rate"))
     store.write_json(task.output(run), result)

@@ -30,6 +30,8 @@ def files(tmp_path: Path) -> Path:
     (tmp_path / "notes/todo.txt").write_text("mine")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/config.json").write_text('{"model_type": "qwen3"}')
+    (tmp_path / "broken/model.safetensors").write_text("no tensors")
+    (tmp_path / "broken/tokenizer.json").write_text("{}")
     return tmp_path
 
 

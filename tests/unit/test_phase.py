@@ -120,7 +120,7 @@ def test_an_over_long_teacher_prompt_is_counted_and_never_cut(shipped: Policy, t
 def test_a_request_too_long_for_the_tutor_is_not_asked(shipped: Policy) -> None:
     domains = load_domains(load_config())
     item = domains["physics"].items("train")[0]
-    tutor = PeerTutor(shipped, HFEngine(8), domains, "anchored", 40)
+    tutor = PeerTutor(lambda: shipped, HFEngine(8), domains, "anchored", 40)
     answers = tutor.critique([Request(item, "x " * 600), Request(item, item.solution or "")])
     assert answers[0] is None
     assert answers[1] is not None
