@@ -26,20 +26,13 @@ Launch = Callable[[Sequence[Task]], None]
 
 def run_rounds(run: Run, method: Method, seed: int, journal: Journal, launch: Launch) -> None:
     """Train every student by ``method`` for R rounds of K steps."""
-    config, topology, students = run.config, run.topology, run.topology.students
-    edges, gate = method.edges(topology), method.gate(config)
-    for r in range(1, config.rounds.rounds + 1):
-        key = f"{seed}/{method.name}/r{r}"
-        launch([Score(seed, method.name, r - 1, i, "validation") for i in students])
-        results = {i: _validation(run, method, seed, r - 1, i) for i in students}
-        gates = journal.once(
-            "gates",
-            key,
-            lambda: {str(e): decide_edge(gate, e, results, topology, config.run.bootstrap, key) for e in edges},  # noqa: B023
-        )
-        collapsed = journal.once("collapsed", key, lambda: _collapsed(run, method, seed, r, results))  # noqa: B023
+    rounds = run.config.rounds
+    for r in range(1, rounds.rounds + 1):
+        scores = _validate(run, method, seed, r - 1, launch)
+        gates = _decide_gates(run, method, seed, r, scores, journal)
+        collapsed = _find_collapsed(run, method, seed, r, scores, journal)
         fault_point("between_gate_and_phase")
-        for phase in phases(topology, config.rounds.schedule):
+        for phase in phases(run.topology, rounds.schedule):
             launch(
                 [
                     Train(seed, method.name, r, tutee, _open_tutors(run, method, gates, tutee, seed, r))
@@ -47,12 +40,36 @@ def run_rounds(run: Run, method: Method, seed: int, journal: Journal, launch: La
                     if tutee not in collapsed
                 ]
             )
-    last = config.rounds.rounds
-    launch([Score(seed, method.name, last, i, "validation") for i in students])
-    results = {i: _validation(run, method, seed, last, i) for i in students}
-    journal.once(
-        "collapsed", f"{seed}/{method.name}/r{last + 1}", lambda: _collapsed(run, method, seed, last + 1, results)
-    )
+    scores = _validate(run, method, seed, rounds.rounds, launch)
+    _find_collapsed(run, method, seed, rounds.rounds + 1, scores, journal)
+
+
+def _validate(run: Run, method: Method, seed: int, round_: int, launch: Launch) -> dict[str, Any]:
+    """Score every student after ``round_``; student -> result of ``score_policy``."""
+    students = run.topology.students
+    launch([Score(seed, method.name, round_, i, "validation") for i in students])
+    return {i: _validation(run, method, seed, round_, i) for i in students}
+
+
+def _decide_gates(
+    run: Run, method: Method, seed: int, r: int, scores: dict[str, Any], journal: Journal
+) -> dict[str, Any]:
+    """The journaled decision on every edge: a restarted run does not decide again."""
+    gate, key = method.gate(run.config), f"{seed}/{method.name}/r{r}"
+
+    def decide() -> dict[str, Any]:
+        edges, draws = method.edges(run.topology), run.config.run.bootstrap
+        return {str(e): decide_edge(gate, e, scores, run.topology, draws, key) for e in edges}
+
+    decisions: dict[str, Any] = journal.once("gates", key, decide)
+    return decisions
+
+
+def _find_collapsed(run: Run, method: Method, seed: int, r: int, scores: dict[str, Any], journal: Journal) -> list[str]:
+    """The journaled list of students that are not trained on from round ``r``."""
+    key = f"{seed}/{method.name}/r{r}"
+    fallen: list[str] = journal.once("collapsed", key, lambda: _collapsed(run, method, seed, r, scores))
+    return fallen
 
 
 def _open_tutors(
