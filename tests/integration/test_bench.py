@@ -223,3 +223,13 @@ def test_ready_students_and_rationales(coopt: Coopt, smoke_run: Path, tmp_path: 
     before = json.loads((smoke_run / "results.json").read_text())["scores"]
     same = {(c["who"], c["student"], c["domain"]): c["score"] for c in before}
     assert scores["init", "s1", "physics"] == same["init", "s1", "physics"]
+
+
+def test_own_correct_answers_make_specialists(coopt: Coopt, tmp_path: Path) -> None:
+    done = coopt(
+        *SMOKE, "--method", "sdpo", "--out", "own", "--set", "model.specialise=own_correct", "--set", "rounds.rounds=1",
+        "--set", "specialise.questions=40", "--set", "specialise.epochs=1", "--set", "break_rate.questions=0",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    made = [tmp_path / f"own/seeds/0/init/{s}/model/model.safetensors" for s in ("s1", "s2")]
+    assert made[0].read_bytes() != made[1].read_bytes()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,8 @@ pytestmark = [pytest.mark.heavy, pytest.mark.slow, pytest.mark.timeout(1200)]
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
     rng = random.Random(0)
-    lines = []
+    lines: list[dict[str, Any]] = []
+    why = []
     for domain in ("Physics", "Chemistry"):
         for _ in range(60):
             a, b = rng.randrange(2, 90), rng.randrange(2, 90)
@@ -38,6 +40,10 @@ def rows(tmp_path: Path) -> Path:
                     "answer": "",
                 }
             )
+            letter = lines[-1]["answerKey"]
+            text = f"<reasoning>\n{a} + {b} = {a + b}\n</reasoning>\n<answer>\n{letter}\n</answer>"
+            why.append({"question": lines[-1]["question"], "rationale": text})
+    (tmp_path / "why.jsonl").write_text("".join(json.dumps(w) + "\n" for w in why[:20] + why[60:80]))
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
@@ -47,6 +53,7 @@ def test_lora_students_of_a_real_model_train_on_rows(coopt: Coopt, rows: Path, t
     done = coopt(
         "bench", "--preset", "smol", "--smoke", "--data", str(rows), "--method", "opcod", "--json", "--out", "run",
         "--workers", "1", "--set", "gate.kind=always", "--set", "sampling.max_response_tokens=32",
+        "--set", "model.specialise=rationales:why.jsonl", "--set", "specialise.epochs=1",
         "--set", "data.test=4", "--set", "data.validation=4", "--set", "break_rate.questions=2", timeout=1100,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -54,8 +61,8 @@ def test_lora_students_of_a_real_model_train_on_rows(coopt: Coopt, rows: Path, t
     assert {c["domain"] for c in results["scores"]} == {"physics", "chemistry"}
     steps = (tmp_path / "run/seeds/0/opcod/r1/s1.steps.jsonl").read_text().splitlines()
     record = json.loads(steps[0])
-    assert record["rollouts"] == 16
-    assert sum(record["outcomes"]["s2"].values()) == 16
+    assert record["rollouts"] == 8
+    assert sum(record["outcomes"]["s2"].values()) == 8
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "run/seeds/0/opcod/r1/s1/model")
