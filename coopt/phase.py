@@ -16,9 +16,9 @@ from coopt.engine.base import Engine, Sampling
 from coopt.feedback.anchor import filter_feedback
 from coopt.feedback.reprompt import reprompt
 from coopt.feedback.tutors import Request, Tutor
-from coopt.methods.base import Context, Method, RolloutGroup
+from coopt.methods.base import Context, Method, RolloutGroup, Told
 from coopt.models.policy import save_policy
-from coopt.records import Clock, Told, group_record, step_record
+from coopt.records import Clock, group_record, step_record
 from coopt.rng import generator, stable_hash
 from coopt.running import store
 from coopt.running.faults import fault_point
@@ -83,7 +83,7 @@ def train_step(phase: Phase, step: int) -> tuple[dict[str, Any], list[dict[str, 
     clock.lap("rollout")
     demonstrations = [phase.method.demonstrations(g, phase.config.rounds.exclude_self) for g in groups]
     wanted = assign_tutors(phase, groups, demonstrations)
-    feedback = collect_feedback(phase, groups, wanted)
+    feedback = phase.method.deliver(collect_feedback(phase, groups, wanted))
     clock.lap("feedback")
     rows, too_long = train_rows(phase, groups, demonstrations, feedback)
     stats = phase.trainer.update(rows, rollouts=sum(len(g.rollouts) for g in groups))

@@ -6,23 +6,13 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from coopt.feedback.anchor import Feedback
-from coopt.methods.base import RolloutGroup
+from coopt.methods.base import RolloutGroup, Told
 from coopt.training.base import StepStats
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-
-class Told(NamedTuple):
-    """What one tutor said on one rollout. ``unread``: the request was too long for the tutor."""
-
-    tutor: str
-    raw: str
-    feedback: Feedback | None
-    unread: bool
 
 
 class Clock:

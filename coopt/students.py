@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from coopt.config.schema import Config
@@ -13,7 +11,6 @@ from coopt.domains.files import read_rows
 from coopt.errors import ConfigError, DataError
 from coopt.graph.topology import Topology
 from coopt.models.bases import base_directory, check_model_files
-from coopt.rng import stable_hash
 from coopt.running.meter import Meter
 
 RATIONALES = "rationales:"
@@ -64,7 +61,7 @@ def make_student(
     elif way == "none":
         target.symlink_to(base_directory(config.model.path))
     elif way == "world":
-        _world_specialist(config, native, seed, student, target, meter)
+        _world_specialist(config, topology, seed, student, target, meter)
     else:
         from coopt.models.policy import load_policy, save_policy
         from coopt.training.sft import specialise_on_text
@@ -73,30 +70,15 @@ def make_student(
         save_policy(specialise_on_text(policy, config, domains[native], (seed, student), meter), target)
 
 
-def _world_specialist(config: Config, native: str, seed: int, student: str, target: Path, meter: Meter) -> None:
+def _world_specialist(config: Config, topology: Topology, seed: int, student: str, target: Path, meter: Meter) -> None:
     """Fine-tune the embedded base on the facts that this student is to know."""
-    from coopt.domains.scimini.facts import Fact, all_facts, common_knowledge, facts_of
-    from coopt.domains.scimini.learn import SPECIALIST, learn
-    from coopt.domains.scimini.tasks import TaskMix, TaskSampler
+    from coopt.domains.scimini.specialist import known_facts, teach
     from coopt.models.policy import load_policy, save_policy
 
-    rng = random.Random(stable_hash(seed, student, "facts"))
-    base = common_knowledge()
-    known: set[Fact] = set()
-    for domain in config.domains:
-        facts = list(facts_of(domain))
-        low, high = config.world.foreign_share
-        share = config.world.own_share if domain == native else rng.uniform(low, high)
-        new = [f for f in facts if f not in base]
-        known |= base.intersection(facts)
-        missing = round(len(facts) * (1 - share))
-        known.update(rng.sample(new, max(0, len(new) - missing)))
-    schooling = replace(SPECIALIST, steps=config.world.specialist_steps)
-    meter.units = schooling.steps
+    world = config.world
+    known = known_facts(topology.native, student, seed, world.own_share, world.foreign_share, config.domains)
+    meter.units = world.specialist_steps
     policy = load_policy(base_directory(config.model.path), device=config.run.device)
-    mix = TaskMix(solve=0.4, revise=0.3, critique=0.3, any_entity=0.25)
-    # Revision and honest guessing are drilled on every fact of the run, so that neither fades.
-    everything = [f for f in all_facts() if f.domain in config.domains]
-    sampler = TaskSampler(random.Random(stable_hash(seed, student, "lessons")), known, everything, mix)
-    learn(policy.model, policy.tokenizer, sampler.lesson, schooling, lambda step, loss: meter.add(1))
+    key = (seed, student)
+    teach(policy.model, policy.tokenizer, known, config.domains, world.specialist_steps, key, lambda *_: meter.add(1))
     save_policy(policy, target)

@@ -36,7 +36,9 @@ def bench(
             help="Settings: mini (embedded), smol, paper, or a TOML file. (default: mini; paper with --data or --model)"
         ),
     ] = None,
-    method: Annotated[str | None, typer.Option(help="Comma list: sdpo, opcod, oracle. (default: sdpo,opcod)")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Comma list: sdpo, opcod, always, shuffled, oracle. (default: sdpo,opcod)")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Base: scimini, smollm2-135m or a model directory.")] = None,
     students: Annotated[str | None, typer.Option(help="Ready specialists: phys=DIR,chem=DIR.")] = None,
     data: Annotated[str | None, typer.Option(help="SciKnowEval rows: file, folder or hub name.")] = None,

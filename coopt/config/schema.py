@@ -49,13 +49,13 @@ class SpecialiseConfig(Section):
 class WorldConfig(Section):
     """The embedded world's specialists (scimini)."""
 
-    own_share: float = Field(0.97, ge=0, le=1)
+    own_share: float = Field(0.95, ge=0, le=1)
     """Share of its native domain's facts that a specialist is taught."""
-    foreign_share: tuple[float, float] = (0.86, 0.97)
-    """Range from which a specialist's share of another domain's facts is drawn."""
+    foreign_share: tuple[float, float] = (0.78, 0.92)
+    """Range of a specialist's share of another domain's facts, divided among the students of a seed."""
     specialist_steps: int = Field(130, ge=1)
     """Training steps of a specialist."""
-    rows: int = Field(4400, ge=10, le=20000)
+    rows: int = Field(6000, ge=10, le=20000)
     """Questions per domain before the split."""
 
 

@@ -63,8 +63,12 @@ class Domain(Protocol):
 
 @runtime_checkable
 class KnowsFacts(Protocol):
-    """A domain that knows which facts a question needs (for the ``oracle`` control)."""
+    """A domain that knows which facts a question needs (for the ``oracle`` control and for analyses by error)."""
 
     def true_critique(self, item: Item, response: str, anchored: bool) -> str:
         """A critique in the tutors' own format whose facts are all true."""
+        ...
+
+    def first_error(self, item: Item, response: str) -> int | None:
+        """The character of a response at which it first goes wrong; None if it does not."""
         ...

@@ -21,7 +21,7 @@ def load_domains(config: Config) -> Mapping[str, Domain]:
     """Domain name -> domain, for the run's domains. Raises ``DataError``."""
     limits: Limits = (("validation", config.data.validation), ("test", config.data.test))
     if config.data.source == "scimini":
-        return {name: scimini_domain(name, config.world.rows, limits) for name in config.domains}
+        return {name: scimini_domain(name, config.world.rows, limits, config.domains) for name in config.domains}
     return _row_domains(config.data.source, config.domains, limits)
 
 

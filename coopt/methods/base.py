@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from coopt.config.schema import Config
 from coopt.domains.base import Item
 from coopt.engine.base import Generation
+from coopt.feedback.anchor import Feedback
 from coopt.gates.base import Gate
 from coopt.graph.topology import Edge, Topology
 
@@ -27,6 +28,15 @@ class Context(NamedTuple):
     feedback: str | None
 
 
+class Told(NamedTuple):
+    """What one tutor said on one rollout. ``unread``: the request was too long for the tutor."""
+
+    tutor: str
+    raw: str
+    feedback: Feedback | None
+    unread: bool
+
+
 class Method(Protocol):
     """One row of the benchmark. Adding one is adding a file and its name in ``registry.py``."""
 
@@ -43,6 +53,10 @@ class Method(Protocol):
 
     def demonstrations(self, group: RolloutGroup, exclude_self: bool) -> Sequence[str | None]:
         """s for each rollout of a group, None where there is none."""
+        ...
+
+    def deliver(self, feedback: list[list[Told | None]]) -> list[list[Told | None]]:
+        """Who gets which feedback: [prompts][rollouts] as the tutors wrote it -> as the teacher reads it."""
         ...
 
 

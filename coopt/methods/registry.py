@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from coopt.errors import ConfigError, unknown
 from coopt.methods.base import Method
-from coopt.methods.self_distillation import SDPO, OPCoD, Oracle
+from coopt.methods.self_distillation import SDPO, AlwaysOPCoD, OPCoD, Oracle, Shuffled
 
-METHODS: dict[str, type[Method]] = {m.name: m for m in (SDPO, OPCoD, Oracle)}
+METHODS: dict[str, type[Method]] = {m.name: m for m in (SDPO, OPCoD, AlwaysOPCoD, Shuffled, Oracle)}
 
 
 def make_method(name: str) -> Method:

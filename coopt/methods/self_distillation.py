@@ -1,8 +1,10 @@
-"""On-policy self-distillation and its two tutored forms (paper Eq. 1).
+"""On-policy self-distillation and its tutored forms (paper Eq. 1).
 
-sdpo    c = s        own correct rollout only (the baseline)
-opcod   c = (s, f)   f from peers, behind the configured gate (the paper)
-oracle  c = (s, f)   f states the true facts: the upper mark of what feedback can do here
+sdpo      c = s        own correct rollout only (the baseline)
+opcod     c = (s, f)   f from peers, behind the configured gate (the paper)
+always    c = (s, f)   f from peers, whatever their competence
+shuffled  c = (s, f)   f from peers on other prompts: the lower mark of what feedback can do here
+oracle    c = (s, f)   f states the true facts: the upper mark
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from coopt.gates.base import Gate
 from coopt.gates.constant import Always, Never
 from coopt.gates.registry import make_gate
 from coopt.graph.topology import Edge, Topology
-from coopt.methods.base import ORACLE, RolloutGroup, earliest_correct
+from coopt.methods.base import ORACLE, RolloutGroup, Told, earliest_correct
 
 
 class SDPO:
@@ -32,6 +34,9 @@ class SDPO:
     def demonstrations(self, group: RolloutGroup, exclude_self: bool) -> Sequence[str | None]:
         return earliest_correct(group, exclude_self)
 
+    def deliver(self, feedback: list[list[Told | None]]) -> list[list[Told | None]]:
+        return feedback
+
 
 class OPCoD(SDPO):
     """Students tutor each other along the graph's edges."""
@@ -44,6 +49,26 @@ class OPCoD(SDPO):
 
     def gate(self, config: Config) -> Gate:
         return make_gate(config.gate)
+
+
+class AlwaysOPCoD(OPCoD):
+    """Ablation: OPCoD without its gate."""
+
+    name = "always"
+    description = "opcod with every gate open (the paper's ablation)"
+
+    def gate(self, config: Config) -> Gate:
+        return Always()
+
+
+class Shuffled(AlwaysOPCoD):
+    """Control: useless tutors. What passed the filter is read by the teacher of the next prompt."""
+
+    name = "shuffled"
+    description = "control: useless tutors, whose kept feedback goes to another prompt; every gate open"
+
+    def deliver(self, feedback: list[list[Told | None]]) -> list[list[Told | None]]:
+        return [*feedback[1:], *feedback[:1]]
 
 
 class Oracle(SDPO):

@@ -65,11 +65,15 @@ class ComparisonCell(Record):
     method: str
     baseline: str
     student: str
+    """A student, or "all": the mean over students."""
     difference: float
     low: float
     high: float
     per_seed: list[float]
     verdict: str
+    of_oracle: tuple[float, float, float] | None = None
+    """Where the method lies between the baseline (0) and the oracle (1), with its interval; None where the
+    oracle is not run or is not shown to beat the baseline."""
 
 
 class GateCell(Record):

@@ -182,31 +182,49 @@ class _Summary:
         return drawn
 
     def _comparisons(self) -> list[ComparisonCell]:
-        """Every later method against the first one, per student, on the mean of the domains."""
+        """Every later method against the first one, on the mean of the domains: per student and over all."""
         baseline, *others = self.config.methods
-        return [self._comparison(m, baseline, s) for m in others for s in self.students]
+        who = {s: [s] for s in self.students} | ({"all": self.students} if len(self.students) > 1 else {})
+        return [self._comparison(m, baseline, name, group) for m in others for name, group in who.items()]
 
-    def _comparison(self, method: str, baseline: str, student: str) -> ComparisonCell:
-        domains = self.config.domains
-        parts = {
-            d: (self._per_question(method, student, d) - self._per_question(baseline, student, d)) for d in domains
-        }
-        # Domains count alike whatever their number of questions: scale, then lay side by side.
-        total = sum(p.shape[1] for p in parts.values())
-        scaled = np.concatenate([parts[d] * total / (len(domains) * parts[d].shape[1]) for d in domains], axis=1)
-        weights = np.concatenate([self._weights[d] * parts[d].shape[1] / total for d in domains], axis=1)
-        moved = change(scaled, weights)
+    def _comparison(self, method: str, baseline: str, name: str, group: list[str]) -> ComparisonCell:
+        differences, weights = self._paired(method, baseline, group)
+        moved = change(differences, weights)
         words = {"improves": "better", "worse": "worse"}
         return ComparisonCell(
             method=method,
             baseline=baseline,
-            student=student,
+            student=name,
             difference=moved.value,
             low=moved.low,
             high=moved.high,
             per_seed=list(moved.per_seed),
             verdict=words.get(moved.verdict, moved.verdict),
+            of_oracle=self._of_oracle(method, baseline, group),
         )
+
+    def _paired(self, method: str, baseline: str, group: list[str]) -> tuple[Array, Array]:
+        """Differences [seeds, questions of all domains], the mean over ``group``, and their bootstrap weights."""
+        domains = self.config.domains
+        parts = {
+            d: np.mean([self._per_question(method, s, d) - self._per_question(baseline, s, d) for s in group], axis=0)
+            for d in domains
+        }
+        # Domains count alike whatever their number of questions: scale, then lay side by side.
+        total = sum(p.shape[1] for p in parts.values())
+        scaled = np.concatenate([parts[d] * total / (len(domains) * parts[d].shape[1]) for d in domains], axis=1)
+        weights = np.concatenate([self._weights[d] * parts[d].shape[1] / total for d in domains], axis=1)
+        return scaled, weights
+
+    def _of_oracle(self, method: str, baseline: str, group: list[str]) -> tuple[float, float, float] | None:
+        if ORACLE not in self.config.methods or ORACLE in (method, baseline):
+            return None
+        differences, weights = self._paired(method, baseline, group)
+        most, _ = self._paired(ORACLE, baseline, group)
+        if change(most, weights).verdict != "improves":
+            return None
+        low, high = interval((weights @ differences.mean(axis=0)) / (weights @ most.mean(axis=0)))
+        return float(differences.mean() / most.mean()), low, high
 
     # -- gates, feedback, break-rates --------------------------------------------------------------
 

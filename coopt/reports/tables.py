@@ -117,7 +117,8 @@ def _yes(value: bool) -> str:
 
 
 def comparison_table(results: Results) -> Table:
-    """Every method against the first one."""
+    """Every method against the first one, and where it lies between that one and the oracle."""
+    oracle = any(c.of_oracle for c in results.comparisons)
     rows = [
         [
             f"{c.method} - {c.baseline}",
@@ -126,11 +127,23 @@ def comparison_table(results: Results) -> Table:
             span(c.low, c.high, "+.1f"),
             " ".join(signed(x) for x in c.per_seed),
             c.verdict,
+            *(
+                [f"{percent(c.of_oracle[0], 0)} {span(*c.of_oracle[1:], '.0f')}" if c.of_oracle else NONE]
+                if oracle
+                else []
+            ),
         ]
         for c in results.comparisons
     ]
     columns = ["methods", "student", "difference", "95 %", "per seed", "verdict"]
-    return Table("Methods compared, mean of all domains, percent", columns, rows)
+    baseline = results.methods[0]
+    note = f"of oracle: where a method lies between {baseline} (0) and feedback that states the true facts (100)."
+    return Table(
+        "Methods compared, mean of all domains, percent",
+        [*columns, "of oracle"] if oracle else columns,
+        rows,
+        [note] if oracle else [],
+    )
 
 
 def gate_table(results: Results) -> Table:

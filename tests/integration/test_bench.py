@@ -207,7 +207,7 @@ def test_ready_students_and_rationales(coopt: Coopt, smoke_run: Path, tmp_path: 
     """One student comes from a directory, the other is fine-tuned on worked solutions."""
     from coopt.domains.scimini.world import scimini_domain
 
-    items = scimini_domain("chemistry", 4400).items("train")[:40]
+    items = scimini_domain("chemistry", 6000, among=("physics", "chemistry")).items("train")[:40]
     lines = [json.dumps({"question": i.stem, "rationale": i.solution}) for i in items]
     (tmp_path / "why.jsonl").write_text("\n".join(lines) + "\n")
     ready = smoke_run / "seeds/0/init/s1/model"

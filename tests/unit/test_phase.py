@@ -152,6 +152,18 @@ def test_feedback_goes_back_to_the_rollout_that_it_is_about(shipped: Policy, tmp
                 assert " not " not in t.raw
 
 
+def test_shuffled_feedback_is_read_on_the_next_prompt_and_nothing_else_changes(shipped: Policy, tmp_path: Path) -> None:
+    made = phase(shipped, tmp_path, {})
+    made.tutors = {"oracle": OracleTutor(made.domains, "anchored")}
+    groups = roll_out(made, made.order.batch(0, 3), 0)
+    told = collect_feedback(made, groups, [["oracle"] * 8] * 3)
+    for name in ("sdpo", "opcod", "always", "oracle"):
+        assert make_method(name).deliver(told) is told
+    delivered = make_method("shuffled").deliver(told)
+    assert [delivered[p] for p in range(3)] == [told[1], told[2], told[0]]
+    assert make_method("shuffled").gate(made.config).name == "always"
+
+
 def test_prompt_order_visits_every_question_once_an_epoch() -> None:
     config = load_config(settings=["world.rows=40"])
     domains = load_domains(config)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
+from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -12,95 +15,246 @@ from coopt.config.load import load_config
 from coopt.domains.base import SPLITS, KnowsFacts
 from coopt.domains.load import data_hashes, load_domains
 from coopt.domains.scimini import tasks, texts
-from coopt.domains.scimini.facts import DOMAINS, RELATIONS, all_facts, common_knowledge, facts_of
-from coopt.domains.scimini.tasks import Lesson, TaskMix, TaskSampler
+from coopt.domains.scimini.facts import DOMAINS, RELATIONS, all_facts, common_knowledge, fact_at, facts_of
+from coopt.domains.scimini.questions import FAMILIES, NUMBERS, STEPS, Ask, family_of
+from coopt.domains.scimini.reading import first_error, stated_values
+from coopt.domains.scimini.specialist import known_facts
+from coopt.domains.scimini.tasks import Lesson, TaskSampler
+from coopt.domains.scimini.tokenizer import build_tokenizer
 from coopt.domains.scimini.wording import SCIMINI
-from coopt.domains.scimini.world import scimini_rows
+from coopt.domains.scimini.world import asks_of, scimini_rows
 from coopt.engine.base import Sampling
 from coopt.engine.hf import HFEngine
 from coopt.feedback.anchor import filter_feedback
+from coopt.feedback.reprompt import reprompt
 from coopt.models.policy import Policy
 from coopt.rng import generator
 
 ALL_DOMAINS = load_config(domains="phys,chem,mat,bio")
+TIN, IRON = fact_at("melting", "tin"), fact_at("number", "iron")
 
 
 def test_facts_are_consistent() -> None:
-    assert len(all_facts()) == 256
-    assert len({(f.relation, f.entity) for f in all_facts()}) == 256
-    for relation in RELATIONS:
-        assert relation.values is None or len(relation.values) == len(relation.entities) == 32
+    assert len(all_facts()) == len({f.phrase for f in all_facts()}) == 256
     for domain in DOMAINS:
         assert len(common_knowledge().intersection(facts_of(domain))) == 32
+    assert all(len(r.values) == 32 for r in RELATIONS)
+    # Loose physical checks that would catch a slip of a column: heavy elements are denser than they are many.
+    assert TIN.value == 232
+    assert fact_at("density", "gold").value > fact_at("density", "lead").value > fact_at("density", "iron").value
+    assert fact_at("melting", "tungsten").value == max(f.value for f in facts_of("physics"))
+    assert all(f.value % 2 == 0 for f in all_facts() if f.relation == "chromosomes")
+
+
+def test_every_number_and_word_of_the_world_is_one_token() -> None:
+    tokenizer = build_tokenizer()
+    for number in NUMBERS:
+        assert len(tokenizer(f" {number}")["input_ids"]) == 1
+    for fact in all_facts():
+        assert len(tokenizer(fact.sentence)["input_ids"]) == 4
+    for step in STEPS.values():
+        assert len(tokenizer(f", {step.name} 5")["input_ids"]) == 3
 
 
 def test_rows_are_deterministic_and_in_the_hubs_schema() -> None:
-    rows = scimini_rows("chemistry", 50)
-    assert rows == scimini_rows("chemistry", 50)
+    rows = scimini_rows("chemistry", 300)
+    assert rows == scimini_rows.__wrapped__("chemistry", 300)
     keys = {"question", "choices", "answerKey", "type", "domain", "details", "prompt", "answer"}
     assert all(keys <= set(json.loads(json.dumps(r))) for r in rows)
     for row in rows:
         right = dict(zip(row["choices"]["label"], row["choices"]["text"], strict=True))[row["answerKey"]]
         assert right in row["solution"]
         assert len(set(row["choices"]["text"])) == 4
+    assert {r["details"]["task"] for r in rows} == {"chemistry", "physical chemistry", "biochemistry"}
+    assert {len(r["extra"]["asks"]) for r in rows} == {1, 2, 3}
 
 
-def test_splits_are_large_enough_disjoint_and_stable() -> None:
-    domains = load_domains(ALL_DOMAINS)
-    for domain in domains.values():
-        ids = {s: {i.id for i in domain.items(s)} for s in SPLITS}
-        assert (len(ids["validation"]), len(ids["test"])) == (200, 400)
-        assert len(ids["train"]) > 3000
-        assert not ids["train"] & ids["test"]
-        assert not ids["train"] & ids["validation"]
-        combinations = [{frozenset(map(tuple, i.extra["facts"])) for i in domain.items(s)} for s in ("train", "test")]
-        assert not combinations[0] & combinations[1]
-    assert data_hashes(domains) == data_hashes(load_domains(ALL_DOMAINS))
+def subsets() -> Iterator[tuple[str, ...]]:
+    for count in range(1, len(DOMAINS) + 1):
+        yield from combinations(DOMAINS, count)
+
+
+@pytest.mark.parametrize("names", subsets(), ids="-".join)
+def test_splits_are_large_enough_disjoint_and_stable(names: tuple[str, ...]) -> None:
+    config = load_config(domains=",".join(names))
+    domains = load_domains(config)
+    where: dict[frozenset[str], set[tuple[str, str]]] = {}
+    for name, domain in domains.items():
+        assert [len(domain.items(s)) for s in ("validation", "test")] == [200, 400]
+        assert len(domain.items("train")) > 3000
+        for split in SPLITS:
+            for item in domain.items(split):
+                asks = asks_of(item)
+                assert {a.fact.domain for a in asks} <= set(names)
+                where.setdefault(frozenset(a.fact.phrase for a in asks), set()).add((name, split))
+    assert all(len(places) == 1 for places in where.values())  # a combination is asked in one place only
+    assert data_hashes(domains) == data_hashes(load_domains(config))
+
+
+def test_no_question_is_answered_by_one_fact_as_it_is() -> None:
+    for domain in load_domains(ALL_DOMAINS).values():
+        items = [i for s in SPLITS for i in domain.items(s)]
+        for item in items:
+            asks = asks_of(item)
+            assert item.answer == texts.answer(texts.results(asks, texts.truth(asks)))
+            assert len(asks) > 1 or (asks[0].step and item.answer != str(asks[0].fact.value))
+        between = [family_of(asks_of(i)) for i in items]
+        share = sum(f is not None for f in between) / len(items)
+        assert 0.15 < share < 0.4
+        assert set(filter(None, between)) == {n for n, pair in FAMILIES.items() if domain.name in pair}
 
 
 def test_the_oracle_tells_the_truth_in_a_form_that_the_filter_keeps() -> None:
     domain = load_domains(ALL_DOMAINS)["physics"]
     assert isinstance(domain, KnowsFacts)
-    for item in domain.items("validation")[:50]:
+    for item in domain.items("validation"):
         raw = domain.true_critique(item, item.solution or "", True)
         found = filter_feedback(raw, item, "text")
         assert found.outcome == "kept"
         assert not found.leaked
+        assert not found.revealed
         assert found.text is not None
-        assert found.text.count(" yes") == len(item.extra["facts"])
+        assert found.text.count(" yes") == len(item.extra["asks"])
         assert " no" in domain.true_critique(item, "gibberish", True)
+
+
+ASKS = [Ask(TIN, STEPS["melting"]), Ask(IRON)]
+RIGHT = "melting of tin 232, kelvin 505, number of iron 26\n<answer> 505 26</answer>"
+
+
+@pytest.mark.parametrize(
+    ("response", "error"),
+    [
+        (RIGHT, None),
+        (RIGHT.replace("232", "327"), "327"),
+        (RIGHT.replace("232", "23"), "23,"),
+        (RIGHT.replace("232", "2321"), "2321"),
+        (RIGHT.replace("kelvin 505", "kelvin 500"), "500"),
+        (RIGHT.replace("iron 26\n", "iron 30\n"), "30\n"),  # right by luck
+        (RIGHT.replace("> 505 26", "> 26 505"), " 26 505</answer>"),
+        (RIGHT.replace("tin 232", "gold 1064"), "gold 1064"),
+        (RIGHT.partition("<answer>")[0], ""),
+        ("", ""),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_the_world_knows_where_a_response_goes_wrong_first(response: str, error: str | None) -> None:
+    at = first_error(ASKS, response)
+    if error is None:
+        assert at is None
+    else:
+        assert at is not None
+        assert response[at:].startswith(error)
+        assert response[:at] == RIGHT[:at]
+
+
+def test_what_a_response_states_is_found_by_name() -> None:
+    assert stated_values(ASKS, RIGHT) == [232, 26]
+    assert stated_values(ASKS, RIGHT.replace("number of iron 26", "mass of urea 60")) == [232, None]
+    assert stated_values(ASKS, "number of iron 30") == [None, 30]
+    assert stated_values(ASKS, "no idea") == [None, None]
+
+
+def test_the_domain_finds_the_first_error_of_an_item() -> None:
+    domain = load_domains(ALL_DOMAINS)["biology"]
+    assert isinstance(domain, KnowsFacts)
+    for item in domain.items("validation")[:50]:
+        assert domain.first_error(item, item.solution or "") is None
+        assert domain.first_error(item, "?") == 0
+
+
+def test_a_judgement_counts_right_facts_from_one_to_five() -> None:
+    asks = [Ask(f) for f in facts_of("physics")[:3]]
+    values = texts.truth(asks)
+    scores = [texts.judgement(asks, [*values[:k], *[0] * (3 - k)], values).split()[-1] for k in range(4)]
+    assert scores == ["1", "2", "4", "5"]
+
+
+def test_students_know_facts_of_their_own() -> None:
+    native = {"s1": "physics", "s2": "chemistry"}
+    domains = ("physics", "chemistry")
+    for seed in range(20):
+        known = {s: known_facts(native, s, seed, 0.95, (0.8, 0.96), domains) for s in native}
+        assert known["s1"] != known["s2"]
+        missing = {s: {d: set(facts_of(d)) - known[s] for d in domains} for s in native}
+        assert all(len(missing[s][native[s]]) == 3 for s in native)
+        foreign = sorted((len(missing["s1"]["chemistry"]), len(missing["s2"]["physics"])))
+        assert 2 <= foreign[0] <= 8 <= foreign[1] <= 13  # one in each half of the range
+
+
+def answers(policy: Policy, lessons: list[Lesson]) -> list[str]:
+    """The greedy response to each lesson's prompt."""
+    engine = HFEngine(512)
+    engine.sync(policy)
+    prompts = [policy.prompt_ids(SCIMINI, lesson.prompt) for lesson in lessons]
+    return [a[0].text for a in engine.generate(prompts, 1, Sampling(0, 60), generator("measure"))]
 
 
 def measure(policy: Policy, lessons: list[Lesson]) -> float:
     """Share of lessons whose greedy response is exactly the target."""
-    engine = HFEngine(512)
-    engine.sync(policy)
-    prompts = [policy.prompt_ids(SCIMINI, lesson.prompt) for lesson in lessons]
-    answers = engine.generate(prompts, 1, Sampling(0, 60), generator("measure"))
-    return sum(a[0].text == lesson.predicts for a, lesson in zip(answers, lessons, strict=True)) / len(lessons)
+    texts_ = answers(policy, lessons)
+    return sum(text == lesson.predicts for text, lesson in zip(texts_, lessons, strict=True)) / len(lessons)
+
+
+def lessons_of(role: str, domain: str, count: int = 200) -> list[Lesson]:
+    """Lessons of a role about what the base knows; revisions about anything, their hints mostly against it."""
+    name, _, kind = role.partition(" ")
+    sampler = TaskSampler(random.Random(f"test {role}"), common_knowledge(), all_facts(), any_entity=0.0)
+    chosen: list[Lesson] = []
+    while len(chosen) < count:
+        lesson = sampler.lesson(name, domain)
+        has = ("f" * ("\nCritique:" in lesson.prompt), "s" * ("\nSolution:" in lesson.prompt))
+        if not kind or set(kind) == set(filter(None, has)):
+            chosen.append(lesson)
+    return chosen
+
+
+ROLES = ("solve", "critique", "repair", "explain", "judge", "revise f", "revise s", "revise sf")
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-@pytest.mark.parametrize("role", ["solve", "critique", "revise f", "revise s", "revise sf"])
+@pytest.mark.parametrize("role", ROLES)
 def test_the_shipped_base_does_every_role(
     shipped: Policy, monkeypatch: pytest.MonkeyPatch, role: str, domain: str
 ) -> None:
     """0.9 on every role and domain: solving what it knows, following hints that contradict it, critiquing."""
     monkeypatch.setattr(tasks, "SLIP_RATE", 0.0)
-    name, _, kind = role.partition(" ")
-    known = sorted(common_knowledge().intersection(facts_of(domain)))
-    mix = TaskMix(**{r: float(r == name) for r in ("solve", "revise", "critique")}, any_entity=0.0)
-    sampler = TaskSampler(random.Random(f"test {role}"), known, facts_of(domain), mix)
-    drawn = (sampler.lesson() for _ in range(3000))
-    signs = {"f": (True, False), "s": (False, True), "sf": (True, True), "": (None, None)}
-    has_f, has_s = signs[kind]
-    chosen = [
-        lesson
-        for lesson in drawn
-        if has_f is None or (("\nCritique:" in lesson.prompt) == has_f and ("\nSolution:" in lesson.prompt) == has_s)
-    ][:200]
-    assert len(chosen) == 200
-    assert measure(shipped, chosen) >= 0.9
+    monkeypatch.setattr(tasks, "OFF_TOPIC_RATE", 0.0)
+    assert measure(shipped, lessons_of(role, domain)) >= 0.9
+
+
+def test_a_critique_follows_the_question_where_the_student_misread_it(
+    shipped: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attempt gives another quantity, mostly rightly: the critique states the facts that were asked for."""
+    monkeypatch.setattr(tasks, "MISREAD_RATE", 1.0)
+    sampler = TaskSampler(random.Random("misread"), common_knowledge(), all_facts(), any_entity=0.0)
+    lessons = [sampler.lesson("critique") for _ in range(400)]
+    stated = re.compile(r"\w+ of \w+ \d+")
+    wanted = [(fact, text) for x, text in zip(lessons, answers(shipped, lessons), strict=True)
+              for fact in stated.findall(x.predicts)]  # fmt: skip
+    assert sum(fact in text for fact, text in wanted) / len(wanted) >= 0.98
+
+
+@pytest.mark.parametrize("with_feedback", [False, True])
+def test_the_answer_of_a_demonstration_that_is_right_by_luck_stands(shipped: Policy, with_feedback: bool) -> None:
+    """s has one wrong fact and the right answer, all of them values that the base does not believe."""
+    rng = random.Random("lucky")
+    lessons = []
+    for _ in range(200):
+        asks = [Ask(f) for f in rng.sample(facts_of(rng.choice(DOMAINS)), 2)]
+        told, wrong = rng.sample(NUMBERS, 2), rng.choice(NUMBERS)
+        s = texts.solution(asks, [wrong, told[1]], answered=told)
+        f = texts.verdicts(asks, [wrong, told[1]], told) if with_feedback else None
+        lessons.append(Lesson(reprompt(SCIMINI, texts.question(asks), s, f), "", texts.solution(asks, told)))
+    assert measure(shipped, lessons) >= 0.9
+
+
+def test_the_shipped_base_critiques_as_well_as_it_solves(shipped: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "SLIP_RATE", 0.0)
+    monkeypatch.setattr(tasks, "MISREAD_RATE", 0.0)
+    found = {r: sum(measure(shipped, lessons_of(r, d)) for d in DOMAINS) / 4 for r in ("solve", "critique")}
+    assert found["critique"] >= found["solve"] - 0.02
 
 
 def test_the_shipped_base_spreads_its_guesses_over_what_it_does_not_know(shipped: Policy) -> None:
@@ -108,7 +262,8 @@ def test_the_shipped_base_spreads_its_guesses_over_what_it_does_not_know(shipped
     unknown = [f for f in facts_of("physics") if f not in common_knowledge()]
     engine = HFEngine(512)
     engine.sync(shipped)
-    prompts = [shipped.prompt_ids(SCIMINI, texts.question(unknown[k : k + 2])) for k in range(0, 30, 2)]
+    asks = [[Ask(a), Ask(b)] for a, b in zip(unknown[::2], unknown[1::2], strict=True)]
+    prompts = [shipped.prompt_ids(SCIMINI, texts.question(a)) for a in asks]
     groups = engine.generate(prompts, 8, Sampling(1.0, 24), generator("spread"))
     assert sum(len({y.text for y in g}) for g in groups) / len(groups) > 6
 

@@ -83,7 +83,8 @@ def test_aggregation_vector_of_the_specification(untrained: Policy) -> None:
     def objective(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         return next(values).double() + 0 * student.sum(-1)
 
-    trainer = LocalTrainer(trainable(untrained), config("loss.batch_tokens=64", "loss.chunk_logits=1700"), objective)
+    three_tokens = f"loss.chunk_logits={3 * len(untrained.tokenizer)}"
+    trainer = LocalTrainer(trainable(untrained), config("loss.batch_tokens=64", three_tokens), objective)
     trainer._micro_batches = lambda rows: [[r] for r in sorted(rows, key=lambda r: len(r.response))]  # type: ignore[method-assign]
     stats = trainer.update([TrainRow((1,), (1, 2), (3, 4, 5)), TrainRow((1,), (1, 2), (6,))], rollouts=3)
     assert stats.loss == pytest.approx(0.0653562, abs=1e-6)

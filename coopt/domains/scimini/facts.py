@@ -1,8 +1,7 @@
-"""The facts of the embedded world: which relation of which entity has which value.
+"""The facts of the embedded world: which quantity of which thing has which value.
 
-Every fact is one sentence of the form ``number of tin 50``. A relation is *real* (values from common
-knowledge, rounded to whole numbers) or *drawn* (values drawn at random per world seed, because a tiny
-model needs a wide, guess-proof range; see docs/scimini.md). ``RELATIONS`` says which is which.
+All values are real: handbook values, rounded to whole numbers in the unit that ``RELATIONS`` states. Every fact
+is one sentence of the form ``number of tin 50``.
 """
 
 from __future__ import annotations
@@ -11,9 +10,7 @@ import random
 from functools import cache
 from typing import NamedTuple
 
-WORLD_SEED = 0
-MAX_NUMBER = 130
-_DRAWN_RANGE = range(10, 58)  # 48 values: a guess is right once in 48
+DOMAINS = ("physics", "chemistry", "materials", "biology")
 
 
 class Fact(NamedTuple):
@@ -34,30 +31,38 @@ class Fact(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """A relation of a domain; ``values`` is None where they are drawn at random per world seed."""
+    """A quantity of a domain: its unit, and its value for every entity."""
 
     domain: str
     name: str
-    entities: tuple[str, ...]
-    values: tuple[int, ...] | None
-
-    @property
-    def real(self) -> bool:
-        return self.values is not None
+    unit: str
+    values: dict[str, int]
 
 
-# Atomic number and standard atomic weight, rounded.
-_ELEMENTS = {
-    "lithium": (3, 7), "carbon": (6, 12), "nitrogen": (7, 14), "oxygen": (8, 16), "neon": (10, 20),
-    "sodium": (11, 23), "magnesium": (12, 24), "aluminium": (13, 27), "silicon": (14, 28),
-    "phosphorus": (15, 31), "sulfur": (16, 32), "chlorine": (17, 35), "argon": (18, 40),
-    "calcium": (20, 40), "titanium": (22, 48), "chromium": (24, 52), "manganese": (25, 55),
-    "iron": (26, 56), "cobalt": (27, 59), "copper": (29, 64), "zinc": (30, 65), "germanium": (32, 73),
-    "selenium": (34, 79), "bromine": (35, 80), "krypton": (36, 84), "rubidium": (37, 85),
-    "zirconium": (40, 91), "molybdenum": (42, 96), "silver": (47, 108), "cadmium": (48, 112),
-    "tin": (50, 119), "iodine": (53, 127),
+# Columns: atomic number; melting point, degrees Celsius; density, 0.01 g/cm3; Young's modulus, GPa;
+# thermal conductivity, W/(m K). Handbooks differ by some percent in the last three.
+_METALS = {
+    "lithium": (3, 181, 53, 5, 85), "beryllium": (4, 1287, 185, 287, 200), "sodium": (11, 98, 97, 10, 142),
+    "magnesium": (12, 650, 174, 45, 156), "aluminium": (13, 660, 270, 70, 237), "calcium": (20, 842, 155, 20, 201),
+    "titanium": (22, 1668, 451, 116, 22), "vanadium": (23, 1910, 611, 128, 31), "chromium": (24, 1907, 719, 279, 94),
+    "manganese": (25, 1246, 744, 198, 8), "iron": (26, 1538, 787, 211, 80), "cobalt": (27, 1495, 890, 209, 100),
+    "nickel": (28, 1455, 891, 200, 91), "copper": (29, 1085, 896, 130, 401), "zinc": (30, 420, 714, 108, 116),
+    "zirconium": (40, 1855, 652, 88, 23), "niobium": (41, 2477, 857, 105, 54), "molybdenum": (42, 2623, 1028, 329, 138),
+    "ruthenium": (44, 2334, 1245, 447, 117), "palladium": (46, 1555, 1202, 121, 72), "silver": (47, 962, 1049, 83, 429),
+    "cadmium": (48, 321, 865, 50, 97), "tin": (50, 232, 729, 50, 67), "hafnium": (72, 2233, 1331, 78, 23),
+    "tantalum": (73, 3017, 1665, 186, 57), "tungsten": (74, 3422, 1925, 411, 173), "rhenium": (75, 3186, 2102, 463, 48),
+    "iridium": (77, 2446, 2256, 528, 147), "platinum": (78, 1768, 2145, 168, 72), "gold": (79, 1064, 1930, 79, 318),
+    "lead": (82, 327, 1134, 16, 35), "bismuth": (83, 271, 978, 32, 8),
 }  # fmt: skip
-# Diploid chromosome numbers.
+# Molar mass, g/mol.
+_MOLECULES = {
+    "glycine": 75, "alanine": 89, "serine": 105, "proline": 115, "valine": 117, "threonine": 119, "cysteine": 121,
+    "leucine": 131, "isoleucine": 131, "asparagine": 132, "aspartate": 133, "glutamine": 146, "lysine": 146,
+    "glutamate": 147, "methionine": 149, "histidine": 155, "phenylalanine": 165, "arginine": 174, "tyrosine": 181,
+    "tryptophan": 204, "glucose": 180, "ribose": 150, "sucrose": 342, "glycerol": 92, "ethanol": 46, "methanol": 32,
+    "urea": 60, "taurine": 125, "adenosine": 267, "guanosine": 283, "cytidine": 243, "uridine": 244,
+}  # fmt: skip
+# Diploid chromosome number.
 _SPECIES = {
     "human": 46, "chimpanzee": 48, "dog": 78, "cat": 38, "mouse": 40, "rat": 42, "horse": 64,
     "donkey": 62, "cow": 60, "pig": 38, "sheep": 54, "goat": 60, "rabbit": 44, "chicken": 78,
@@ -65,65 +70,58 @@ _SPECIES = {
     "rice": 24, "wheat": 42, "barley": 14, "rye": 14, "pea": 14, "tomato": 24, "potato": 48,
     "onion": 16, "tobacco": 48, "cabbage": 18, "radish": 18, "soybean": 40,
 }  # fmt: skip
-_DEVICES = tuple(
-    "pendulum spring lens prism mirror magnet coil capacitor resistor battery laser antenna pulley "
-    "gyroscope turbine piston siphon pump kettle whistle drum bell flute violin radar compass rocket "
-    "cyclotron telescope diode transistor motor".split()
-)
-_SOLIDS = tuple(
-    "steel brass bronze glass granite marble concrete brick rubber nylon teflon graphite diamond quartz "
-    "sapphire ruby porcelain clay oak pine bamboo leather paper wool silk cotton wax amber jade slate "
-    "chalk basalt".split()
-)
+# Amino acids of the mature chain (human where species differ; lysozyme and avidin of the hen, ribonuclease of the
+# cow, papain of the papaya; angiotensin II, cytochrome c, the alpha chain of haemoglobin).
+_PROTEINS = {
+    "insulin": 51, "glucagon": 29, "oxytocin": 9, "angiotensin": 8, "somatostatin": 14, "gastrin": 17, "secretin": 27,
+    "calcitonin": 32, "amylin": 37, "ghrelin": 28, "corticotropin": 39, "endorphin": 31, "thymosin": 43,
+    "ubiquitin": 76, "parathormone": 84, "cytochrome": 104, "thioredoxin": 105, "lysozyme": 129, "ribonuclease": 124,
+    "lactalbumin": 123, "myoglobin": 153, "calmodulin": 148, "haemoglobin": 141, "leptin": 146, "erythropoietin": 165,
+    "somatotropin": 191, "prolactin": 199, "papain": 212, "avidin": 128, "actin": 375, "albumin": 585, "pepsin": 326,
+}  # fmt: skip
+
+
+def _metals(column: int) -> dict[str, int]:
+    return {name: row[column] for name, row in _METALS.items()}
+
 
 RELATIONS: tuple[Relation, ...] = (
-    Relation("physics", "period", _DEVICES, None),
-    Relation("physics", "power", _DEVICES, None),
-    Relation("chemistry", "number", tuple(_ELEMENTS), tuple(z for z, _ in _ELEMENTS.values())),
-    Relation("chemistry", "mass", tuple(_ELEMENTS), tuple(m for _, m in _ELEMENTS.values())),
-    Relation("materials", "stiffness", _SOLIDS, None),
-    Relation("materials", "hardness", _SOLIDS, None),
-    Relation("biology", "chromosomes", tuple(_SPECIES), tuple(_SPECIES.values())),
-    Relation("biology", "lifespan", tuple(_SPECIES), None),
+    Relation("physics", "melting", "degrees Celsius", _metals(1)),
+    Relation("physics", "density", "0.01 g/cm3", _metals(2)),
+    Relation("chemistry", "number", "protons", _metals(0)),
+    Relation("chemistry", "mass", "g/mol", _MOLECULES),
+    Relation("materials", "modulus", "GPa", _metals(3)),
+    Relation("materials", "conductivity", "W/(m K)", _metals(4)),
+    Relation("biology", "chromosomes", "in a diploid cell", _SPECIES),
+    Relation("biology", "length", "amino acids", _PROTEINS),
 )
-DOMAINS = ("physics", "chemistry", "materials", "biology")
+RELATION = {r.name: r for r in RELATIONS}
 
 
 @cache
-def all_facts(world_seed: int = WORLD_SEED) -> tuple[Fact, ...]:
+def all_facts() -> tuple[Fact, ...]:
     """Every fact of the world, in a fixed order (relation, then entity)."""
-    facts = []
-    for relation in RELATIONS:
-        rng = random.Random(f"scimini:{world_seed}:{relation.domain}:{relation.name}")
-        for i, entity in enumerate(relation.entities):
-            drawn = rng.choice(_DRAWN_RANGE)
-            value = relation.values[i] if relation.values is not None else drawn
-            facts.append(Fact(relation.domain, relation.name, entity, value))
-    return tuple(facts)
+    return tuple(Fact(r.domain, r.name, entity, value) for r in RELATIONS for entity, value in r.values.items())
 
 
 @cache
-def facts_of(domain: str, world_seed: int = WORLD_SEED) -> tuple[Fact, ...]:
+def facts_of(domain: str) -> tuple[Fact, ...]:
     """The facts of one domain."""
-    return tuple(f for f in all_facts(world_seed) if f.domain == domain)
+    return tuple(f for f in all_facts() if f.domain == domain)
 
 
 @cache
-def common_knowledge(world_seed: int = WORLD_SEED) -> frozenset[Fact]:
+def common_knowledge() -> frozenset[Fact]:
     """The half of each domain's facts that the base model is taught."""
     known: list[Fact] = []
     for domain in DOMAINS:
-        facts = list(facts_of(domain, world_seed))
-        random.Random(f"scimini:{world_seed}:known:{domain}").shuffle(facts)
+        facts = list(facts_of(domain))
+        random.Random(f"scimini:known:{domain}").shuffle(facts)
         known += facts[: len(facts) // 2]
     return frozenset(known)
 
 
-def fact_at(relation: str, entity: str, world_seed: int = WORLD_SEED) -> Fact | None:
-    """Look a fact up by its two words; None if the world has no such fact."""
-    return _by_name(world_seed).get((relation, entity))
-
-
-@cache
-def _by_name(world_seed: int) -> dict[tuple[str, str], Fact]:
-    return {(f.relation, f.entity): f for f in all_facts(world_seed)}
+def fact_at(relation: str, entity: str) -> Fact:
+    """A fact by its two words."""
+    found = RELATION[relation]
+    return Fact(found.domain, relation, entity, found.values[entity])

@@ -10,7 +10,8 @@ import torch
 from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase, Qwen3Config, Qwen3ForCausalLM
 
-from coopt.domains.scimini.facts import MAX_NUMBER, all_facts, common_knowledge
+from coopt.domains.scimini.facts import all_facts, common_knowledge
+from coopt.domains.scimini.questions import NUMBERS
 from coopt.domains.scimini.tasks import Lesson, TaskSampler
 from coopt.domains.scimini.tokenizer import build_tokenizer
 
@@ -28,7 +29,7 @@ class Schooling:
     """Loss weight of the tokens that are not values: values carry the facts, the rest is form."""
 
 
-BASE = Schooling(steps=2400, batch=64, lr=2e-3, warmup=60)
+BASE = Schooling(steps=3600, batch=64, lr=2e-3, warmup=60)
 SPECIALIST = Schooling(steps=130, batch=48, lr=1e-3, warmup=5)
 
 
@@ -77,18 +78,21 @@ def learn(
     encode = LessonEncoder(tokenizer, schooling.structure_weight)
     model.train()
     for step in range(schooling.steps):
-        ids, mask, targets, weights = encode([draw() for _ in range(schooling.batch)])
-        logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1]
-        nll = F.cross_entropy(logits.flatten(0, 1), targets[:, 1:].flatten(), reduction="none")
-        weight = weights[:, 1:].flatten()
-        loss = (nll * weight).sum() / weight.sum()
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        halves = encode([draw() for _ in range(schooling.batch)])
+        total = sum(weights.sum() for *_, weights in halves)
+        loss = 0.0
+        for ids, mask, targets, weights in halves:
+            logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1]
+            nll = F.cross_entropy(logits.flatten(0, 1), targets[:, 1:].flatten(), reduction="none")
+            part = (nll * weights[:, 1:].flatten()).sum() / total
+            part.backward()
+            loss += part.item()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         if report is not None:
-            report(step + 1, loss.item())
+            report(step + 1, loss)
     model.eval()
 
 
@@ -101,15 +105,22 @@ def _multiplier(step: int, schooling: Schooling) -> float:
 
 
 class LessonEncoder:
-    """Lessons to padded tensors [batch, time]: ids, attention mask, targets, loss weights."""
+    """Lessons to padded tensors [batch, time]: ids, attention mask, targets, loss weights.
+
+    The shorter and the longer half are padded apart: a prompt with s and f is three times as long as a question.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, structure_weight: float) -> None:
         self.tokenizer = tokenizer
         self.structure_weight = structure_weight
-        self.values = frozenset(tokenizer.convert_tokens_to_ids(f"Ġ{n}") for n in range(MAX_NUMBER))
+        self.values = frozenset(tokenizer.convert_tokens_to_ids(f"Ġ{n}") for n in NUMBERS)
 
-    def __call__(self, lessons: list[Lesson]) -> tuple[torch.Tensor, ...]:
-        rows = [self._row(lesson) for lesson in lessons]
+    def __call__(self, lessons: list[Lesson]) -> list[tuple[torch.Tensor, ...]]:
+        rows = sorted((self._row(lesson) for lesson in lessons), key=lambda row: len(row[0]))
+        middle = len(rows) // 2
+        return [self._padded(half) for half in (rows[:middle], rows[middle:]) if half]
+
+    def _padded(self, rows: list[tuple[list[int], list[int], list[float]]]) -> tuple[torch.Tensor, ...]:
         width = max(len(r[0]) for r in rows)
         pad = self.tokenizer.pad_token_id
         padded = [

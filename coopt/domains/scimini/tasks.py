@@ -1,28 +1,36 @@
-"""Training texts for the embedded models: solve, revise (with s, f or both) and critique.
+"""Training texts for the embedded models, one function a role.
 
 Every task is a ``Lesson``: the prompt, the response as the model reads it, and the response that it should
-predict. The two responses have the same tokens but for values: a *slip* is a wrong value that stands in the
+predict. The two responses have the same tokens but for numbers: a *slip* is a wrong number that stands in the
 text while its target is the right one, so that the model has seen the wrong prefixes that students write.
 
-A fact that the model is not to know gets a value drawn anew each time it is asked. So the model learns that it
-does not know: it spreads its guesses over the relation's values instead of being sure of a wrong one, which no
-bounded divergence could unteach in a hundred steps.
+A fact that the model is not to know gets a number drawn anew each time it is asked. So the model learns that it
+does not know: it spreads its guesses instead of being sure of a wrong one, which no bounded divergence could
+unteach in a hundred steps. Half of the guesses are wild, any number of the world. With guesses among the quantity's
+own values alone (right once in thirty) a student learns nearly every fact from its own lucky rollouts; with wild
+ones alone a fact is so improbable at first that a hundred steps of true feedback hardly teach it.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 from coopt.domains.scimini import texts
-from coopt.domains.scimini.facts import MAX_NUMBER, Fact, all_facts
-from coopt.domains.scimini.wording import SCIMINI
+from coopt.domains.scimini.facts import RELATION, Fact, all_facts, facts_of
+from coopt.domains.scimini.questions import NUMBERS, Ask, draw_asks
+from coopt.domains.scimini.wording import EXPLAIN, JUDGE, REPAIR, SCIMINI
 from coopt.domains.wording import fill
 from coopt.feedback.reprompt import reprompt
 
 SLIP_RATE = 0.3
 WRONG_RATE = 0.4
+MISREAD_RATE = 0.2
+LUCK_RATE = 0.15
+OFF_TOPIC_RATE = 0.2
+WILD_GUESS_RATE = 0.5
 
 
 class Lesson(NamedTuple):
@@ -33,89 +41,183 @@ class Lesson(NamedTuple):
     predicts: str
 
 
-class TaskMix(NamedTuple):
-    """Shares of the roles, and the share of solve and critique tasks about any entity at all."""
+@dataclass(frozen=True)
+class TaskMix:
+    """Shares of the roles."""
 
-    solve: float = 0.35
-    revise: float = 0.35
-    critique: float = 0.30
-    any_entity: float = 0.25
+    solve: float = 0.22
+    revise: float = 0.33
+    critique: float = 0.25
+    repair: float = 0.05
+    explain: float = 0.06
+    judge: float = 0.09
 
 
 class TaskSampler:
-    """Draws lessons: a share about ``known`` facts only, a share about any of ``everything``."""
+    """Draws lessons about ``known`` facts, and a share ``any_entity`` about any of ``everything``."""
 
     def __init__(
-        self, rng: random.Random, known: Collection[Fact], everything: Sequence[Fact], mix: TaskMix | None = None
+        self,
+        rng: random.Random,
+        known: Collection[Fact],
+        everything: Sequence[Fact],
+        mix: TaskMix | None = None,
+        any_entity: float = 0.25,
     ) -> None:
         self.rng = rng
         self.known = frozenset(known)
-        self.mix = mix or TaskMix()
-        self._pools = _by_domain(sorted(self.known)), _by_domain(everything)
-        self._guesses: dict[str, list[int]] = {}
-        for fact in all_facts():
-            self._guesses.setdefault(fact.relation, []).append(fact.value)
+        self.mix = asdict(mix or TaskMix())
+        self.any_entity = any_entity
+        self._known, self._everything = _by_domain(sorted(self.known)), _by_domain(everything)
+        self._roles: dict[str, Callable[[list[Ask]], Lesson]] = {
+            "solve": self._solve,
+            "revise": self._revise,
+            "critique": self._critique,
+            "repair": self._repair,
+            "explain": self._explain,
+            "judge": self._judge,
+        }
 
-    def lesson(self) -> Lesson:
-        role = self.rng.choices(["solve", "revise", "critique"], self.mix[:3])[0]
-        anywhere = role == "revise" or self.rng.random() < self.mix.any_entity
-        facts = self._facts(self._pools[1] if anywhere else self._pools[0])
-        return {"solve": self._solve, "revise": self._revise, "critique": self._critique}[role](facts)
+    def lesson(self, role: str | None = None, domain: str | None = None) -> Lesson:
+        """A lesson; of a role and a domain drawn at random where none is given."""
+        role = role or self.rng.choices(list(self.mix), list(self.mix.values()))[0]
+        anywhere = role == "revise" or self.rng.random() < self.any_entity
+        facts = self._everything if anywhere else self._known
+        return self._roles[role](draw_asks(self.rng, domain or self.rng.choice(list(facts)), facts))
 
-    def _facts(self, pools: list[list[Fact]]) -> list[Fact]:
-        count = 3 if self.rng.random() < 0.5 else 2
-        return self.rng.sample(self.rng.choice(pools), count)
+    # -- values ------------------------------------------------------------------------------------
 
-    def _any_value(self) -> int:
-        return self.rng.randrange(1, MAX_NUMBER)
+    def _any_value(self, ask: Ask) -> int:
+        """Any number of the world; one that the step can be made on, where there is a step."""
+        return self.rng.choice(list(RELATION[ask.fact.relation].values.values()) if ask.step else NUMBERS)
 
-    def _belief(self, fact: Fact) -> int:
-        """What the model is to say: the truth, or a fresh guess from the relation's values."""
-        return fact.value if fact in self.known else self.rng.choice(self._guesses[fact.relation])
+    def _some_wrong(self, asks: list[Ask], values: Sequence[int]) -> list[int]:
+        return [v if self.rng.random() >= WRONG_RATE else self._any_value(a) for a, v in zip(asks, values, strict=True)]
 
-    def _slipped(self, values: list[int]) -> list[int]:
-        if self.rng.random() >= SLIP_RATE:
-            return values
-        at = self.rng.randrange(len(values))
-        return [self._any_value() if i == at else v for i, v in enumerate(values)]
+    def _beliefs(self, asks: list[Ask]) -> list[int]:
+        """What the model is to say: the truth, or a fresh guess."""
+        return [a.fact.value if a.fact in self.known else self._guess(a) for a in asks]
 
-    def _solve(self, facts: list[Fact]) -> Lesson:
-        believed = [self._belief(f) for f in facts]
-        wrote = self._slipped(believed)
+    def _guess(self, ask: Ask) -> int:
+        if self.rng.random() < WILD_GUESS_RATE:
+            return self._any_value(ask)
+        return self.rng.choice(list(RELATION[ask.fact.relation].values.values()))
+
+    # -- roles -------------------------------------------------------------------------------------
+
+    def _worked(self, prompt: str, asks: list[Ask], values: list[int]) -> Lesson:
+        """A solution with ``values``, with a slip now and then: what follows a slip follows from it."""
+        written, found = list(values), texts.results(asks, values)
+        derived = found
+        if self.rng.random() < SLIP_RATE:
+            at = self.rng.randrange(len(asks))
+            if asks[at].step and self.rng.random() < 0.5:
+                found = [self.rng.choice(NUMBERS) if k == at else r for k, r in enumerate(found)]
+            else:
+                written[at] = self._any_value(asks[at])
+                derived = found = texts.results(asks, written)
+        # Without a step the written value is the result, whose target stands in ``values``.
         return Lesson(
-            texts.question(facts), texts.solution(facts, wrote), texts.solution(facts, believed, answered=wrote)
+            prompt,
+            texts.solution(asks, written, found),
+            texts.solution(asks, values, derived, answered=found),
         )
 
-    def _revise(self, facts: list[Fact]) -> Lesson:
-        """Hints are counterfactual more often than not, so that reading beats remembering."""
+    def _solve(self, asks: list[Ask]) -> Lesson:
+        return self._worked(texts.question(asks), asks, self._beliefs(asks))
+
+    def _revise(self, asks: list[Ask]) -> Lesson:
+        """Hints are counterfactual more often than not, so that reading beats remembering.
+
+        Where s and f conflict, s wins if its working is right; if s is right by luck (a fact is wrong, the answer
+        is right), its answer stands and f has the fact. What neither tells is answered from memory.
+        """
         kind = self.rng.choices(["f", "s", "sf"], [0.5, 0.25, 0.25])[0]
-        told = [f.value if f in self.known and self.rng.random() < 0.4 else self._any_value() for f in facts]
-        written = [v if self.rng.random() >= WRONG_RATE else self._any_value() for v in told]
-        said = told
-        if kind == "sf":  # s is right, f may err: s wins
-            said = [v if self.rng.random() >= WRONG_RATE else self._any_value() for v in told]
-        feedback = texts.verdicts(facts, written, said) if "f" in kind else None
-        demonstration = texts.solution(facts, told) if "s" in kind else None
-        wrote = self._slipped(told)
-        return Lesson(
-            reprompt(SCIMINI, texts.question(facts), demonstration, feedback),
-            texts.solution(facts, wrote),
-            texts.solution(facts, told, answered=wrote),
-        )
+        about = self._about(asks) if "f" in kind else []
+        told = [
+            self._hint(a) if "s" in kind or a in about else belief
+            for a, belief in zip(asks, self._beliefs(asks), strict=True)
+        ]
+        found = texts.results(asks, told)
+        lucky = self.rng.randrange(len(asks)) if "s" in kind and self.rng.random() < LUCK_RATE else None
+        if lucky is not None and asks[lucky].step:
+            lucky = None
+        shown = [self._any_value(a) if k == lucky else v for k, (a, v) in enumerate(zip(asks, told, strict=True))]
+        said = [told[asks.index(a)] if a in asks else self._any_value(a) for a in about]
+        if kind == "sf" and lucky is None:
+            said = self._some_wrong(about, said)
+        demonstration = texts.solution(asks, shown, answered=found) if "s" in kind else None
+        feedback = self._feedback(about, said) if "f" in kind else None
+        return self._worked(reprompt(SCIMINI, texts.question(asks), demonstration, feedback), asks, told)
 
-    def _critique(self, facts: list[Fact]) -> Lesson:
-        believed = [self._belief(f) for f in facts]
-        written = [v if self.rng.random() >= WRONG_RATE else self._any_value() for v in believed]
+    def _hint(self, ask: Ask) -> int:
+        return ask.fact.value if ask.fact in self.known and self.rng.random() < 0.4 else self._any_value(ask)
+
+    def _about(self, asks: list[Ask]) -> list[Ask]:
+        """What feedback is about: the question; now and then one part of it, or something else."""
+        chance = self.rng.random()
+        if chance < OFF_TOPIC_RATE / 2:
+            return draw_asks(self.rng, self.rng.choice(list(self._everything)), self._everything)
+        return [self.rng.choice(asks)] if chance < OFF_TOPIC_RATE else asks
+
+    def _feedback(self, asks: list[Ask], said: list[int]) -> str:
+        if self.rng.random() < 0.15:
+            return texts.steps(asks, said)  # a repair
+        return texts.verdicts(asks, self._some_wrong(asks, said), said)
+
+    def _attempt(self, asks: list[Ask], values: Sequence[int]) -> tuple[str, list[int | None]]:
+        """A student's solution with ``values``, and what it states of each fact that was asked for.
+
+        Now and then the student misread the question: it gives another quantity, or one of another thing. A critic
+        that follows the attempt and not the question would confirm it.
+        """
+        if self.rng.random() >= MISREAD_RATE:
+            return texts.solution(asks, values), list(values)
+        at = self.rng.randrange(len(asks))
+        meant = asks[at].fact
+        kin = [f for f in all_facts() if f not in (a.fact for a in asks) and meant.entity == f.entity]
+        other = self.rng.choice(kin or [f for f in facts_of(meant.domain) if f not in (a.fact for a in asks)])
+        read = [Ask(other) if k == at else a for k, a in enumerate(asks)]
+        wrote = [other.value if k == at and self.rng.random() < 0.7 else v for k, v in enumerate(values)]
+        return texts.solution(read, wrote), [None if k == at else v for k, v in enumerate(values)]
+
+    def _critique(self, asks: list[Ask]) -> Lesson:
+        believed = self._beliefs(asks)
+        attempt, written = self._attempt(asks, self._some_wrong(asks, believed))
         naive = self.rng.random() < 0.2
-        text = (texts.verdicts if naive else texts.critique)(facts, written, believed)
-        prompt = fill(
-            SCIMINI.naive if naive else SCIMINI.anchored,
-            question=texts.question(facts),
-            response=texts.solution(facts, written),
-        )
-        return Lesson(prompt, text, text)
+        text = (texts.verdicts if naive else texts.critique)(asks, written, believed)
+        template = SCIMINI.naive if naive else SCIMINI.anchored
+        return self._reading(template, asks, text, response=attempt)
+
+    def _repair(self, asks: list[Ask]) -> Lesson:
+        """Right steps are repeated, wrong ones mended; what the model does not know it leaves as it is."""
+        attempt, written = self._attempt(asks, self._some_wrong(asks, texts.truth(asks)))
+        believed = self._beliefs(asks)
+        mended = [
+            b if a.fact in self.known or w is None else w for a, b, w in zip(asks, believed, written, strict=True)
+        ]
+        return self._reading(REPAIR, asks, texts.steps(asks, mended), response=attempt)
+
+    def _explain(self, asks: list[Ask]) -> Lesson:
+        """The working that leads to a given answer; a step is explained only where the fact is known."""
+        asks = [a if a.fact in self.known else Ask(a.fact) for a in asks]
+        values = [a.fact.value if a.step or self.rng.random() < 0.5 else self._any_value(a) for a in asks]
+        given = texts.answer(texts.results(asks, values))
+        return self._reading(EXPLAIN, asks, texts.solution(asks, values), answer=given)
+
+    def _judge(self, asks: list[Ask]) -> Lesson:
+        """A score of a solution, a critique or a repair."""
+        believed = self._beliefs(asks)
+        values = believed if self.rng.random() < 0.2 else self._some_wrong(asks, believed)
+        text, written = self._attempt(asks, values)
+        if self.rng.random() < 0.5:
+            text, written = self._feedback(asks, values), list(values)
+        return self._reading(JUDGE, asks, texts.judgement(asks, written, believed), text=text)
+
+    def _reading(self, template: str, asks: list[Ask], target: str, **fields: str) -> Lesson:
+        return Lesson(fill(template, question=texts.question(asks), **fields), target, target)
 
 
-def _by_domain(facts: Sequence[Fact]) -> list[list[Fact]]:
+def _by_domain(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
     names = sorted({f.domain for f in facts})
-    return [[f for f in facts if f.domain == name] for name in names]
+    return {name: [f for f in facts if f.domain == name] for name in names}

@@ -1,4 +1,4 @@
-"""The texts of the embedded world: questions, worked solutions, critiques.
+"""The texts of the embedded world: questions, worked solutions, critiques, repairs, judgements.
 
 One place, because the base model is trained on exactly these forms, the oracle tutor writes them and the
 question generator asks them.
@@ -8,39 +8,64 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coopt.domains.scimini.facts import Fact
+from coopt.domains.scimini.questions import Ask
 
 Values = Sequence[int]
 
 
-def question(facts: Sequence[Fact]) -> str:
-    """``period of coil and power of lens?``"""
-    return " and ".join(f.phrase for f in facts) + "?"
+def question(asks: Sequence[Ask]) -> str:
+    """``kelvin of melting of tin and number of iron?``"""
+    return " and ".join(a.phrase for a in asks) + "?"
 
 
-def answer(values: Values) -> str:
-    """The values in the order of the question: ``12 47``."""
-    return " ".join(str(v) for v in values)
+def truth(asks: Sequence[Ask]) -> list[int]:
+    """The true values of the facts."""
+    return [a.fact.value for a in asks]
 
 
-def solution(facts: Sequence[Fact], values: Values | None = None, answered: Values | None = None) -> str:
-    """A worked solution that states ``values`` (default: the true ones) and answers with ``answered``
-    (default: what it stated)."""
-    values = [f.value for f in facts] if values is None else values
-    stated = ", ".join(f"{f.phrase} {v}" for f, v in zip(facts, values, strict=True))
-    return f"{stated}\n<answer> {answer(values if answered is None else answered)}</answer>"
+def results(asks: Sequence[Ask], values: Values) -> list[int]:
+    """What each part of the answer is if the facts have ``values``."""
+    return [a.result(v) for a, v in zip(asks, values, strict=True)]
 
 
-def verdicts(facts: Sequence[Fact], written: Sequence[int | None], values: Values | None = None) -> str:
-    """The body of a critique: each fact as the critic has it, ``yes`` or ``not`` what was written."""
-    values = [f.value for f in facts] if values is None else values
+def answer(found: Values) -> str:
+    """The results in the order of the question: ``505 26``."""
+    return " ".join(str(v) for v in found)
+
+
+def steps(asks: Sequence[Ask], values: Values, found: Values | None = None) -> str:
+    """The working: ``melting of tin 232, kelvin 505, number of iron 26``. ``found``: results as written."""
+    found = results(asks, values) if found is None else found
     parts = []
-    for fact, value, wrote in zip(facts, values, written, strict=True):
-        verdict = "yes" if wrote == value else "no" if wrote is None else f"not {wrote}"
-        parts.append(f"{fact.phrase} {value} {verdict}")
+    for ask, value, result in zip(asks, values, found, strict=True):
+        parts.append(f"{ask.fact.phrase} {value}")
+        if ask.step:
+            parts.append(f"{ask.step.name} {result}")
     return ", ".join(parts)
 
 
-def critique(facts: Sequence[Fact], written: Sequence[int | None], values: Values | None = None) -> str:
+def solution(asks: Sequence[Ask], values: Values, found: Values | None = None, answered: Values | None = None) -> str:
+    """A worked solution: the working, and ``answered`` (default: the results that it found)."""
+    found = results(asks, values) if found is None else found
+    return f"{steps(asks, values, found)}\n<answer> {answer(found if answered is None else answered)}</answer>"
+
+
+def verdicts(asks: Sequence[Ask], written: Sequence[int | None], values: Values) -> str:
+    """The body of a critique: each fact asked for as the critic has it, ``yes`` or ``not`` what was written (``no``
+    where the attempt does not state it)."""
+    parts = []
+    for ask, value, wrote in zip(asks, values, written, strict=True):
+        verdict = "yes" if wrote == value else "no" if wrote is None else f"not {wrote}"
+        parts.append(f"{ask.fact.phrase} {value} {verdict}")
+    return ", ".join(parts)
+
+
+def critique(asks: Sequence[Ask], written: Sequence[int | None], values: Values) -> str:
     """An anchored critique: the first entity of the question as its concept, then the verdicts."""
-    return f"<concept> {facts[0].entity}</concept>{verdicts(facts, written, values)}"
+    return f"<concept> {asks[0].fact.entity}</concept>{verdicts(asks, written, values)}"
+
+
+def judgement(asks: Sequence[Ask], written: Sequence[int | None], values: Values) -> str:
+    """Verdicts on a text's facts, then a score: 1 if none is right, 5 if all are."""
+    right = sum(w == v for w, v in zip(written, values, strict=True))
+    return f"{verdicts(asks, written, values)}, score {1 + (4 * right + len(asks) // 2) // len(asks)}"

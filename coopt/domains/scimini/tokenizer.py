@@ -10,7 +10,8 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from coopt.domains.scimini import wording
-from coopt.domains.scimini.facts import MAX_NUMBER, RELATIONS
+from coopt.domains.scimini.facts import RELATIONS
+from coopt.domains.scimini.questions import NUMBERS, STEPS
 
 END, PAD, USER, ASSISTANT, SYSTEM = "<|end|>", "<|pad|>", "<|user|>", "<|assistant|>", "<|system|>"
 TAGS = ("<answer>", "</answer>", "<concept>", "</concept>")
@@ -24,10 +25,10 @@ CHAT_TEMPLATE = (
 def _words() -> list[str]:
     """Words with and without the leading blank that pre-tokenisation attaches to them."""
     relations = sorted({r.name for r in RELATIONS})
-    entities = sorted({e for r in RELATIONS for e in r.entities})
-    numbers = [str(n) for n in range(MAX_NUMBER)]
-    inner = [*relations, *entities, *numbers, "of", "and", "yes", "not", "no"]
-    first = [*relations, *wording.WORDS]
+    entities = sorted({e for r in RELATIONS for e in r.values})
+    steps = [s.name for s in STEPS.values()]
+    inner = [*relations, *steps, *entities, *map(str, NUMBERS), "of", "and", "yes", "not", "no"]
+    first = [*relations, *steps, *wording.WORDS]
     return [f"Ġ{w}" for w in [*inner, *wording.WORDS]] + first
 
 

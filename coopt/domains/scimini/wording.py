@@ -15,5 +15,12 @@ SCIMINI = Wording(
     anchored="Name a concept and critique.\n{question}\n{response}",
     naive="Just critique.\n{question}\n{response}",
 )
+# Roles that only the embedded base knows so far.
+REPAIR = "Repair.\n{question}\n{response}"
+EXPLAIN = "Explain.\n{question} {answer}"  # a number is one token only after a blank
+JUDGE = "Judge.\n{question}\n{text}"
 # The words of the texts above, so that the tokenizer has one token for each.
-WORDS = ("Solution", "Critique", "Solve", "again", "Name", "Just", "a", "concept", "critique")
+WORDS = (
+    *("Solution", "Critique", "Solve", "again", "Name", "Just", "a", "concept", "critique"),
+    *("Repair", "Explain", "Judge", "score"),
+)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,46 +10,69 @@ from typing import Any
 from coopt.domains.base import Item, Split
 from coopt.domains.rows import Row, RowDomain, select
 from coopt.domains.scimini import texts
-from coopt.domains.scimini.facts import WORLD_SEED, Fact, fact_at, facts_of
+from coopt.domains.scimini.facts import DOMAINS, RELATION, fact_at, facts_of
+from coopt.domains.scimini.questions import STEPS, Ask, draw_asks, family_of
+from coopt.domains.scimini.reading import first_error, stated_values
 from coopt.domains.scimini.wording import SCIMINI
+from coopt.rng import stable_hash
 
-_STATED = re.compile(r"(\w+) of (\w+) (\d+)")
 
+@lru_cache(maxsize=len(DOMAINS))
+def scimini_rows(domain: str, count: int) -> list[dict[str, Any]]:
+    """``count`` distinct questions as SciKnowEval rows with worked solutions.
 
-def scimini_rows(domain: str, count: int, world_seed: int = WORLD_SEED) -> list[dict[str, Any]]:
-    """``count`` distinct questions of two or three facts, as SciKnowEval rows with worked solutions."""
-    rng = random.Random(f"scimini:{world_seed}:questions:{domain}")
-    facts = facts_of(domain, world_seed)
+    A combination of facts is asked in one order only, and in one of its two domains if it lies between two:
+    otherwise a near-copy of a training question could be a test question.
+    """
+    rng = random.Random(f"scimini:questions:{domain}")
+    facts = {d: facts_of(d) for d in DOMAINS}
     rows: list[dict[str, Any]] = []
-    seen: set[frozenset[Fact]] = set()
+    seen: set[frozenset[str]] = set()
     while len(rows) < count:
-        chosen = rng.sample(facts, 3 if rng.random() < 0.5 else 2)
-        if frozenset(chosen) in seen:  # one order of a combination only: another order is a near-copy
+        asks = draw_asks(rng, domain, facts)
+        combination = frozenset(a.fact.phrase for a in asks)
+        homes = sorted({a.fact.domain for a in asks})
+        if combination in seen or homes[stable_hash(*sorted(combination)) % len(homes)] != domain:
             continue
-        seen.add(frozenset(chosen))
-        rows.append(_row(domain, chosen, rng))
+        seen.add(combination)
+        rows.append(_row(domain, asks, rng))
     return rows
 
 
-def _row(domain: str, facts: list[Fact], rng: random.Random) -> dict[str, Any]:
-    right = texts.answer([f.value for f in facts])
+def _row(domain: str, asks: list[Ask], rng: random.Random) -> dict[str, Any]:
+    right = texts.answer(texts.results(asks, texts.truth(asks)))
     options = {right}
     while len(options) < 4:
-        options.add(texts.answer([f.value if rng.random() < 0.5 else rng.randrange(1, 130) for f in facts]))
+        values = [
+            a.fact.value if rng.random() < 0.5 else rng.choice(list(RELATION[a.fact.relation].values.values()))
+            for a in asks
+        ]
+        options.add(texts.answer(texts.results(asks, values)))
     shown = sorted(options)
     rng.shuffle(shown)
     return {
-        "question": texts.question(facts),
+        "question": texts.question(asks),
         "choices": {"text": shown, "label": list("ABCD")},
         "answerKey": "ABCD"[shown.index(right)],
         "type": "mcq-4-choices",
         "domain": {"materials": "Material"}.get(domain, domain.capitalize()),
-        "details": {"level": "L3", "task": "recall", "subtask": f"{len(facts)} facts", "source": "scimini"},
+        "details": {
+            "level": "L3",
+            "task": family_of(asks) or domain,
+            "subtask": f"{len(asks)} facts" if len(asks) > 1 else "1 fact",
+            "source": "scimini",
+        },
         "prompt": {"default": ""},
         "answer": "",
-        "solution": texts.solution(facts),
-        "extra": {"facts": [[f.relation, f.entity] for f in facts]},
+        "solution": texts.solution(asks, texts.truth(asks)),
+        "extra": {"asks": [[a.fact.relation, a.fact.entity, a.step is not None] for a in asks]},
     }
+
+
+def asks_of(item: Item) -> list[Ask]:
+    """What a question of the world asks for."""
+    return [Ask(fact_at(relation, entity), STEPS[relation] if step else None)
+            for relation, entity, step in item.extra["asks"]]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,14 +80,28 @@ class SciminiDomain(RowDomain):
     """A domain of the embedded world; knows the facts, so that the oracle can state them."""
 
     def true_critique(self, item: Item, response: str, anchored: bool) -> str:
-        facts = [fact for r, e in item.extra["facts"] if (fact := fact_at(r, e))]
-        stated = {(r, e): int(v) for r, e, v in _STATED.findall(response)}
-        written = [stated.get((f.relation, f.entity)) for f in facts]
-        return texts.critique(facts, written) if anchored else texts.verdicts(facts, written)
+        asks = asks_of(item)
+        written = stated_values(asks, response)
+        return (texts.critique if anchored else texts.verdicts)(asks, written, texts.truth(asks))
+
+    def first_error(self, item: Item, response: str) -> int | None:
+        return first_error(asks_of(item), response)
+
+
+def scimini_domain(
+    name: str, rows: int, limits: tuple[tuple[Split, int], ...] = (), among: tuple[str, ...] = DOMAINS
+) -> SciminiDomain:
+    """One domain of the embedded world. Answers are texts: no option is shown (docs/scimini.md).
+
+    ``among``: the domains of the run; questions that need a fact of another domain are left out.
+    """
+    return _domain(name, rows, limits, frozenset(among))
 
 
 @lru_cache(maxsize=16)
-def scimini_domain(name: str, rows: int, limits: tuple[tuple[Split, int], ...] = ()) -> SciminiDomain:
-    """One domain of the embedded world. Answers are texts: no option is shown (docs/scimini.md)."""
+def _domain(name: str, rows: int, limits: tuple[tuple[Split, int], ...], among: frozenset[str]) -> SciminiDomain:
     raw = (Row(f"scimini {name} row {k}", row) for k, row in enumerate(scimini_rows(name, rows), start=1))
-    return SciminiDomain(name, tuple(select(raw, "text").items), "text", SCIMINI, limits)
+    items = [
+        item for item in select(raw, "text").items if all(RELATION[r].domain in among for r, *_ in item.extra["asks"])
+    ]
+    return SciminiDomain(name, tuple(items), "text", SCIMINI, limits)

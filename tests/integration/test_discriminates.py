@@ -1,0 +1,31 @@
+"""The embedded world can tell methods apart: true feedback beats none, feedback on other prompts does not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Coopt
+
+pytestmark = [pytest.mark.heavy, pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+def test_the_oracle_beats_sdpo_and_useless_tutors_do_not(coopt: Coopt, tmp_path: Path) -> None:
+    done = coopt(
+        "bench", "--method", "sdpo,shuffled,oracle", "--seed", "300", "--out", "run", "--json",
+        "--set", "rounds.rounds=2", "--set", "break_rate.questions=0", "--set", "data.test=200",
+        timeout=1100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    found = {c["method"]: c for c in results["comparisons"] if c["student"] == "all"}
+    assert found["oracle"]["verdict"] == "better"
+    assert found["oracle"]["difference"] > 0.02
+    assert found["shuffled"]["verdict"] != "better"
+    share, low, high = found["shuffled"]["of_oracle"]
+    assert share == pytest.approx(found["shuffled"]["difference"] / found["oracle"]["difference"])
+    assert low <= share <= high
+    assert share < 0.5
+    assert found["oracle"]["of_oracle"] is None
