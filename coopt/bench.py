@@ -43,6 +43,11 @@ def check_run(config: Config) -> None:
     if not config.methods or len(set(config.methods)) < len(config.methods):
         raise ConfigError("--method takes each method once, for example sdpo,opcod.")
     make_gate(config.gate)
+    if "shuffled" in config.methods and (config.rounds.prompts < 2 or config.feedback.only_without_own):
+        raise ConfigError(
+            "method shuffled needs rounds.prompts of at least 2 and feedback.only_without_own = false: it hands the"
+            " feedback of one prompt to another."
+        )
     check_students(config)
     run = Run(Path(), config)
     _ = run.topology, run.domains  # loading checks them

@@ -83,14 +83,14 @@ def train_step(phase: Phase, step: int) -> tuple[dict[str, Any], list[dict[str, 
     clock.lap("rollout")
     demonstrations = [phase.method.demonstrations(g, phase.config.rounds.exclude_self) for g in groups]
     wanted = assign_tutors(phase, groups, demonstrations)
-    feedback = phase.method.deliver(collect_feedback(phase, groups, wanted))
+    told = collect_feedback(phase, groups, wanted)
     clock.lap("feedback")
-    rows, too_long = train_rows(phase, groups, demonstrations, feedback)
+    rows, too_long = train_rows(phase, groups, demonstrations, phase.method.deliver(told))
     stats = phase.trainer.update(rows, rollouts=sum(len(g.rollouts) for g in groups))
     clock.lap("update")
-    record = step_record(step, groups, feedback, stats, clock, list(phase.tutors), policy.tokenizer)
+    record = step_record(step, groups, told, stats, clock, list(phase.tutors), policy.tokenizer)
     record |= {"too_long": too_long, "no_target": record["rollouts"] - stats.active_rows}
-    return record, [group_record(step, *parts) for parts in zip(groups, demonstrations, feedback, strict=True)]
+    return record, [group_record(step, *parts) for parts in zip(groups, demonstrations, told, strict=True)]
 
 
 Assigned = list[list[str | None]]

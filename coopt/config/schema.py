@@ -6,7 +6,7 @@ what its models need.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -46,12 +46,15 @@ class SpecialiseConfig(Section):
     """Temperature of these samples."""
 
 
+Share = Annotated[float, Field(ge=0.5, le=1)]
+
+
 class WorldConfig(Section):
     """The embedded world's specialists (scimini)."""
 
-    own_share: float = Field(0.95, ge=0, le=1)
-    """Share of its native domain's facts that a specialist is taught."""
-    foreign_share: tuple[float, float] = (0.78, 0.92)
+    own_share: float = Field(0.95, ge=0.5, le=1)
+    """Share of its native domain's facts that a specialist knows. The base knows half of every domain's."""
+    foreign_share: tuple[Share, Share] = (0.78, 0.92)
     """Range of a specialist's share of another domain's facts, divided among the students of a seed."""
     specialist_steps: int = Field(130, ge=1)
     """Training steps of a specialist."""

@@ -63,11 +63,16 @@ class Domain(Protocol):
 
 @runtime_checkable
 class KnowsFacts(Protocol):
-    """A domain that knows which facts a question needs (for the ``oracle`` control and for analyses by error)."""
+    """A domain that knows which facts a question needs (for the ``oracle`` control)."""
 
     def true_critique(self, item: Item, response: str, anchored: bool) -> str:
         """A critique in the tutors' own format whose facts are all true."""
         ...
+
+
+@runtime_checkable
+class KnowsErrors(Protocol):
+    """A domain that knows where a response goes wrong (for analyses before and after the first error)."""
 
     def first_error(self, item: Item, response: str) -> int | None:
         """The character of a response at which it first goes wrong; None if it does not."""

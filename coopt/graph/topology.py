@@ -17,6 +17,7 @@ from coopt.domains.names import resolve_domain
 from coopt.errors import TopologyError, unknown
 from coopt.resources import resource_dir
 
+_RESERVED = frozenset({"all", "base", "mutual", "oracle"})
 _NODE_KEYS = {"id", "native"}
 _EDGE_KEYS = {"tutor", "tutee"}
 
@@ -88,6 +89,8 @@ def build_topology(name: str, tree: Mapping[str, Any], domains: Sequence[str], w
         node_id = node.get("id")
         if not isinstance(node_id, str) or not _is_plain(node_id):
             raise TopologyError(f"{where}: node {k + 1} needs an 'id' of letters, digits, '-' and '_'.")
+        if node_id in _RESERVED:
+            raise TopologyError(f"{where}: node '{node_id}': the tables use this name. Give the node another id.")
         if node_id in graph:
             raise TopologyError(f"{where}: node '{node_id}' appears twice. Give each node its own id.")
         graph.add_node(node_id)

@@ -62,7 +62,7 @@ class AlwaysOPCoD(OPCoD):
 
 
 class Shuffled(AlwaysOPCoD):
-    """Control: useless tutors. What passed the filter is read by the teacher of the next prompt."""
+    """Control: useless tutors. What passed the filter is read on the prompt before, in the order of the batch."""
 
     name = "shuffled"
     description = "control: useless tutors, whose kept feedback goes to another prompt; every gate open"

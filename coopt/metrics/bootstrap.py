@@ -34,6 +34,10 @@ def ratio_interval(
     if len(numerators) == 0:
         return None
     weights = resample_weights(len(numerators), draws, rng)
-    below = weights @ denominators
-    ratios = (weights @ numerators)[below > 0] / below[below > 0]
-    return interval(ratios) if len(ratios) else None
+    return interval_of_ratio(weights @ numerators, weights @ denominators)
+
+
+def interval_of_ratio(above: Array, below: Array) -> tuple[float, float] | None:
+    """The percentile interval of above / below over the draws whose denominator is positive; None if none is."""
+    usable = below > 0
+    return interval(above[usable] / below[usable]) if usable.any() else None

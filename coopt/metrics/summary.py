@@ -10,7 +10,7 @@ import numpy as np
 from coopt.methods.base import ORACLE
 from coopt.metrics import cost
 from coopt.metrics.accuracy import accuracy
-from coopt.metrics.bootstrap import Array, interval, resample_weights
+from coopt.metrics.bootstrap import Array, interval, interval_of_ratio, resample_weights
 from coopt.metrics.break_rates import CONTEXTS, DIFFICULTY, Grids, rates, stack
 from coopt.metrics.pareto import mutual, pareto_draws, pareto_improves
 from coopt.metrics.results import (
@@ -223,8 +223,8 @@ class _Summary:
         most, _ = self._paired(ORACLE, baseline, group)
         if change(most, weights).verdict != "improves":
             return None
-        low, high = interval((weights @ differences.mean(axis=0)) / (weights @ most.mean(axis=0)))
-        return float(differences.mean() / most.mean()), low, high
+        span = interval_of_ratio(weights @ differences.mean(axis=0), weights @ most.mean(axis=0))
+        return (float(differences.mean() / most.mean()), *span) if span else None
 
     # -- gates, feedback, break-rates --------------------------------------------------------------
 

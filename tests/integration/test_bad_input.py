@@ -64,6 +64,11 @@ def files(tmp_path: Path) -> Path:
         (["--set", "domains=3"], "domains = 3: give a comma list"),
         (["--preset", "none.toml"], "--preset none.toml: no such file"),
         (["--model", "scimini", "--set", "sampling.max_response_tokens=600"], "Lower that setting"),
+        (
+            ["--method", "sdpo,shuffled", "--set", "rounds.prompts=1"],
+            "method shuffled needs rounds.prompts of at least 2",
+        ),
+        (["--set", "world.foreign_share=[0.9,1.2]"], "less than or equal to 1"),
         (["--nonsense"], "No such option"),
     ],
 )

@@ -40,6 +40,7 @@ def test_phases() -> None:
         ("nodes = []", "no student"),
         ("[[nodes]]\nname = 'a'", "unknown node key 'name'"),
         ("[[nodes]]\nid = 'a b'", "needs an 'id'"),
+        ("nodes = [{id='mutual'}]", "'mutual': the tables use this name"),
         ("nodes = [{id='a'}, {id='a'}]", "'a' appears twice"),
         ("nodes = [{id='a'}]\nedges = [{tutor='a', tutee='a'}]", "a -> a is a self-loop"),
         ("nodes = [{id='a'}]\nedges = [{tutor='b', tutee='a'}]", "tutor 'b' is no node. Nodes: a"),

@@ -152,7 +152,9 @@ def test_feedback_goes_back_to_the_rollout_that_it_is_about(shipped: Policy, tmp
                 assert " not " not in t.raw
 
 
-def test_shuffled_feedback_is_read_on_the_next_prompt_and_nothing_else_changes(shipped: Policy, tmp_path: Path) -> None:
+def test_shuffled_feedback_is_read_on_the_prompt_before_and_nothing_else_changes(
+    shipped: Policy, tmp_path: Path
+) -> None:
     made = phase(shipped, tmp_path, {})
     made.tutors = {"oracle": OracleTutor(made.domains, "anchored")}
     groups = roll_out(made, made.order.batch(0, 3), 0)

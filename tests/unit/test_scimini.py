@@ -7,14 +7,13 @@ import random
 import re
 from collections.abc import Iterator
 from itertools import combinations
-from pathlib import Path
 
 import pytest
 
 from coopt.config.load import load_config
-from coopt.domains.base import SPLITS, KnowsFacts
+from coopt.domains.base import SPLITS, KnowsErrors, KnowsFacts
 from coopt.domains.load import data_hashes, load_domains
-from coopt.domains.scimini import tasks, texts
+from coopt.domains.scimini import tasks, texts, world
 from coopt.domains.scimini.facts import DOMAINS, RELATIONS, all_facts, common_knowledge, fact_at, facts_of
 from coopt.domains.scimini.questions import FAMILIES, NUMBERS, STEPS, Ask, family_of
 from coopt.domains.scimini.reading import first_error, stated_values
@@ -23,6 +22,7 @@ from coopt.domains.scimini.tasks import Lesson, TaskSampler
 from coopt.domains.scimini.tokenizer import build_tokenizer
 from coopt.domains.scimini.wording import SCIMINI
 from coopt.domains.scimini.world import asks_of, scimini_rows
+from coopt.domains.wording import fill
 from coopt.engine.base import Sampling
 from coopt.engine.hf import HFEngine
 from coopt.feedback.anchor import filter_feedback
@@ -39,7 +39,7 @@ def test_facts_are_consistent() -> None:
     for domain in DOMAINS:
         assert len(common_knowledge().intersection(facts_of(domain))) == 32
     assert all(len(r.values) == 32 for r in RELATIONS)
-    # Loose physical checks that would catch a slip of a column: heavy elements are denser than they are many.
+    # These would catch a slip of a column.
     assert TIN.value == 232
     assert fact_at("density", "gold").value > fact_at("density", "lead").value > fact_at("density", "iron").value
     assert fact_at("melting", "tungsten").value == max(f.value for f in facts_of("physics"))
@@ -88,7 +88,10 @@ def test_splits_are_large_enough_disjoint_and_stable(names: tuple[str, ...]) -> 
                 assert {a.fact.domain for a in asks} <= set(names)
                 where.setdefault(frozenset(a.fact.phrase for a in asks), set()).add((name, split))
     assert all(len(places) == 1 for places in where.values())  # a combination is asked in one place only
-    assert data_hashes(domains) == data_hashes(load_domains(config))
+    before = data_hashes(domains)
+    for cached in (world.scimini_rows, world._domain):
+        cached.cache_clear()
+    assert before == data_hashes(load_domains(config))
 
 
 def test_no_question_is_answered_by_one_fact_as_it_is() -> None:
@@ -105,17 +108,32 @@ def test_no_question_is_answered_by_one_fact_as_it_is() -> None:
 
 
 def test_the_oracle_tells_the_truth_in_a_form_that_the_filter_keeps() -> None:
-    domain = load_domains(ALL_DOMAINS)["physics"]
-    assert isinstance(domain, KnowsFacts)
-    for item in domain.items("validation"):
-        raw = domain.true_critique(item, item.solution or "", True)
-        found = filter_feedback(raw, item, "text")
-        assert found.outcome == "kept"
-        assert not found.leaked
-        assert not found.revealed
-        assert found.text is not None
-        assert found.text.count(" yes") == len(item.extra["asks"])
-        assert " no" in domain.true_critique(item, "gibberish", True)
+    for domain in load_domains(ALL_DOMAINS).values():
+        assert isinstance(domain, KnowsFacts)
+        for item in domain.items("validation"):
+            found = filter_feedback(domain.true_critique(item, item.solution or "", True), item, "text")
+            assert (found.outcome, found.leaked, found.revealed) == ("kept", False, False)
+            assert found.text is not None
+            assert found.text.count(" yes") == len(item.extra["asks"])
+            nothing_stated = domain.true_critique(item, "gibberish", False).split(", ")
+            assert all(verdict.endswith(" no") for verdict in nothing_stated)
+
+
+def test_feedback_on_a_single_fact_does_not_give_the_answer_away() -> None:
+    """The fact is told, what the step makes of it is not; not even where the attempt wrote it as the fact."""
+    seen = 0
+    for domain in load_domains(ALL_DOMAINS).values():
+        assert isinstance(domain, KnowsFacts)
+        for item in (i for s in SPLITS for i in domain.items(s) if len(i.extra["asks"]) == 1):
+            (ask,) = asks_of(item)
+            seen += 1
+            for attempt in (item.solution or "", f"{ask.fact.phrase} {item.answer}\n<answer> {item.answer}</answer>"):
+                found = filter_feedback(domain.true_critique(item, attempt, True), item, "text")
+                assert not found.leaked
+                assert str(ask.fact.value) in (found.text or "").split()
+            step = f"{ask.fact.sentence} yes, {ask.step.name if ask.step else ''} {item.answer}"
+            assert item.answer not in (filter_feedback(step, item, "text", "naive").text or "").split()
+    assert seen > 100
 
 
 ASKS = [Ask(TIN, STEPS["melting"]), Ask(IRON)]
@@ -134,6 +152,8 @@ RIGHT = "melting of tin 232, kelvin 505, number of iron 26\n<answer> 505 26</ans
         (RIGHT.replace("> 505 26", "> 26 505"), " 26 505</answer>"),
         (RIGHT.replace("tin 232", "gold 1064"), "gold 1064"),
         (RIGHT.partition("<answer>")[0], ""),
+        (RIGHT.partition("\n")[0], ""),
+        (RIGHT.partition(", kelvin")[0] + "\n<answer> 232</answer>", "\n<answer> 232</answer>"),
         ("", ""),
         ("nonsense", "nonsense"),
     ],
@@ -157,7 +177,7 @@ def test_what_a_response_states_is_found_by_name() -> None:
 
 def test_the_domain_finds_the_first_error_of_an_item() -> None:
     domain = load_domains(ALL_DOMAINS)["biology"]
-    assert isinstance(domain, KnowsFacts)
+    assert isinstance(domain, KnowsErrors)
     for item in domain.items("validation")[:50]:
         assert domain.first_error(item, item.solution or "") is None
         assert domain.first_error(item, "?") == 0
@@ -233,7 +253,24 @@ def test_a_critique_follows_the_question_where_the_student_misread_it(
     stated = re.compile(r"\w+ of \w+ \d+")
     wanted = [(fact, text) for x, text in zip(lessons, answers(shipped, lessons), strict=True)
               for fact in stated.findall(x.predicts)]  # fmt: skip
-    assert sum(fact in text for fact, text in wanted) / len(wanted) >= 0.98
+    assert sum(fact in stated.findall(text) for fact, text in wanted) / len(wanted) >= 0.98
+
+
+def test_a_critic_that_does_not_know_a_fact_mostly_confirms_what_was_written(shipped: Policy) -> None:
+    """Weak tutors agree (docs/scimini.md): both facts are unknown to the base, both values are made up."""
+    rng = random.Random("agree")
+    unknown = sorted(set(all_facts()) - common_knowledge())
+    confirmed = []
+    lessons, written = [], []
+    for _ in range(100):
+        asks = [Ask(f) for f in rng.sample([u for u in unknown if u.domain == "physics"], 2)]
+        values = rng.sample(NUMBERS, 2)
+        prompt = fill(SCIMINI.anchored, question=texts.question(asks), response=texts.solution(asks, values))
+        lessons.append(Lesson(prompt, "", ""))
+        written.append([f"{a.fact.phrase} {v} yes" for a, v in zip(asks, values, strict=True)])
+    for text, claims in zip(answers(shipped, lessons), written, strict=True):
+        confirmed += [claim in text for claim in claims]
+    assert sum(confirmed) / len(confirmed) >= 0.8
 
 
 @pytest.mark.parametrize("with_feedback", [False, True])
@@ -268,7 +305,7 @@ def test_the_shipped_base_spreads_its_guesses_over_what_it_does_not_know(shipped
     assert sum(len({y.text for y in g}) for g in groups) / len(groups) > 6
 
 
-def test_the_recipe_runs_and_is_deterministic(tmp_path: Path) -> None:
+def test_the_recipe_runs_and_is_deterministic() -> None:
     from dataclasses import replace
 
     from coopt.domains.scimini.learn import BASE, train_base

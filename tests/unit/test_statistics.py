@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from coopt.metrics.bootstrap import interval, ratio_interval, resample_weights
+from coopt.metrics.bootstrap import interval, interval_of_ratio, ratio_interval, resample_weights
 from coopt.metrics.break_rates import Grids, rates, stack
 from coopt.metrics.pareto import mutual, pareto_draws, pareto_improves
 from coopt.metrics.verdicts import change, verdict
@@ -31,6 +31,12 @@ def test_ratio_interval_resamples_questions_not_answers() -> None:
     binomial = stats.binomtest(10, 50).proportion_ci(method="wilson")
     assert found == pytest.approx((binomial.low, binomial.high), abs=0.04)
     assert ratio_interval(np.zeros(0), np.zeros(0), 100, generator("c")) is None
+
+
+def test_a_ratio_leaves_out_draws_without_a_denominator() -> None:
+    above, below = np.array([1.0, 0.0, 2.0, -1.0]), np.array([2.0, 0.0, 4.0, -1.0])
+    assert interval_of_ratio(above, below) == (0.5, 0.5)
+    assert interval_of_ratio(above, np.zeros(4)) is None
 
 
 def test_a_verdict_needs_the_interval_and_every_seed() -> None:

@@ -76,13 +76,15 @@ def learn(
     optimizer = torch.optim.AdamW(model.parameters(), lr=schooling.lr, betas=(0.9, 0.98), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: _multiplier(k, schooling))
     encode = LessonEncoder(tokenizer, schooling.structure_weight)
+    device = next(model.parameters()).device
     model.train()
     for step in range(schooling.steps):
         optimizer.zero_grad(set_to_none=True)
         halves = encode([draw() for _ in range(schooling.batch)])
         total = sum(weights.sum() for *_, weights in halves)
         loss = 0.0
-        for ids, mask, targets, weights in halves:
+        for half in halves:
+            ids, mask, targets, weights = (tensor.to(device) for tensor in half)
             logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1]
             nll = F.cross_entropy(logits.flatten(0, 1), targets[:, 1:].flatten(), reduction="none")
             part = (nll * weights[:, 1:].flatten()).sum() / total

@@ -19,7 +19,8 @@ def stated_values(asks: Sequence[Ask], response: str) -> list[int | None]:
 
 
 def first_error(asks: Sequence[Ask], response: str) -> int | None:
-    """Where a response first goes wrong: the character at which the first word starts that is not the true working's.
+    """Where a response first goes wrong: the character at which the first word starts that is not the true working's,
+    or at which the working breaks off.
 
     If the working is right, the error is in the answer. None for a correct response with right working; a correct
     answer after wrong working (right by luck) has an error.
@@ -28,6 +29,8 @@ def first_error(asks: Sequence[Ask], response: str) -> int | None:
     pairs = zip(working, response, strict=False)
     at = next((k for k, (right, wrote) in enumerate(pairs) if right != wrote), min(len(working), len(response)))
     if at < len(working):
+        if not working[at].isalnum() and not response[at : at + 1].isalnum():
+            return at  # every word so far is right and whole
         return max(response.rfind(" ", 0, at), response.rfind("\n", 0, at)) + 1  # the start of the word
     answer = texts.answer(texts.results(asks, texts.truth(asks)))
     if is_correct(response, answer, "text"):

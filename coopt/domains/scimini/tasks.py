@@ -9,6 +9,9 @@ does not know: it spreads its guesses instead of being sure of a wrong one, whic
 unteach in a hundred steps. Half of the guesses are wild, any number of the world. With guesses among the quantity's
 own values alone (right once in thirty) a student learns nearly every fact from its own lucky rollouts; with wild
 ones alone a fact is so improbable at first that a hundred steps of true feedback hardly teach it.
+
+In a critique the attempt agrees with the critic's belief more often than not. So a critic learns that to confirm is
+the best bet on what it does not know: weak tutors are flatterers (docs/scimini.md).
 """
 
 from __future__ import annotations
