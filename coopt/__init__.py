@@ -18,7 +18,8 @@ from coopt.engine.base import Engine
 from coopt.errors import CooptError
 from coopt.feedback.tutors import Tutor
 from coopt.gates.base import Gate
-from coopt.graph.topology import Edge, Topology, load_topology
+from coopt.graph.files import load_topology
+from coopt.graph.topology import Edge, Topology
 from coopt.methods.base import Method
 from coopt.metrics.results import Results
 from coopt.training.base import Trainer

@@ -133,7 +133,7 @@ def _bench(config: Config, workers: int | None, out: Path | None, *, dry_run: bo
 
 def _default_workers(config: Config) -> int:
     """On CPUs one worker a student up to the cores; on a GPU one, because workers would share its memory."""
-    from coopt.graph.topology import load_topology
+    from coopt.graph.files import load_topology
     from coopt.models.policy import pick_device
 
     if pick_device(config.run.device).type == "cuda":

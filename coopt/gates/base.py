@@ -1,30 +1,95 @@
-"""A gate decides for every edge and round whether the tutor may speak."""
+"""A gate decides for every edge, domain and round whether the tutor may speak.
+
+Decisions are arrays over edges, so that the same code serves two students and a simulated hundred thousand.
+A plug-in that is easier to write for one edge at a time derives from ``EdgeByEdge``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
-from coopt.graph.topology import Edge, Topology
+import numpy as np
+from numpy.typing import NDArray
 
-Scores = Mapping[str, Mapping[str, float]]
-"""student -> domain -> validation accuracy in [0, 1]"""
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
-class Decision(NamedTuple):
-    """Open or closed, why, and the number that decided (None where no number did)."""
+class View(NamedTuple):
+    """What a gate may see. N nodes, D domains, E tutor edges of this round.
 
-    open: bool
-    reason: str
-    gap: float | None = None
+    ``scores_ND``: validation accuracy in [0, 1]. ``contends_ND``: whether a node may be the best in a domain (one
+    that is not trained on it is not). ``students_N``: students, not critics. ``tutor_E`` and ``tutee_E`` are node
+    numbers. ``matched_rate``: the open share of the cognizance gate's decisions in the same seed, where there is
+    such an arm.
+    """
+
+    scores_ND: Floats
+    contends_ND: Bools
+    students_N: Bools
+    tutor_E: Ints
+    tutee_E: Ints
+    seed: int = 0
+    round: int = 1
+    matched_rate: float | None = None
+
+    @classmethod
+    def of(cls, scores_ND: Floats, edges: Sequence[tuple[int, int]], seed: int = 0, round_: int = 1) -> View:
+        """A view of students that contend everywhere."""
+        ends = np.asarray(edges, dtype=np.int64).reshape(-1, 2)
+        everywhere = np.ones(scores_ND.shape, dtype=bool)
+        return cls(scores_ND, everywhere, everywhere.any(axis=1), ends[:, 0], ends[:, 1], seed, round_)
+
+    def contending_ND(self) -> Floats:
+        """Scores where a node contends, 0 elsewhere."""
+        return np.where(self.contends_ND, self.scores_ND, 0.0)
+
+
+class Decisions(NamedTuple):
+    """Open or closed by edge and domain, why, and the number that decided (None, or NaN, where no number did)."""
+
+    open_ED: Bools
+    reason_E: Sequence[str]
+    gap_E: Floats | None = None
     threshold: float | None = None
 
 
+@runtime_checkable
 class Gate(Protocol):
-    """A gate sees scores and the graph, nothing else, and is a pure function of them."""
+    """A pure function of a ``View``. ``reads_scores``: whether the scores matter to it (unscored nodes have zeros)."""
 
     name: str
+    reads_scores: bool
 
-    def decide(self, edge: Edge, scores: Scores, topology: Topology) -> Decision:
-        """The decision for one edge in the coming round."""
+    def decide(self, view: View) -> Decisions:
+        """The decisions of the coming round."""
         ...
+
+
+class Decision(NamedTuple):
+    """One edge: the domains in which it is open (by place), why, and the number that decided."""
+
+    open_D: Sequence[bool]
+    reason: str
+    gap: float | None = None
+
+
+class EdgeByEdge(ABC):
+    """A gate that looks at one edge at a time."""
+
+    name = "edge by edge"
+    reads_scores = True
+
+    @abstractmethod
+    def decide_edge(self, tutor_D: Floats, tutee_D: Floats, view: View) -> Decision:
+        """The decision on one edge from the scores of its two ends."""
+
+    def decide(self, view: View) -> Decisions:
+        ends = zip(view.scores_ND[view.tutor_E], view.scores_ND[view.tutee_E], strict=True)
+        found = [self.decide_edge(tutor, tutee, view) for tutor, tutee in ends]
+        open_ED = np.array([d.open_D for d in found], dtype=bool).reshape(len(found), view.scores_ND.shape[1])
+        gaps = np.array([np.nan if d.gap is None else d.gap for d in found])
+        return Decisions(open_ED, [d.reason for d in found], gaps)

@@ -1,21 +1,63 @@
-"""Gates by name."""
+"""Gates by name, by entry point, or from a user's file."""
 
 from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
 
 from coopt.config.schema import GateConfig
 from coopt.errors import ConfigError, unknown
 from coopt.gates.base import Gate
-from coopt.gates.cognizance import Cognizance
-from coopt.gates.constant import Always, Never
+from coopt.gates.cognizance import Cognizance, DomainSelective, PerDomain
+from coopt.gates.constant import Always, Never, Random
 
-GATES = ("cognizance", "always", "never")
+ENTRY_POINTS = "coopt.gates"
+GATES: dict[str, Callable[[GateConfig], Gate]] = {
+    "cognizance": lambda c: Cognizance(c.tau, c.scope),
+    "always": lambda c: Always(),
+    "never": lambda c: Never(),
+    "domain_selective": lambda c: DomainSelective(c.tau, c.scope),
+    "per_domain": lambda c: PerDomain(c.tau, c.scope),
+    "random": lambda c: Random(c.rate),
+}
 
 
 def make_gate(config: GateConfig) -> Gate:
-    """The gate of a configuration. Raises ``ConfigError`` for an unknown kind."""
-    if config.kind == "cognizance":
-        return Cognizance(config.tau, config.scope)
-    constant: dict[str, type[Always] | type[Never]] = {"always": Always, "never": Never}
-    if config.kind not in constant:
-        raise ConfigError(unknown("gate", config.kind, GATES, "gate.kind: "))
-    return constant[config.kind]()
+    """The gate of a configuration. Raises ``ConfigError``.
+
+    ``kind``: a name, the name of an entry point of the group ``coopt.gates``, or ``FILE.py:CLASS``. A plug-in is
+    called with the ``GateConfig``; ``gate.options`` is free for it.
+    """
+    make = GATES.get(config.kind) or _plug_in(config.kind)
+    gate = make(config)
+    if not isinstance(gate, Gate):
+        raise ConfigError(f"gate.kind = '{config.kind}': no gate: it needs name, reads_scores and decide(view).")
+    return gate
+
+
+def _plug_in(kind: str) -> Any:
+    file, found, name = kind.rpartition(":")
+    if found and file.endswith(".py"):
+        return _from_file(Path(file), name)
+    points = {p.name: p for p in entry_points(group=ENTRY_POINTS)}
+    if kind in points:
+        return points[kind].load()
+    raise ConfigError(unknown("gate", kind, [*GATES, *points], "gate.kind: ") + " Or FILE.py:CLASS.")
+
+
+def _from_file(path: Path, name: str) -> Any:
+    if not path.is_file():
+        raise ConfigError(f"gate.kind: {path}: no such file.")
+    spec = importlib.util.spec_from_file_location(f"coopt_gate_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever a user's file raises, it is that file's fault
+        raise ConfigError(f"gate.kind: {path}: {type(error).__name__}: {error}.") from error
+    if not hasattr(module, name):
+        raise ConfigError(f"gate.kind: {path} has no '{name}'.")
+    return getattr(module, name)

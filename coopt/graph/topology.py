@@ -1,25 +1,26 @@
-"""The graph: students as nodes, tutor edges between them (a ``networkx.DiGraph``).
+"""The graph: students and frozen critics as nodes, tutor and review edges between them.
 
-An edge runs from tutor to tutee. Nothing here knows how many students there are.
+A tutor edge runs from tutor to tutee, a review edge joins two nodes that write feedback. Nothing here knows how
+many students there are. Reading files: ``coopt.graph.files``; checking them: ``coopt.graph.build``.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
 
-from coopt.domains.names import resolve_domain
-from coopt.errors import TopologyError, unknown
-from coopt.resources import resource_dir
+from coopt.rng import generator
 
-_RESERVED = frozenset({"all", "base", "mutual", "oracle"})
-_NODE_KEYS = {"id", "native"}
-_EDGE_KEYS = {"tutor", "tutee"}
+Role = Literal["student", "critic"]
+Varies = Literal["", "one_peer_exponential", "random_matching"]
+Hub = Literal["", "strongest", "weakest", "random"]
+Endpoints = NDArray[np.int64]
 
 
 class Edge(NamedTuple):
@@ -32,114 +33,122 @@ class Edge(NamedTuple):
         return f"{self.tutor} -> {self.tutee}"
 
 
+class EdgeSettings(NamedTuple):
+    """What an edge says for itself; empty: as the run says."""
+
+    gate: str = ""
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A student, or a critic that writes feedback and is never trained.
+
+    ``model``: its start (a model directory), taken as it is; empty: made as the run makes specialists.
+    A critic may instead be ``snapshot_of`` a student (its start, frozen) or an OpenAI-compatible ``endpoint``,
+    which serves ``model``.
+    """
+
+    id: str
+    role: Role = "student"
+    native: str = ""
+    """The domain that it starts strong in; empty for a critic: all of them."""
+    train_domains: tuple[str, ...] = ()
+    """The domains that it is trained on; empty: all of the run."""
+    model: str = ""
+    snapshot_of: str = ""
+    endpoint: str = ""
+
+
 @dataclass(frozen=True)
 class Topology:
-    """Students and tutor edges, with each student's native domain."""
+    """Nodes, tutor edges (``graph``) and review edges.
+
+    ``varies``: the rule by which the edges change every round; ``graph`` is then their union. ``hub``: which
+    student takes the first node's edges, decided when the students are known (``placed``).
+    """
 
     name: str
     description: str
     graph: nx.DiGraph[str]
-    native: Mapping[str, str]
+    nodes: Mapping[str, Node]
+    reviews: frozenset[tuple[str, str]] = frozenset()
+    varies: Varies = ""
+    hub: Hub = ""
+    settings: Mapping[Edge, EdgeSettings] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def students(self) -> list[str]:
-        return list(self.graph.nodes)
+        return [n.id for n in self.nodes.values() if n.role == "student"]
 
-    @property
+    @cached_property
+    def critics(self) -> list[str]:
+        return [n.id for n in self.nodes.values() if n.role == "critic"]
+
+    @cached_property
+    def native(self) -> dict[str, str]:
+        """student -> the domain that it starts strong in"""
+        return {s: self.nodes[s].native for s in self.students}
+
+    @cached_property
     def edges(self) -> list[Edge]:
+        """The tutor edges, tutor by tutor in file order."""
         return [Edge(*pair) for pair in self.graph.edges]
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """node -> its number"""
+        return {n: k for k, n in enumerate(self.nodes)}
 
     def tutors_of(self, tutee: str) -> list[str]:
         """The tutors with an edge into ``tutee``, in file order."""
         return list(self.graph.predecessors(tutee))
 
+    def trained_on(self, student: str, domains: tuple[str, ...]) -> tuple[str, ...]:
+        """The run's domains that a student is trained on."""
+        own = self.nodes[student].train_domains
+        return tuple(d for d in domains if d in own) if own else domains
+
+    def reviewers_of(self, tutor: str) -> list[str]:
+        """Who may judge a tutor's feedback: its review neighbours; every node where the graph has no review edge."""
+        if not self.reviews:
+            return [n for n in self.nodes if n != tutor]
+        return [reviewer for reviewer, reviewed in sorted(self.reviews) if reviewed == tutor]
+
     def label(self, student: str) -> str:
         return f"{student} ({self.native[student]})"
 
+    def in_round(self, round_: int, seed: int) -> Topology:
+        """The graph of one round (counted from 1); itself where nothing varies."""
+        if not self.varies:
+            return self
+        rule = {"one_peer_exponential": one_peer_exponential, "random_matching": random_matching}[self.varies]
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(self.graph.nodes)
+        graph.add_edges_from(rule(self.students, round_, seed))
+        return replace(self, graph=graph)
 
-def topology_names() -> list[str]:
-    """Names of the shipped topologies."""
-    return sorted(p.stem for p in resource_dir("topologies").glob("*.toml"))
-
-
-def load_topology(name: str, domains: Sequence[str]) -> Topology:
-    """A shipped topology by name, or a TOML file by path. Raises ``TopologyError`` in one line.
-
-    A node without a ``native`` domain gets the run's domain k mod |D| (k: its place in the file).
-    """
-    path = Path(name) if name.endswith(".toml") else resource_dir("topologies") / f"{name}.toml"
-    if not path.is_file():
-        if name.endswith(".toml"):
-            raise TopologyError(f"--topology {name}: no such file. Shipped: {', '.join(topology_names())}.")
-        raise TopologyError(unknown("topology", name, topology_names()))
-    try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TopologyError(f"{path}: not TOML ({error}).") from None
-    return build_topology(path.stem, tree, domains, where=str(path))
+    def placed(self, hub: str) -> Topology:
+        """The same graph with ``hub`` in the place of the first node: the two swap their edges, not their selves."""
+        first = next(iter(self.nodes))
+        swap = {first: hub, hub: first}
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(self.graph.nodes)
+        graph.add_edges_from((swap.get(a, a), swap.get(b, b)) for a, b in self.graph.edges)
+        settings = {Edge(swap.get(a, a), swap.get(b, b)): own for (a, b), own in self.settings.items()}
+        return replace(self, graph=graph, settings=settings, hub="")
 
 
-def build_topology(name: str, tree: Mapping[str, Any], domains: Sequence[str], where: str) -> Topology:
-    """A topology from the content of its file; ``where`` names it in messages."""
-    _known_keys(tree, {"description", "nodes", "edges"}, "key", where)
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    native: dict[str, str] = {}
-    for k, node in enumerate(_tables(tree, "nodes", where)):
-        _known_keys(node, _NODE_KEYS, "node key", where)
-        node_id = node.get("id")
-        if not isinstance(node_id, str) or not _is_plain(node_id):
-            raise TopologyError(f"{where}: node {k + 1} needs an 'id' of letters, digits, '-' and '_'.")
-        if node_id in _RESERVED:
-            raise TopologyError(f"{where}: node '{node_id}': the tables use this name. Give the node another id.")
-        if node_id in graph:
-            raise TopologyError(f"{where}: node '{node_id}' appears twice. Give each node its own id.")
-        graph.add_node(node_id)
-        native[node_id] = _native(node, k, domains, where)
-    if not graph:
-        raise TopologyError(f"{where}: the graph has no student. Add a [[nodes]] table with an id.")
-    for edge in _tables(tree, "edges", where):
-        _known_keys(edge, _EDGE_KEYS, "edge key", where)
-        _add_edge(graph, edge, where)
-    return Topology(name, str(tree.get("description", "")), graph, native)
+def one_peer_exponential(students: list[str], round_: int, seed: int) -> list[tuple[str, str]]:
+    """In round r everybody is tutored by the student 2^((r-1) mod log2 N) places on: exact averaging of N = 2^m
+    nodes in m rounds of one message each."""
+    hops = max(1, (len(students) - 1).bit_length())
+    hop = 2 ** ((round_ - 1) % hops)
+    return [(students[(k + hop) % len(students)], s) for k, s in enumerate(students) if hop % len(students)]
 
 
-def _tables(tree: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, Any]]:
-    tables = tree.get(key, [])
-    if not isinstance(tables, list) or not all(isinstance(t, Mapping) for t in tables):
-        raise TopologyError(f"{where}: '{key}' must be a list of tables ([[{key}]]).")
-    return tables
-
-
-def _known_keys(tree: Mapping[str, Any], allowed: set[str], what: str, where: str) -> None:
-    for key in tree:
-        if key not in allowed:
-            raise TopologyError(unknown(what, key, allowed, f"{where}: "))
-
-
-def _is_plain(text: str) -> bool:
-    return bool(text) and all(c.isalnum() or c in "-_" for c in text)
-
-
-def _native(node: Mapping[str, Any], k: int, domains: Sequence[str], where: str) -> str:
-    if "native" not in node:
-        return domains[k % len(domains)]
-    native = resolve_domain(str(node["native"]))
-    if native not in domains:
-        raise TopologyError(
-            f"{where}: node '{node['id']}' is native to {native}, which is not among the run's domains"
-            f" {', '.join(domains)}. Add it to --domains or change the node."
-        )
-    return native
-
-
-def _add_edge(graph: nx.DiGraph[str], edge: Mapping[str, Any], where: str) -> None:
-    ends = str(edge.get("tutor")), str(edge.get("tutee"))
-    for role, end in zip(("tutor", "tutee"), ends, strict=True):
-        if end not in graph:
-            nodes = ", ".join(graph.nodes)
-            raise TopologyError(f"{where}: edge {ends[0]} -> {ends[1]}: {role} '{end}' is no node. Nodes: {nodes}.")
-    if ends[0] == ends[1]:
-        raise TopologyError(f"{where}: edge {ends[0]} -> {ends[1]} is a self-loop. Remove it.")
-    if graph.has_edge(*ends):
-        raise TopologyError(f"{where}: edge {ends[0]} -> {ends[1]} appears twice. Remove one.")
-    graph.add_edge(*ends)
+def random_matching(students: list[str], round_: int, seed: int) -> list[tuple[str, str]]:
+    """Pairs drawn anew each round; with an odd number of students one rests."""
+    order = generator(seed, round_, "matching").permutation(len(students))
+    pairs = [(students[a], students[b]) for a, b in zip(order[::2], order[1::2], strict=False)]
+    return sorted([*pairs, *((b, a) for a, b in pairs)], key=lambda pair: students.index(pair[1]))

@@ -11,7 +11,8 @@ from coopt.config.schema import Config
 from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
 from coopt.errors import ConfigError, RunError
-from coopt.graph.topology import Topology, load_topology
+from coopt.graph.files import load_topology
+from coopt.graph.topology import Topology
 from coopt.running import store
 
 INIT, BASE = "init", "base"

@@ -10,7 +10,7 @@ import pytest
 from coopt.domains.names import resolve_domains
 from coopt.errors import ConfigError, TopologyError
 from coopt.graph.schedule import phases
-from coopt.graph.topology import load_topology, topology_names
+from coopt.graph.files import load_topology, topology_names
 
 DOMAINS = ["physics", "chemistry"]
 

@@ -1,0 +1,233 @@
+"""From the tables of a topology file to a checked ``Topology``. Every fault is one line: file, node or edge, fix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast, get_args
+
+import networkx as nx
+
+from coopt.domains.names import resolve_domain, resolve_domains
+from coopt.errors import CooptError, TopologyError, unknown
+from coopt.graph.topology import Edge, EdgeSettings, Hub, Node, Role, Topology, Varies
+
+_KEYS = {"description", "nodes", "edges", "hub", "varies"}
+_NODE_KEYS = {"id", "role", "native", "train_domains", "model", "snapshot_of", "endpoint"}
+_EDGE_KEYS = {"tutor", "tutee", "gate", "style"}
+_REVIEW_KEYS = {"kind", "reviewer", "reviewed"}
+_RESERVED = frozenset({"all", "base", "mutual", "oracle"})
+_STYLES = ("anchored", "naive")
+
+
+def build_topology(name: str, tree: Mapping[str, Any], domains: Sequence[str], where: str) -> Topology:
+    """A topology from the content of its file; ``where`` names it in messages. Raises ``TopologyError``.
+
+    A student without a ``native`` domain gets the run's domain k mod |D| (k: its place among the students).
+    """
+    _known_keys(tree, _KEYS, "key", where)
+    nodes = _nodes(tree, domains, where)
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(nodes)
+    settings: dict[Edge, EdgeSettings] = {}
+    reviews: list[tuple[str, str]] = []
+    for table in _tables(tree, "edges", where):
+        kind = _choice(table.get("kind", "tutor"), ("tutor", "review"), "edge kind", where)
+        if kind == "review":
+            reviews.append(_review(table, nodes, where))
+        else:
+            edge, own = _tutor_edge(table, nodes, graph, where)
+            graph.add_edge(*edge)
+            if own != EdgeSettings():
+                settings[edge] = own
+    topology = Topology(
+        name=name,
+        description=str(tree.get("description", "")),
+        graph=graph,
+        nodes=nodes,
+        reviews=frozenset(reviews),
+        varies=cast(Varies, _choice(tree.get("varies", ""), get_args(Varies), "varies", where)),
+        hub=cast(Hub, _choice(tree.get("hub", ""), get_args(Hub), "hub", where)),
+        settings=settings,
+    )
+    _check_whole(topology, reviews, domains, where)
+    return topology
+
+
+def _check_whole(
+    topology: Topology, reviews: Sequence[tuple[str, str]], domains: Sequence[str], where: str
+) -> None:
+    """What only the whole graph shows."""
+    if not topology.students:
+        raise TopologyError(f"{where}: no trainable student. Add a [[nodes]] table with an id (and no role = critic).")
+    for reviewer, reviewed in reviews:
+        for role, end in (("reviewer", reviewer), ("reviewed", reviewed)):
+            if not topology.graph.out_degree(end):
+                raise TopologyError(
+                    f"{where}: review edge {reviewer} -> {reviewed}: {role} '{end}' tutors nobody, so it writes no"
+                    " feedback. Give it a tutor edge, or remove the review edge."
+                )
+        if reviews.count((reviewer, reviewed)) > 1:
+            raise TopologyError(f"{where}: review edge {reviewer} -> {reviewed} appears twice. Remove one.")
+    for node in topology.nodes.values():
+        if node.snapshot_of and node.snapshot_of not in topology.native:
+            raise TopologyError(
+                f"{where}: node '{node.id}': snapshot_of = '{node.snapshot_of}' is no student. Students:"
+                f" {', '.join(topology.students)}."
+            )
+    if topology.varies and topology.critics:
+        raise TopologyError(f"{where}: a graph that varies = '{topology.varies}' has students only. Remove the critics.")
+    trained = {d for s in topology.students for d in topology.trained_on(s, tuple(domains))}
+    for domain in domains:
+        if domain not in trained:
+            raise TopologyError(
+                f"{where}: no student is trained on {domain}. Add it to a node's train_domains, or leave it out of"
+                " --domains."
+            )
+
+
+# -- nodes ---------------------------------------------------------------------------------------------
+
+
+def _nodes(tree: Mapping[str, Any], domains: Sequence[str], where: str) -> dict[str, Node]:
+    nodes: dict[str, Node] = {}
+    students = 0
+    for k, table in enumerate(_tables(tree, "nodes", where)):
+        _known_keys(table, _NODE_KEYS, "node key", where)
+        node_id = table.get("id")
+        if not isinstance(node_id, str) or not _is_plain(node_id):
+            raise TopologyError(f"{where}: node {k + 1} needs an 'id' of letters, digits, '-' and '_'.")
+        if node_id in _RESERVED:
+            raise TopologyError(f"{where}: node '{node_id}': the tables use this name. Give the node another id.")
+        if node_id in nodes:
+            raise TopologyError(f"{where}: node '{node_id}' appears twice. Give each node its own id.")
+        nodes[node_id] = _node(table, node_id, students, domains, where)
+        students += nodes[node_id].role == "student"
+    return nodes
+
+
+def _node(table: Mapping[str, Any], node_id: str, k: int, domains: Sequence[str], where: str) -> Node:
+    here = f"{where}: node '{node_id}'"
+    role = cast(Role, _choice(table.get("role", "student"), get_args(Role), "role", here))
+    texts = {key: _text(table, key, here) for key in ("model", "snapshot_of", "endpoint")}
+    if role == "student":
+        for key in ("snapshot_of", "endpoint"):
+            if texts[key]:
+                raise TopologyError(f"{here}: {key} is for critics. Add role = 'critic', or remove it.")
+    elif texts["snapshot_of"] and (texts["model"] or texts["endpoint"]):
+        raise TopologyError(f"{here}: snapshot_of excludes model and endpoint. Keep one.")
+    elif texts["endpoint"] and not texts["model"]:
+        raise TopologyError(f"{here}: endpoint needs model, the name under which it serves.")
+    if texts["endpoint"] and not texts["endpoint"].startswith(("http://", "https://")):
+        raise TopologyError(f"{here}: endpoint = '{texts['endpoint']}' is no http(s):// address.")
+    default = domains[k % len(domains)] if role == "student" else ""
+    native = _native(table, default, domains, here)
+    return Node(node_id, role, native, _train_domains(table, native, role, domains, here), **texts)
+
+
+def _native(table: Mapping[str, Any], default: str, domains: Sequence[str], here: str) -> str:
+    if "native" not in table:
+        return default
+    native = _domain(table["native"], here)
+    if native not in domains:
+        raise TopologyError(
+            f"{here} is native to {native}, which is not among the run's domains {', '.join(domains)}. Add it to"
+            " --domains or change the node."
+        )
+    return native
+
+
+def _train_domains(
+    table: Mapping[str, Any], native: str, role: Role, domains: Sequence[str], here: str
+) -> tuple[str, ...]:
+    if "train_domains" not in table:
+        return ()
+    if role == "critic":
+        raise TopologyError(f"{here}: a critic is not trained. Remove train_domains.")
+    try:
+        chosen = resolve_domains(table["train_domains"])
+    except CooptError as error:
+        raise TopologyError(f"{here}: train_domains: {error}") from None
+    if not set(chosen) & set(domains):
+        raise TopologyError(
+            f"{here}: train_domains {', '.join(chosen)} holds none of the run's domains {', '.join(domains)}."
+        )
+    return chosen
+
+
+def _domain(name: object, here: str) -> str:
+    try:
+        return resolve_domain(str(name))
+    except CooptError as error:
+        raise TopologyError(f"{here}: {error}") from None
+
+
+# -- edges ---------------------------------------------------------------------------------------------
+
+
+def _tutor_edge(
+    table: Mapping[str, Any], nodes: Mapping[str, Node], graph: nx.DiGraph[str], where: str
+) -> tuple[Edge, EdgeSettings]:
+    _known_keys(table, _EDGE_KEYS | {"kind"}, "edge key", where)
+    edge = Edge(*_ends(table, ("tutor", "tutee"), nodes, where))
+    if nodes[edge.tutee].role == "critic":
+        raise TopologyError(
+            f"{where}: edge {edge}: '{edge.tutee}' is a critic and learns nothing. Turn the edge round, or make it a"
+            " student."
+        )
+    if graph.has_edge(*edge):
+        raise TopologyError(f"{where}: edge {edge} appears twice. Remove one.")
+    style = _choice(table.get("style", ""), ("", *_STYLES), "style", f"{where}: edge {edge}")
+    return edge, EdgeSettings(_text(table, "gate", f"{where}: edge {edge}"), style)
+
+
+def _review(table: Mapping[str, Any], nodes: Mapping[str, Node], where: str) -> tuple[str, str]:
+    _known_keys(table, _REVIEW_KEYS, "review edge key", where)
+    return _ends(table, ("reviewer", "reviewed"), nodes, where)
+
+
+def _ends(table: Mapping[str, Any], roles: tuple[str, str], nodes: Mapping[str, Node], where: str) -> tuple[str, str]:
+    first, second = (str(table.get(role)) for role in roles)
+    for role, end in zip(roles, (first, second), strict=True):
+        if end not in nodes:
+            raise TopologyError(
+                f"{where}: edge {first} -> {second}: {role} '{end}' is no node. Nodes: {', '.join(nodes)}."
+            )
+    if first == second:
+        raise TopologyError(
+            f"{where}: edge {first} -> {second} is a self-loop. Remove it (a critic with snapshot_of = '{first}' gives"
+            " self-feedback)."
+        )
+    return first, second
+
+
+# -- small checks --------------------------------------------------------------------------------------
+
+
+def _tables(tree: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, Any]]:
+    tables = tree.get(key, [])
+    if not isinstance(tables, list) or not all(isinstance(t, Mapping) for t in tables):
+        raise TopologyError(f"{where}: '{key}' must be a list of tables ([[{key}]]).")
+    return tables
+
+
+def _known_keys(tree: Mapping[str, Any], allowed: set[str], what: str, where: str) -> None:
+    for key in tree:
+        if key not in allowed:
+            raise TopologyError(unknown(what, str(key), allowed, f"{where}: "))
+
+
+def _choice(value: object, allowed: Sequence[str], what: str, where: str) -> str:
+    if value not in allowed:
+        raise TopologyError(unknown(what, str(value), filter(None, allowed), f"{where}: "))
+    return str(value)
+
+
+def _text(table: Mapping[str, Any], key: str, here: str) -> str:
+    value = table.get(key, "")
+    if not isinstance(value, str):
+        raise TopologyError(f"{here}: {key} must be text, got {value!r}.")
+    return value
+
+
+def _is_plain(text: str) -> bool:
+    return bool(text) and all(c.isalnum() or c in "-_" for c in text)
