@@ -8,16 +8,23 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from coopt.config.schema import Config
 from coopt.domains.load import data_hashes
-from coopt.errors import ConfigError, RunError
-from coopt.gates.journaled import decide_edge
+from coopt.errors import ConfigError, RunError, unknown
+from coopt.feedback.adversary import KINDS
+from coopt.feedback.assign import OpenTutor
+from coopt.feedback.tutors import OracleTutor
+from coopt.gates.journaled import decide_edges
 from coopt.gates.registry import make_gate
+from coopt.graph.hub import place_hub
+from coopt.graph.topology import Edge, Topology
+from coopt.methods.base import ORACLE
 from coopt.methods.registry import make_method
 from coopt.metrics.results import Results
 from coopt.metrics.summary import best_round, summarise
-from coopt.rounds import Launch, run_rounds
+from coopt.rounds import Launch, run_rounds, validate
 from coopt.running import store
 from coopt.running.journal import Journal
 from coopt.running.provenance import code_state, provenance
@@ -32,7 +39,8 @@ def default_name(config: Config) -> str:
     """A name that the same settings always get; more seeds or methods go into the same run."""
     tree = config.model_dump(mode="json", exclude=set(_GROWING))
     digest = hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:8]
-    parts = [Path(config.topology).stem, "-".join(d[:4] for d in config.domains), Path(config.preset).stem]
+    size = str(config.nodes) if config.nodes else ""
+    parts = [Path(config.topology).stem + size, "-".join(d[:4] for d in config.domains), Path(config.preset).stem]
     return "-".join([*parts, *(["smoke"] if config.smoke else []), digest])
 
 
@@ -48,13 +56,42 @@ def check_run(config: Config) -> None:
             "method shuffled needs rounds.prompts of at least 2 and feedback.only_without_own = false: it hands the"
             " feedback of one prompt to another."
         )
-    check_students(config)
     run = Run(Path(), config)
-    _ = run.topology, run.domains  # loading checks them
+    check_students(config, run.topology)
+    _check_gates(run)
+    _check_adversaries(run)
+    _ = run.domains  # loading checks them
     if "oracle" in config.methods:
-        from coopt.feedback.tutors import OracleTutor
-
         OracleTutor(run.domains, config.feedback.style)
+
+
+def _check_gates(run: Run) -> None:
+    """Every edge's gate can be made and has what it reads."""
+    config, methods = run.config, run.config.methods
+    for name in (*methods, "opcod"):
+        before = methods[: methods.index(name)] if name in methods else ()
+        for edge, own in make_method(name).gates(run.topology, config.gate).items():
+            gate = make_gate(own)
+            if edge.tutor != ORACLE and run.topology.nodes[edge.tutor].endpoint and gate.reads_scores:
+                raise ConfigError(
+                    f"edge {edge}: gate {own.kind} reads scores, and an endpoint is not scored. Give the edge"
+                    " gate = 'always', 'never' or 'random'."
+                )
+            if own.kind == "random" and own.rate is None and "opcod" not in before:
+                raise ConfigError(
+                    "gate random needs gate.rate, or method opcod before it in the same run (--method"
+                    " sdpo,opcod,random), whose open share it then matches."
+                )
+
+
+def _check_adversaries(run: Run) -> None:
+    for name, kind in run.config.adversary.items():
+        if name not in run.topology.nodes:
+            raise ConfigError(unknown("node", name, run.topology.nodes, "--adversary: "))
+        if not run.topology.graph.out_degree(name):
+            raise ConfigError(f"--adversary {name}:{kind}: '{name}' tutors nobody.")
+    if "honest" in run.config.methods and not run.config.adversary:
+        raise ConfigError(f"method honest is the control of --adversary NODE:KIND. Kinds: {', '.join(KINDS)}.")
 
 
 def check_directory(config: Config, directory: Path) -> Run:
@@ -142,25 +179,38 @@ def run_bench(run: Run, launch: Launch, on_seed: Callable[[int], None] = lambda 
 
 def _run_seed(run: Run, seed: int, journal: Journal, launch: Launch) -> None:
     config, students = run.config, run.topology.students
-    launch([Specialise(seed, s) for s in students])
+    launch([Specialise(seed, n) for n in run.starts()])
+    results = validate(run, INIT, seed, 0, launch)
+    graph = place_hub(run.topology, results, seed, journal)
+    probed = {s: tuple(_probed(graph, e, config) for e in graph.edges if e.tutee == s) for s in students}
     launch(
         [
-            *(Score(seed, INIT, 0, s, "validation") for s in students),
-            *(BreakRate(seed, s) for s in students if config.break_rate.questions),
+            *(BreakRate(seed, s, probed[s]) for s in students if config.break_rate.questions),
             *(Score(seed, INIT, 0, s, "test") for s in students),
             Score(seed, BASE, 0, BASE, "test"),
         ]
     )
-    journal.once("probe_gates", str(seed), lambda: _probe_gates(run, seed))
+    journal.once("probe_gates", str(seed), lambda: _probe_gates(run, graph, results, seed))
     for name in config.methods:
-        run_rounds(run, make_method(name), seed, journal, launch)
+        run_rounds(run, graph, make_method(name), seed, journal, launch)
         last = config.rounds.rounds
         best = {s: best_round(run, seed, name, s) for s in students}
         launch([Score(seed, name, r, s, "test") for s in students for r in sorted({last, best[s]})])
 
 
-def _probe_gates(run: Run, seed: int) -> dict[str, object]:
+def _probed(graph: Topology, edge: Edge, config: Config) -> OpenTutor:
+    return OpenTutor(edge.tutor, 0, config.domains, None, graph.style_of(edge))
+
+
+def _probe_gates(run: Run, graph: Topology, results: dict[str, Any], seed: int) -> dict[str, Any]:
     """What the configured gate says of the initial students, on every edge: the probe's grouping."""
-    results = {s: store.read_json(run.scores_path(seed, INIT, "validation", 0, s)) for s in run.topology.students}
-    gate, draws = make_gate(run.config.gate), run.config.run.bootstrap
-    return {str(e): decide_edge(gate, e, results, run.topology, draws, f"{seed}/probe") for e in run.topology.edges}
+    return decide_edges(
+        make_method("opcod").gates(graph, run.config.gate),
+        graph,
+        results,
+        domains=run.config.domains,
+        draws=run.config.run.bootstrap,
+        seed=seed,
+        round_=0,
+        purpose="probe",
+    )

@@ -15,7 +15,7 @@ from coopt.domains.base import Domain, Item
 from coopt.engine.base import Engine, Generation, Sampling
 from coopt.feedback.anchor import filter_feedback
 from coopt.feedback.reprompt import reprompt
-from coopt.feedback.tutors import Request, Tutor
+from coopt.feedback.tutors import Request, Tutor, TutorAwayError
 from coopt.graph.topology import Edge
 from coopt.methods.base import RolloutGroup, earliest_correct
 from coopt.models.policy import Policy
@@ -89,10 +89,16 @@ class _Probe:
 
     def _feedback(self, groups: Sequence[RolloutGroup], tutor: Tutor) -> Grid:
         requests = [Request(g.item, y.text) for g in groups for y in g.rollouts]
-        style, kind = self.config.feedback.style, self.domain.answer
+        kind = self.domain.answer
+        try:
+            said = tutor.critique(requests)
+        except TutorAwayError:
+            if self.config.critics.when_unavailable == "stop":
+                raise
+            said = [None] * len(requests)  # the edge then has no answers, which the tables say
         texts = [
-            None if raw is None else filter_feedback(raw, request.item, kind, style).text
-            for request, raw in zip(requests, tutor.critique(requests), strict=True)
+            None if raw is None else filter_feedback(raw, request.item, kind, tutor.style).text
+            for request, raw in zip(requests, said, strict=True)
         ]
         width = self.config.rounds.rollouts
         return [texts[k : k + width] for k in range(0, len(texts), width)]

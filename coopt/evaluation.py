@@ -16,8 +16,8 @@ from coopt.metrics.bootstrap import interval, resample_weights
 from coopt.metrics.verdicts import change
 from coopt.models.bases import base_directory, check_model_files
 from coopt.models.policy import load_policy
+from coopt.reports.cells import percent, signed, span
 from coopt.reports.table import Table
-from coopt.reports.tables import percent, signed, span
 from coopt.rng import generator
 from coopt.scoring import score_policy
 

@@ -14,12 +14,14 @@ from coopt.config.schema import Config
 from coopt.domains.base import Domain, Item
 from coopt.engine.base import Engine, Sampling
 from coopt.feedback.anchor import filter_feedback
+from coopt.feedback.assign import Assigned, OpenTutor, assign
+from coopt.feedback.committee import vote
 from coopt.feedback.reprompt import reprompt
-from coopt.feedback.tutors import Request, Tutor
-from coopt.methods.base import Context, Method, RolloutGroup, Told
+from coopt.feedback.tutors import Request, Tutor, TutorAwayError
+from coopt.methods.base import Context, Messages, Method, RolloutGroup, Told, heard
 from coopt.models.policy import save_policy
 from coopt.records import Clock, group_record, step_record
-from coopt.rng import generator, stable_hash
+from coopt.rng import generator
 from coopt.running import store
 from coopt.running.faults import fault_point
 from coopt.training.base import TrainRow
@@ -44,11 +46,19 @@ class Phase:
     engine: Engine
     tutors: Mapping[str, Tutor]
     directory: Path
+    open_tutors: Sequence[OpenTutor] = ()
+    """The round's open edges into the tutee; ``tutors`` are their models."""
+    trained_on: tuple[str, ...] = ()
+    """The tutee's training domains; empty: the run's."""
+    reviewers: Callable[[str], Sequence[str]] = lambda tutor: ()
+    """Who judges a tutor's messages (rule ``committee``)."""
     on_step: Callable[[int], None] = lambda tokens: None
     order: PromptOrder = field(init=False)
+    away: set[str] = field(default_factory=set)
+    """Tutors that stopped answering in this phase."""
 
     def __post_init__(self) -> None:
-        self.order = PromptOrder(self.domains, self.config.domains, self.seed, self.tutee)
+        self.order = PromptOrder(self.domains, self.trained_on or self.config.domains, self.seed, self.tutee)
 
     @property
     def first_step(self) -> int:
@@ -82,19 +92,14 @@ def train_step(phase: Phase, step: int) -> tuple[dict[str, Any], list[dict[str, 
     groups = roll_out(phase, items, step)
     clock.lap("rollout")
     demonstrations = [phase.method.demonstrations(g, phase.config.rounds.exclude_self) for g in groups]
-    wanted = assign_tutors(phase, groups, demonstrations)
-    told = collect_feedback(phase, groups, wanted)
+    told = collect_feedback(phase, groups, assign_tutors(phase, groups, demonstrations, step))
     clock.lap("feedback")
     rows, too_long = train_rows(phase, groups, demonstrations, phase.method.deliver(told))
     stats = phase.trainer.update(rows, rollouts=sum(len(g.rollouts) for g in groups))
     clock.lap("update")
     record = step_record(step, groups, told, stats, clock, list(phase.tutors), policy.tokenizer)
-    record |= {"too_long": too_long, "no_target": record["rollouts"] - stats.active_rows}
+    record |= {"too_long": too_long, "no_target": record["rollouts"] - stats.active_rows, "away": sorted(phase.away)}
     return record, [group_record(step, *parts) for parts in zip(groups, demonstrations, told, strict=True)]
-
-
-Assigned = list[list[str | None]]
-"""For each group and rollout the tutor that is asked, None for nobody."""
 
 
 def roll_out(phase: Phase, items: Sequence[Item], step: int) -> list[RolloutGroup]:
@@ -112,41 +117,53 @@ def roll_out(phase: Phase, items: Sequence[Item], step: int) -> list[RolloutGrou
 
 
 def assign_tutors(
-    phase: Phase, groups: Sequence[RolloutGroup], demonstrations: Sequence[Sequence[str | None]]
+    phase: Phase, groups: Sequence[RolloutGroup], demonstrations: Sequence[Sequence[str | None]], step: int
 ) -> Assigned:
-    """``spread``: rollout j of prompt p is read by open tutor (j + hash(p)) mod m, so that a round costs the
-    same whatever the degree."""
-    names = list(phase.tutors)
-    if not names:
-        return [[None] * len(g.rollouts) for g in groups]
-    only_without = phase.config.feedback.only_without_own
+    """Who is asked about which rollout; nobody where s is there, with ``feedback.only_without_own``."""
+    here = [t for t in phase.open_tutors if t.name not in phase.away]
+    feedback, n = phase.config.feedback, phase.config.rounds.rollouts
+    assigned = assign(feedback.assign, [g.item for g in groups], n, here, (phase.seed, phase.tutee, step))
+    if not feedback.only_without_own:
+        return assigned
     return [
-        [
-            None if only_without and s is not None else names[(j + stable_hash(group.item.id)) % len(names)]
-            for j, s in enumerate(demos)
-        ]
-        for group, demos in zip(groups, demonstrations, strict=True)
+        [() if s is not None else who for who, s in zip(row, demos, strict=True)]
+        for row, demos in zip(assigned, demonstrations, strict=True)
     ]
 
 
-def collect_feedback(phase: Phase, groups: Sequence[RolloutGroup], assigned: Assigned) -> list[list[Told | None]]:
+def collect_feedback(phase: Phase, groups: Sequence[RolloutGroup], assigned: Assigned) -> Messages:
     """Ask each tutor once for all its rollouts, filter what it says, and put it where it belongs."""
-    told: list[list[Told | None]] = [[None] * len(g.rollouts) for g in groups]
+    told: list[list[list[Told]]] = [[[] for _ in row] for row in assigned]
     for name, tutor in phase.tutors.items():
-        places = [(p, j) for p, row in enumerate(assigned) for j, who in enumerate(row) if who == name]
+        places = [(p, j) for p, row in enumerate(assigned) for j, who in enumerate(row) if name in who]
         requests = [Request(groups[p].item, groups[p].rollouts[j].text) for p, j in places]
-        for (p, j), request, raw in zip(places, requests, tutor.critique(requests), strict=True):
+        for (p, j), request, raw in zip(places, requests, _critiques(phase, name, tutor, requests), strict=True):
             kind = phase.domains[request.item.domain].answer
-            kept = None if raw is None else filter_feedback(raw, request.item, kind, phase.config.feedback.style)
-            told[p][j] = Told(name, raw or "", kept, raw is None)
-    return told
+            kept = None if raw is None else filter_feedback(raw, request.item, kind, tutor.style)
+            told[p][j].append(Told(name, raw or "", kept, raw is None))
+    messages = [[tuple(said) for said in row] for row in told]
+    if phase.config.feedback.assign == "committee":
+        above = phase.config.feedback.committee_above
+        messages = vote(messages, groups, phase.tutors, phase.open_tutors, phase.reviewers, above)
+    return messages
+
+
+def _critiques(phase: Phase, name: str, tutor: Tutor, requests: Sequence[Request]) -> Sequence[str | None]:
+    """What a tutor says; nothing, from now on in this phase, if it stays away and the run is to go on."""
+    try:
+        return tutor.critique(requests) if requests else []
+    except TutorAwayError:
+        if phase.config.critics.when_unavailable == "stop":
+            raise
+        phase.away.add(name)
+        return [None] * len(requests)
 
 
 def train_rows(
     phase: Phase,
     groups: Sequence[RolloutGroup],
     demonstrations: Sequence[Sequence[str | None]],
-    feedback: Sequence[Sequence[Told | None]],
+    messages: Messages,
 ) -> tuple[list[TrainRow], int]:
     """Rows with a target: rollouts with s or f. Also how many were left out because the teacher's prompt and
     the response do not fit the model's context (nothing is cut)."""
@@ -154,10 +171,10 @@ def train_rows(
     rows: list[TrainRow] = []
     too_long = 0
     prompts: dict[tuple[str, Context], tuple[int, ...]] = {}
-    for group, demos, told in zip(groups, demonstrations, feedback, strict=True):
+    for group, demos, told in zip(groups, demonstrations, messages, strict=True):
         wording = phase.domains[group.item.domain].wording
-        for y, s, t in zip(group.rollouts, demos, told, strict=True):
-            context = Context(s, t.feedback.text if t and t.feedback else None)
+        for y, s, said in zip(group.rollouts, demos, told, strict=True):
+            context = Context(s, heard(said))
             if context == Context(None, None):
                 continue
             for c in (context, Context(None, None)):

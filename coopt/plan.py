@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from coopt.config.schema import Config
 from coopt.domains.base import SPLITS, Domain, Split
 from coopt.errors import ModelError
+from coopt.feedback.assign import OpenTutor
 from coopt.methods.registry import make_method
 from coopt.running.run import BASE, INIT, Run
 from coopt.running.tasks import BreakRate, Score, Specialise, Task, Train
@@ -116,12 +117,15 @@ class Plan:
         config, students = self.run.config, self.run.topology.students
         last = config.rounds.rounds
         for seed in config.all_seeds:
+            for node in self.run.starts():
+                yield "specialists", Specialise(seed, node)
+            for critic in self.run.scored_critics():
+                yield "validation scores", Score(seed, INIT, 0, critic, "validation")
             for student in students:
-                yield "specialists", Specialise(seed, student)
                 yield "test scores", Score(seed, INIT, 0, student, "test")
                 yield "validation scores", Score(seed, INIT, 0, student, "validation")
                 if config.break_rate.questions:
-                    yield "break-rate probe", BreakRate(seed, student)
+                    yield "break-rate probe", BreakRate(seed, student, self._all_tutors("opcod", student))
             yield "test scores", Score(seed, BASE, 0, BASE, "test")
             for method in config.methods:
                 for student in students:
@@ -130,9 +134,9 @@ class Plan:
                         yield "validation scores", Score(seed, method, r, student, "validation")
                     yield "test scores", Score(seed, method, last, student, "test")
 
-    def _all_tutors(self, method: str, student: str) -> tuple[tuple[str, int], ...]:
-        edges = make_method(method).edges(self.run.topology)
-        return tuple((e.tutor, 0) for e in edges if e.tutee == student)
+    def _all_tutors(self, method: str, student: str) -> tuple[OpenTutor, ...]:
+        gates = make_method(method).gates(self.run.topology, self.run.config.gate)
+        return tuple(OpenTutor(e.tutor, 0, self.run.config.domains) for e in gates if e.tutee == student)
 
     def tokens(self, task: Task) -> float:
         """Tokens that a task generates, or trains on if it does not generate."""
@@ -141,12 +145,13 @@ class Plan:
         if isinstance(task, Score):
             return self._questions(task.split) * config.sampling.eval_samples * self.speed.response
         if isinstance(task, BreakRate):
-            answers = 3 + 2 * len(self.run.topology.tutors_of(task.tutee))
+            answers = 3 + 2 * len(task.tutors)
             questions = min(self._questions("validation"), config.break_rate.questions * len(config.domains))
             return questions * samples * answers * self.speed.response
         rollouts = config.rounds.prompts * samples
         if isinstance(task, Train):
-            critique = 0.6 * config.sampling.max_feedback_tokens * self.speed.distinct if task.tutors else 0.0
+            readers = len(task.tutors) if config.feedback.assign == "all" else min(1, len(task.tutors))
+            critique = 0.6 * config.sampling.max_feedback_tokens * self.speed.distinct * readers
             return config.rounds.steps * rollouts * (self.speed.response + critique)
         if way_of(config) == "own_correct":
             return config.specialise.questions * samples * self.speed.response

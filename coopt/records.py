@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from coopt.methods.base import RolloutGroup, Told
+from coopt.methods.base import Messages, RolloutGroup, Told
 from coopt.training.base import StepStats
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Clock:
 def step_record(
     step: int,
     groups: Sequence[RolloutGroup],
-    feedback: Sequence[Sequence[Told | None]],
+    messages: Messages,
     stats: StepStats,
     clock: Clock,
     tutors: Sequence[str],
@@ -39,21 +39,23 @@ def step_record(
 ) -> dict[str, Any]:
     """What a step did: loss, rewards, feedback outcomes per tutor, tokens, seconds."""
     rollouts = [y for g in groups for y in g.rollouts]
-    said = [t for told in feedback for t in told if t is not None]
-    outcomes = {name: Counter(t.feedback.outcome for t in said if t.tutor == name and t.feedback) for name in tutors}
+    said = [m for row in messages for told in row for m in told]
+    own = {name: [m for m in said if m.tutor == name] for name in tutors}
+    outcomes = {name: Counter(m.feedback.outcome for m in ms if m.feedback) for name, ms in own.items()}
     told = {
         name: {
-            "revealed": sum(t.feedback.revealed for t in said if t.tutor == name and t.feedback),
-            "leaked": sum(t.feedback.leaked for t in said if t.tutor == name and t.feedback),
-            "unread": sum(t.unread for t in said if t.tutor == name),
+            "revealed": sum(m.feedback.revealed for m in ms if m.feedback),
+            "leaked": sum(m.feedback.leaked for m in ms if m.feedback),
+            "unread": sum(m.unread for m in ms),
+            "voted_down": sum(m.voted_down for m in ms),
         }
-        for name in tutors
+        for name, ms in own.items()
     }
     distinct = {
-        (group.item.id, y.text, t.raw)
-        for group, row in zip(groups, feedback, strict=True)
-        for y, t in zip(group.rollouts, row, strict=True)
-        if t is not None
+        (group.item.id, y.text, m.raw)
+        for group, row in zip(groups, messages, strict=True)
+        for y, told_of in zip(group.rollouts, row, strict=True)
+        for m in told_of
     }
     feedback_tokens = sum(len(tokenizer(raw, add_special_tokens=False)["input_ids"]) for _, _, raw in distinct)
     seconds = {**clock.seconds, **stats.seconds, "total": time.perf_counter() - clock.started}
@@ -91,7 +93,7 @@ def peak_memory_gib() -> float:
 
 
 def group_record(
-    step: int, group: RolloutGroup, demonstrations: Sequence[str | None], feedback: Sequence[Told | None]
+    step: int, group: RolloutGroup, demonstrations: Sequence[str | None], messages: Sequence[Sequence[Told]]
 ) -> dict[str, Any]:
     """The rollouts of a prompt as they are kept: texts, rewards, and what the tutors said."""
     return {
@@ -103,10 +105,17 @@ def group_record(
                 "text": y.text,
                 "reward": reward,
                 "has_demonstration": s is not None,
-                "tutor": t.tutor if t else None,
-                "raw_feedback": t.raw if t else None,
-                "outcome": t.feedback.outcome if t and t.feedback else None,
+                "messages": [
+                    {
+                        "tutor": m.tutor,
+                        "raw": m.raw,
+                        "outcome": m.feedback.outcome if m.feedback else None,
+                        "score": m.score,
+                        "voted_down": m.voted_down,
+                    }
+                    for m in said
+                ],
             }
-            for y, reward, s, t in zip(group.rollouts, group.rewards, demonstrations, feedback, strict=True)
+            for y, reward, s, said in zip(group.rollouts, group.rewards, demonstrations, messages, strict=True)
         ],
     }

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from coopt.gates.base import Scores
-from coopt.gates.journaled import decide_edge
+from coopt.feedback.assign import OpenTutor
+from coopt.gates.journaled import decide_edges
 from coopt.graph.schedule import phases
-from coopt.methods.base import Method
+from coopt.graph.topology import Edge, Topology
+from coopt.methods.base import ORACLE, Method
 from coopt.metrics.accuracy import accuracy
 from coopt.running import store
 from coopt.running.faults import fault_point
@@ -24,77 +25,108 @@ from coopt.running.tasks import Score, Task, Train
 Launch = Callable[[Sequence[Task]], None]
 
 
-def run_rounds(run: Run, method: Method, seed: int, journal: Journal, launch: Launch) -> None:
-    """Train every student by ``method`` for R rounds of K steps."""
+def run_rounds(run: Run, topology: Topology, method: Method, seed: int, journal: Journal, launch: Launch) -> None:
+    """Train every student by ``method`` for R rounds of K steps. ``topology``: the graph with its hub placed."""
     rounds = run.config.rounds
     for r in range(1, rounds.rounds + 1):
-        scores = _validate(run, method, seed, r - 1, launch)
-        gates = _decide_gates(run, method, seed, r, scores, journal)
+        graph = topology.in_round(r, seed)
+        scores = validate(run, method.name, seed, r - 1, launch)
+        gates = _decide_gates(run, graph, method, seed, r, scores, journal)
         collapsed = _find_collapsed(run, method, seed, r, scores, journal)
         fault_point("between_gate_and_phase")
-        for phase in phases(run.topology, rounds.schedule):
-            launch(
-                [
-                    Train(seed, method.name, r, tutee, _open_tutors(run, method, gates, tutee, seed, r))
-                    for tutee in phase
-                    if tutee not in collapsed
-                ]
-            )
-    scores = _validate(run, method, seed, rounds.rounds, launch)
+        for phase in phases(graph, rounds.schedule):
+            tutees = [i for i in phase if i not in collapsed]
+            tutors = {i: _open_tutors(run, graph, method.name, gates, i, seed, r) for i in tutees}
+            launch([Train(seed, method.name, r, i, tutors[i]) for i in tutees])
+            _note_unavailable(run, method.name, tutees, seed, r, journal)
+    scores = validate(run, method.name, seed, rounds.rounds, launch)
     _find_collapsed(run, method, seed, rounds.rounds + 1, scores, journal)
 
 
-def _validate(run: Run, method: Method, seed: int, round_: int, launch: Launch) -> dict[str, Any]:
-    """Score every student after ``round_``; student -> result of ``score_policy``."""
-    students = run.topology.students
-    launch([Score(seed, method.name, round_, i, "validation") for i in students])
-    return {i: _validation(run, method, seed, round_, i) for i in students}
+def validate(run: Run, method: str, seed: int, round_: int, launch: Launch) -> dict[str, Any]:
+    """Score every student after ``round_`` (and the critics, once); node -> result of ``score_policy``."""
+    critics = run.scored_critics()
+    launch([Score(seed, method, round_, i, "validation") for i in run.topology.students])
+    launch([Score(seed, method, 0, c, "validation") for c in critics])
+    scores = {i: _validation(run, method, seed, round_, i) for i in run.topology.students}
+    return scores | {c: _validation(run, method, seed, 0, c) for c in critics}
 
 
 def _decide_gates(
-    run: Run, method: Method, seed: int, r: int, scores: dict[str, Any], journal: Journal
+    run: Run, graph: Topology, method: Method, seed: int, r: int, scores: dict[str, Any], journal: Journal
 ) -> dict[str, Any]:
     """The journaled decision on every edge: a restarted run does not decide again."""
-    gate, key = method.gate(run.config), f"{seed}/{method.name}/r{r}"
 
     def decide() -> dict[str, Any]:
-        edges, draws = method.edges(run.topology), run.config.run.bootstrap
-        return {str(e): decide_edge(gate, e, scores, run.topology, draws, key) for e in edges}
+        return decide_edges(
+            method.gates(graph, run.config.gate),
+            graph,
+            scores,
+            domains=run.config.domains,
+            draws=run.config.run.bootstrap,
+            seed=seed,
+            round_=r,
+            matched_rate=_open_share(journal, seed),
+            purpose=f"{method.name}/r{r}",
+        )
 
-    decisions: dict[str, Any] = journal.once("gates", key, decide)
+    decisions: dict[str, Any] = journal.once("gates", f"{seed}/{method.name}/r{r}", decide)
     return decisions
+
+
+def _open_share(journal: Journal, seed: int) -> float | None:
+    """The share of edges that opcod's gate opened in this seed, over its rounds; None before it has run."""
+    rounds = [d for key, d in journal.all("gates").items() if key.startswith(f"{seed}/opcod/")]
+    found = [decision["open"] for decisions in rounds for decision in decisions.values()]
+    return sum(found) / len(found) if found else None
 
 
 def _find_collapsed(run: Run, method: Method, seed: int, r: int, scores: dict[str, Any], journal: Journal) -> list[str]:
     """The journaled list of students that are not trained on from round ``r``."""
     key = f"{seed}/{method.name}/r{r}"
-    fallen: list[str] = journal.once("collapsed", key, lambda: _collapsed(run, method, seed, r, scores))
+    own = {s: scores[s] for s in run.topology.students}
+    fallen: list[str] = journal.once("collapsed", key, lambda: _collapsed(run, method, seed, r, own))
     return fallen
 
 
 def _open_tutors(
-    run: Run, method: Method, gates: dict[str, Any], tutee: str, seed: int, r: int
-) -> tuple[tuple[str, int], ...]:
+    run: Run, graph: Topology, method: str, gates: dict[str, Any], tutee: str, seed: int, r: int
+) -> tuple[OpenTutor, ...]:
     """Tutors whose edge into ``tutee`` is open, each with the round after which its weights are taken.
 
     simultaneous: the round-start snapshot. sequential: what the tutor has published by now.
     """
-    tutors = [e.tutor for e in method.edges(run.topology) if e.tutee == tutee and gates[str(e)]["open"]]
     newest = r if run.config.rounds.schedule == "sequential" else r - 1
-    return tuple((t, run.last_round(seed, method.name, t, newest)) for t in tutors)
+    tutors = []
+    for name in [*graph.tutors_of(tutee), ORACLE]:
+        edge = Edge(name, tutee)
+        decision = gates.get(str(edge))
+        if decision and decision["open"]:
+            round_ = run.last_round(seed, method, name, newest)
+            tutors.append(OpenTutor(name, round_, tuple(decision["domains"]), decision["gap"], graph.style_of(edge)))
+    return tuple(tutors)
 
 
-def _validation(run: Run, method: Method, seed: int, round_: int, student: str) -> Any:
-    return store.read_json(run.scores_path(seed, method.name, "validation", round_, student))
+def _note_unavailable(run: Run, method: str, tutees: Sequence[str], seed: int, r: int, journal: Journal) -> None:
+    """Journal the edges whose tutor stayed away: the student went on without its feedback for the round."""
+    for tutee in tutees:
+        steps = store.read_lines(run.phase_dir(seed, method, r, tutee).with_name(f"{tutee}.steps.jsonl"))
+        first = {name: step["step"] for step in reversed(steps) for name in step["away"]}
+        for name, step in sorted(first.items()):
+            journal.once("unavailable", f"{seed}/{method}/r{r}/{Edge(name, tutee)}", lambda at=step: {"from_step": at})  # type: ignore[misc]
+
+
+def _validation(run: Run, method: str, seed: int, round_: int, student: str) -> Any:
+    return store.read_json(run.scores_path(seed, method, "validation", round_, student))
 
 
 def _collapsed(run: Run, method: Method, seed: int, r: int, results: dict[str, Any]) -> list[str]:
     """Students whose mean validation accuracy lies more than ``collapse_drop`` under their start."""
     fallen = []
     for student, result in results.items():
-        start = accuracy(_validation(run, method, seed, 0, student))
-        now: Scores = {student: accuracy(result)}
-        drop = sum(start[d] - now[student][d] for d in start) / len(start)
+        start = accuracy(_validation(run, method.name, seed, 0, student))
+        now = accuracy(result)
+        drop = sum(start[d] - now[d] for d in start) / len(start)
         before = run.last_round(seed, method.name, student, r - 1) < r - 1  # it stopped in an earlier round
         if drop > run.config.rounds.collapse_drop or before:
             fallen.append(student)

@@ -8,7 +8,7 @@ from typing import Any
 
 from coopt.config.schema import SamplingConfig
 from coopt.domains.base import Domain, Split
-from coopt.domains.scoring import OPEN
+from coopt.domains.scoring import OPEN, extract
 from coopt.engine.base import Engine, Sampling
 from coopt.models.policy import Policy
 from coopt.rng import generator
@@ -24,7 +24,7 @@ def score_policy(
 ) -> dict[str, Any]:
     """Score a policy on a split of every domain.
 
-    Returns ``{"domains": {name: {"items", "correct" [questions][k], "unparsed", "unfinished", "tokens"}},
+    Returns ``{"domains": {name: {"items", "correct" [questions][k], "answers", "unparsed", "unfinished", "tokens"}},
     "seconds"}``. ``key`` names the random numbers; they do not depend on the policy.
     """
     start = time.perf_counter()
@@ -40,9 +40,18 @@ def score_policy(
         answer["domains"][name] = {
             "items": [i.id for i in items],
             "correct": [[int(domain.score(g.text, i)) for g in gs] for i, gs in zip(items, groups, strict=True)],
+            "answers": [[_answer(g.text) for g in gs] for gs in groups],
             "unparsed": sum(OPEN not in g.text for g in everything),
             "unfinished": sum(not g.finished for g in everything),
             "tokens": sum(len(g.tokens) for g in everything),
         }
     answer["seconds"] = time.perf_counter() - start
     return answer
+
+
+_LONGEST = 100  # characters of an answer that are kept; a response without an answer can be long
+
+
+def _answer(response: str) -> str:
+    """What a response answers, for comparing students with one another."""
+    return " ".join(extract(response).split())[:_LONGEST]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from coopt.config.schema import Config
 from coopt.domains.base import Domain
@@ -25,7 +26,7 @@ def way_of(config: Config) -> str:
     return "world" if embedded else "own_correct"
 
 
-def check_students(config: Config) -> None:
+def check_students(config: Config, topology: Topology) -> None:
     """Refuse settings from which no student can be made. Raises ``ConfigError`` or ``ModelError``."""
     way = way_of(config)
     if way not in WAYS and not way.startswith(RATIONALES):
@@ -42,6 +43,16 @@ def check_students(config: Config) -> None:
             raise ConfigError(f"--students names {domain}, which is not among the run's {', '.join(config.domains)}.")
         check_model_files(base_directory(directory))
     check_model_files(base_directory(config.model.path))
+    for node in topology.nodes.values():
+        if node.model and not node.endpoint:
+            check_model_files(base_directory(node.model))
+        needs_text = way == "own_correct" or way.startswith(RATIONALES)
+        if node.role == "critic" and needs_text and not (node.model or node.snapshot_of or node.native):
+            raise ConfigError(
+                f"critic '{node.id}' of topology {topology.name} has nothing to be made from. Give it model (a"
+                " directory), snapshot_of (a student) or endpoint in a topology file of your own (coopt topo show"
+                f" {topology.name})."
+            )
 
 
 def make_student(
@@ -54,9 +65,11 @@ def make_student(
     meter: Meter,
 ) -> None:
     """Write the student's model directory (a link where nothing has to be trained)."""
-    native = topology.native[student]
-    way = way_of(config)
-    if native in config.model.students:
+    node = topology.nodes[student]
+    native, way = node.native, way_of(config)
+    if node.model:
+        target.symlink_to(base_directory(node.model))
+    elif node.role == "student" and native in config.model.students:
         target.symlink_to(base_directory(config.model.students[native]))
     elif way == "none":
         target.symlink_to(base_directory(config.model.path))
@@ -76,7 +89,14 @@ def _world_specialist(config: Config, topology: Topology, seed: int, student: st
     from coopt.models.policy import load_policy, save_policy
 
     world = config.world
-    known = known_facts(topology.native, student, seed, world.own_share, world.foreign_share, config.domains)
+    if topology.nodes[student].role == "critic" and not topology.nodes[student].native:
+        strong = [{student: d} for d in config.domains]  # in every domain
+        known = frozenset[Any]().union(
+            *(known_facts(n, student, seed, world.own_share, world.foreign_share, [n[student]]) for n in strong)
+        )
+    else:
+        natives = {n.id: n.native for n in topology.nodes.values() if n.native}
+        known = known_facts(natives, student, seed, world.own_share, world.foreign_share, config.domains)
     meter.units = world.specialist_steps
     policy = load_policy(base_directory(config.model.path), device=config.run.device)
     key = (seed, student)

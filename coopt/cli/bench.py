@@ -15,12 +15,16 @@ from coopt.config.load import load_config
 from coopt.config.schema import Config
 from coopt.domains.names import resolve_domain
 from coopt.errors import ConfigError
+from coopt.feedback.adversary import KINDS
 
 _EXAMPLES = """
 Examples:
 
   coopt bench --topology pair --domains phys,chem
   coopt bench --method sdpo,opcod,oracle --seeds 3
+  coopt bench --topology ring --domains phys,chem,mat,bio
+  coopt bench --topology complete --nodes 8 --domains phys,chem,mat,bio --set feedback.assign=best
+  coopt bench --topology my.toml --adversary s2:misleading
   coopt bench --smoke
   coopt bench --data rows/ --model DIR --set model.specialise=own_correct
   coopt bench --set gate.kind=always --set rounds.steps=50 --dry-run
@@ -28,7 +32,10 @@ Examples:
 
 
 def bench(
-    topology: Annotated[str | None, typer.Option(help="A shipped topology, or a TOML file.")] = None,
+    topology: Annotated[
+        str | None, typer.Option(help="A shipped topology (coopt topo list), or a .toml, .json or .graphml file.")
+    ] = None,
+    nodes: Annotated[int | None, typer.Option(help="Students of a generated topology.")] = None,
     domains: Annotated[str | None, typer.Option(help="Comma list: phys, chem, mat, bio.")] = None,
     preset: Annotated[
         str | None,
@@ -37,7 +44,15 @@ def bench(
         ),
     ] = None,
     method: Annotated[
-        str | None, typer.Option(help="Comma list: sdpo, opcod, always, shuffled, oracle. (default: sdpo,opcod)")
+        str | None,
+        typer.Option(
+            help="Comma list: sdpo, opcod, its gate ablations always, domain_selective, per_domain, random, and the"
+            " controls honest, shuffled, oracle. (default: sdpo,opcod; with --adversary sdpo,honest,opcod)"
+        ),
+    ] = None,
+    adversary: Annotated[
+        list[str] | None,
+        typer.Option(help="NODE:KIND makes a tutor hostile: misleading, empty, off_topic, leak, inject. Repeatable."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Base: scimini, smollm2-135m or a model directory.")] = None,
     students: Annotated[str | None, typer.Option(help="Ready specialists: phys=DIR,chem=DIR.")] = None,
@@ -57,8 +72,10 @@ def bench(
         smoke=smoke,
         settings=settings or [],
         topology=topology,
+        nodes=nodes,
         domains=domains,
-        methods=_list(method),
+        methods=_list(method) or (("sdpo", "honest", "opcod") if adversary else None),
+        adversary=_adversaries(adversary or []),
         model=_model(model, students),
         data={"source": data} if data is not None else None,
         seed=seed,
@@ -74,6 +91,15 @@ bench.__doc__ = f"{bench.__doc__}\n\n\b{_EXAMPLES}"
 
 def _list(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(p.strip() for p in text.split(",") if p.strip())
+
+
+def _adversaries(entries: list[str]) -> dict[str, str] | None:
+    pairs = [entry.partition(":") for entry in entries]
+    for entry, (node, _, kind) in zip(entries, pairs, strict=True):
+        if not node or kind not in KINDS:
+            raise ConfigError(f"--adversary takes NODE:KIND, for example s2:misleading; got '{entry}'. Kinds:"
+                              f" {', '.join(KINDS)}.")  # fmt: skip
+    return {node: kind for node, _, kind in pairs} or None
 
 
 def _model(base: str | None, students: str | None) -> dict[str, Any] | None:
@@ -138,7 +164,7 @@ def _default_workers(config: Config) -> int:
 
     if pick_device(config.run.device).type == "cuda":
         return 1
-    students = len(load_topology(config.topology, config.domains).students)
+    students = len(load_topology(config.topology, config.domains, config.nodes).students)
     return max(1, min(os.cpu_count() or 1, students))
 
 

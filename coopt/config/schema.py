@@ -6,7 +6,7 @@ what its models need.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -45,6 +45,8 @@ class SpecialiseConfig(Section):
     temperature: float = Field(0.6, gt=0)
     """Temperature of these samples."""
 
+
+AdversaryKind = Literal["misleading", "empty", "off_topic", "leak", "inject"]
 
 Share = Annotated[float, Field(ge=0.5, le=1)]
 
@@ -148,9 +150,14 @@ class GateConfig(Section):
     """When a tutor may speak (paper 3.2)."""
 
     kind: str = "cognizance"
+    """cognizance, always, never, domain_selective, per_domain, random, an entry point's name, or FILE.py:CLASS."""
     tau: float = Field(0.2, ge=0)
     scope: Literal["edge", "neighbourhood", "graph"] = "edge"
     """Whose best score a tutor is measured against."""
+    rate: float | None = Field(None, ge=0, le=1)
+    """Open share of gate random; None: that of the cognizance gate in the same seed (method opcod)."""
+    options: dict[str, Any] = {}
+    """Free for plug-in gates."""
 
 
 class FeedbackConfig(Section):
@@ -159,6 +166,27 @@ class FeedbackConfig(Section):
     style: Literal["anchored", "naive"] = "anchored"
     only_without_own: bool = False
     """Feedback only where no own correct rollout exists (not the paper's c = (s, f))."""
+    assign: Literal["spread", "best", "sample", "all", "committee"] = "spread"
+    """Which of several open tutors reads a rollout: spread (each its share), best (smallest gap), sample (weight
+    exp(-gap)), all (concatenated), committee (spread, and the others score what it wrote from 1 to 5)."""
+    committee_above: float = Field(3.0, ge=1, le=5)
+    """The committee keeps a message whose mean score is above this."""
+
+
+class CriticConfig(Section):
+    """Frozen critics behind an OpenAI-compatible endpoint."""
+
+    timeout: float = Field(60.0, gt=0)
+    """Seconds until a request is given up."""
+    retries: int = Field(4, ge=0)
+    """Further tries of a request, with exponential back-off."""
+    concurrency: int = Field(8, ge=1)
+    """Requests under way at once."""
+    when_unavailable: Literal["go_on", "stop"] = "go_on"
+    """An endpoint that stays away: the edge is marked in the journal and the student goes on without its feedback
+    until the next round, or the run stops."""
+    key_variable: str = "OPENAI_API_KEY"
+    """The environment variable that holds the key; the key itself goes into no file."""
 
 
 class BreakRateConfig(Section):
@@ -185,6 +213,10 @@ class Config(Section):
 
     version: Literal[1] = 1
     topology: str = "pair"
+    nodes: int | None = Field(None, ge=1)
+    """Students of a generated topology; None: as its file says."""
+    adversary: dict[str, AdversaryKind] = {}
+    """Nodes whose feedback is hostile, and how. They answer honestly when they are scored."""
     domains: tuple[str, ...] = ("physics", "chemistry")
     methods: tuple[str, ...] = ("sdpo", "opcod")
     preset: str = "mini"
@@ -203,6 +235,7 @@ class Config(Section):
     optimizer: OptimizerConfig = OptimizerConfig()
     gate: GateConfig = GateConfig()
     feedback: FeedbackConfig = FeedbackConfig()
+    critics: CriticConfig = CriticConfig()
     break_rate: BreakRateConfig = BreakRateConfig()
     run: RunConfig = RunConfig()
 

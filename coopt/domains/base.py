@@ -63,10 +63,14 @@ class Domain(Protocol):
 
 @runtime_checkable
 class KnowsFacts(Protocol):
-    """A domain that knows which facts a question needs (for the ``oracle`` control)."""
+    """A domain that knows which facts a question needs (for the ``oracle`` control and for hostile tutors)."""
 
     def true_critique(self, item: Item, response: str, anchored: bool) -> str:
         """A critique in the tutors' own format whose facts are all true."""
+        ...
+
+    def false_critique(self, item: Item, response: str, anchored: bool) -> str:
+        """One whose facts are all false, in the same tone (a hostile tutor's)."""
         ...
 
 

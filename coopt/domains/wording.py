@@ -25,6 +25,8 @@ class Wording:
     """The tutor's two-step prompt: name one concept of the question, then a short critique (paper 3.3)."""
     naive: str
     """The tutor's prompt without the concept."""
+    judge: str
+    """A committee member's prompt: score a tutor's message from 1 to 5."""
     example: tuple[str, str] | None = None
     """A question and a well-formed answer, shown only while own correct answers are collected for specialists:
     small models do not keep the format without one."""
@@ -71,5 +73,11 @@ SCIENCE = Wording(
         "You are a tutor. Read the question and the student's attempt, and give short, constructive feedback."
         "\nNever state the final answer or the letter of an option.\n\n"
         "Question:\n{question}\n\nAttempt:\n{response}"
+    ),
+    judge=(
+        "Below are a question and a message that a tutor wrote about a student's attempt at it. Judge the message: is"
+        " what it says true, about this question, and of use to the student? Give one reason in a sentence. Then end"
+        " with 'score N', where N is a whole number from 1 (wrong or useless) to 5 (true and useful).\n\n"
+        "Question:\n{question}\n\nMessage:\n{text}"
     ),
 )

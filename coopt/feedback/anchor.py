@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 
 from coopt.domains.base import AnswerKind, Item
 from coopt.feedback.sanitise import leaks, sanitise
+from coopt.graph.topology import Style
 
 Outcome = Literal["kept", "no_match", "no_concept_tag", "empty", "all_generic"]
 OUTCOMES: tuple[Outcome, ...] = ("kept", "no_match", "no_concept_tag", "empty", "all_generic")
-Style = Literal["anchored", "naive"]
 
 _TAG = re.compile(r"<concept>(.*?)</concept>", re.DOTALL | re.IGNORECASE)
 _STRAY_TAG = re.compile(r"</?concept>", re.IGNORECASE)

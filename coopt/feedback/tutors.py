@@ -1,67 +1,89 @@
-"""Who writes feedback: peers, and the oracle control."""
+"""Who writes feedback: models (peers and critics), and the oracle control."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
-
-import numpy as np
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from coopt.domains.base import Domain, Item, KnowsFacts
-from coopt.domains.wording import fill
-from coopt.engine.base import Engine, Sampling
-from coopt.errors import ConfigError
-from coopt.feedback.anchor import Style
-
-if TYPE_CHECKING:
-    from coopt.models.policy import Policy
+from coopt.domains.wording import Wording, fill
+from coopt.errors import ConfigError, CooptError
+from coopt.graph.topology import Style
 
 
 class Request(NamedTuple):
-    """A response of a tutee to be critiqued. Equal requests get one critique: tutors are greedy."""
+    """A text to be read by a tutor: a tutee's response to critique, or a message to judge. Equal requests get one
+    answer: tutors are greedy."""
 
     item: Item
     response: str
 
 
+class TutorAwayError(CooptError):
+    """A tutor behind an endpoint that does not answer."""
+
+    exit_code = 1
+
+
 class Tutor(Protocol):
-    """Writes a raw message for each request; None where the request is too long to be read."""
+    """Writes a raw message for each request; None where the request is too long to be read. Raises
+    ``TutorAwayError``."""
+
+    style: Style
 
     def critique(self, requests: Sequence[Request]) -> list[str | None]: ...
 
+    def judge(self, requests: Sequence[Request]) -> list[float | None]:
+        """A score from 1 to 5 of each message about its item's question; None where no score can be read."""
+        ...
 
-class PeerTutor:
-    """A frozen language model as tutor: greedy critique of each distinct request.
 
-    ``load`` gives the policy whenever it is needed, so that whoever owns the memory decides how many are held.
-    """
+class Speaker(Protocol):
+    """A frozen model that answers: in this process (``coopt.feedback.local``) or behind an endpoint."""
 
-    def __init__(
-        self, load: Callable[[], Policy], engine: Engine, domains: Mapping[str, Domain], style: Style, max_tokens: int
-    ) -> None:
-        self.load = load
-        self.engine = engine
+    def say(self, messages: Sequence[tuple[Wording, str]], max_tokens: int) -> list[str | None]:
+        """Greedy answers to (wording, user message); None where a message is too long for the model."""
+        ...
+
+
+class ModelTutor:
+    """A language model as tutor: greedy critique of each distinct request."""
+
+    def __init__(self, speaker: Speaker, domains: Mapping[str, Domain], style: Style, max_tokens: int) -> None:
+        self.speaker = speaker
         self.domains = domains
-        self.style = style
+        self.style: Style = style
         self.max_tokens = max_tokens
 
     def critique(self, requests: Sequence[Request]) -> list[str | None]:
-        distinct = list(dict.fromkeys(requests))
-        policy = self.load()
-        prompts = {r: self._prompt(policy, r) for r in distinct}
-        room = policy.context_length - self.max_tokens
-        fitting = [r for r in distinct if len(prompts[r]) <= room]
-        self.engine.sync(policy)
-        greedy = Sampling(temperature=0, max_tokens=self.max_tokens)
-        answers = self.engine.generate([prompts[r] for r in fitting], 1, greedy, np.random.default_rng(0))
-        texts = {r: a[0].text for r, a in zip(fitting, answers, strict=True)}
-        return [texts.get(r) for r in requests]
+        templates = {name: d.wording.anchored if self.style == "anchored" else d.wording.naive
+                     for name, d in self.domains.items()}  # fmt: skip
+        return self._ask(requests, templates, "response")
 
-    def _prompt(self, policy: Policy, request: Request) -> list[int]:
-        wording = self.domains[request.item.domain].wording
-        template = wording.anchored if self.style == "anchored" else wording.naive
-        user = fill(template, question=request.item.prompt, response=request.response)
-        return policy.prompt_ids(wording, user, system=False)
+    def judge(self, requests: Sequence[Request]) -> list[float | None]:
+        answers = self._ask(requests, {name: d.wording.judge for name, d in self.domains.items()}, "text")
+        return [None if a is None else read_score(a) for a in answers]
+
+    def _ask(self, requests: Sequence[Request], templates: Mapping[str, str], key: str) -> list[str | None]:
+        distinct = list(dict.fromkeys(requests))
+        messages = []
+        for item, text in distinct:
+            user = fill(templates[item.domain], **{"question": item.prompt, key: text})
+            messages.append((self.domains[item.domain].wording, user))
+        answers = dict(zip(distinct, self.speaker.say(messages, self.max_tokens), strict=True))
+        return [answers[r] for r in requests]
+
+
+_SCORE = re.compile(r"(?:score|rating)\W*([1-5])(?![\d.]*\d)", re.IGNORECASE)
+_ALONE = re.compile(r"\W*([1-5])(?:\s*/\s*5)?\W*")
+
+
+def read_score(text: str) -> float | None:
+    """The last ``score N`` that a judgement states, or a number that stands alone; None otherwise."""
+    found = _SCORE.findall(text)
+    alone = _ALONE.fullmatch(text)
+    return float(found[-1]) if found else float(alone[1]) if alone else None
 
 
 class OracleTutor:
@@ -75,7 +97,7 @@ class OracleTutor:
                     " Use it with scimini (no --data)."
                 )
         self.domains = domains
-        self.style = style
+        self.style: Style = style
 
     def critique(self, requests: Sequence[Request]) -> list[str | None]:
         texts: list[str | None] = []
@@ -84,3 +106,6 @@ class OracleTutor:
             assert isinstance(domain, KnowsFacts)
             texts.append(domain.true_critique(item, response, self.style == "anchored"))
         return texts
+
+    def judge(self, requests: Sequence[Request]) -> list[float | None]:
+        return [None] * len(requests)

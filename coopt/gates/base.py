@@ -40,8 +40,8 @@ class View(NamedTuple):
     def of(cls, scores_ND: Floats, edges: Sequence[tuple[int, int]], seed: int = 0, round_: int = 1) -> View:
         """A view of students that contend everywhere."""
         ends = np.asarray(edges, dtype=np.int64).reshape(-1, 2)
-        everywhere = np.ones(scores_ND.shape, dtype=bool)
-        return cls(scores_ND, everywhere, everywhere.any(axis=1), ends[:, 0], ends[:, 1], seed, round_)
+        everywhere, students_N = np.ones(scores_ND.shape, dtype=bool), np.ones(len(scores_ND), dtype=bool)
+        return cls(scores_ND, everywhere, students_N, ends[:, 0], ends[:, 1], seed, round_)
 
     def contending_ND(self) -> Floats:
         """Scores where a node contends, 0 elsewhere."""

@@ -26,7 +26,7 @@ def best_scores(view: View, scope: Scope) -> Floats:
         best_ED = best_ND[view.tutee_E]
     else:
         best_ED = np.maximum(contending_ND[view.tutor_E], contending_ND[view.tutee_E])
-    return np.maximum(best_ED, own_ED)
+    return np.asarray(np.maximum(best_ED, own_ED))
 
 
 def shortfalls(view: View, scope: Scope = "edge") -> tuple[Floats, Bools]:
@@ -77,8 +77,8 @@ class DomainSelective(Cognizance):
         short_ED, known_ED = shortfalls(view, self.scope)
         stronger_ED = (short_ED <= _ROUNDING) & known_ED & view.contends_ND[view.tutor_E]
         open_ED = whole.open_ED | stronger_ED
-        partly_E = open_ED.any(axis=1) & ~whole.open_ED.any(axis=1)
-        reason_E = ["stronger_domain" if p else r for p, r in zip(partly_E, whole.reason_E, strict=True)]
+        partly_E = np.asarray(open_ED.any(axis=1) & ~whole.open_ED.any(axis=1))
+        reason_E = np.where(partly_E, "stronger_domain", np.asarray(whole.reason_E)).tolist()
         return Decisions(open_ED, reason_E, whole.gap_E, whole.threshold)
 
 

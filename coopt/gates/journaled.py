@@ -1,48 +1,143 @@
-"""A gate decision as the journal keeps it: with the noise of the scores that it read."""
+"""Gate decisions as the journal keeps them: with the noise of the scores that they read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from coopt.gates.base import Gate
+from coopt.config.schema import GateConfig
+from coopt.gates.base import Decisions, Floats, View
+from coopt.gates.cognizance import gaps
+from coopt.gates.registry import make_gate
 from coopt.graph.topology import Edge, Topology
-from coopt.metrics.accuracy import accuracy
 from coopt.metrics.bootstrap import interval, resample_weights
 from coopt.rng import generator
 
 _DRAWS = 500  # enough for an interval; a decision is cheap but there may be many edges
+Record = dict[str, Any]
+Scored = Mapping[str, Any]
+"""node -> result of ``coopt.scoring.score_policy`` on the validation split; nodes that are not scored are missing."""
 
 
-def decide_edge(
-    gate: Gate, edge: Edge, results: Mapping[str, Any], topology: Topology, draws: int, key: str
-) -> dict[str, Any]:
-    """The decision on an edge, the gap's 95 % bootstrap interval (validation questions resampled, jointly for
-    all students), and the probability that a resample would decide otherwise.
+def decide_edges(
+    gates: Mapping[Edge, GateConfig],
+    topology: Topology,
+    results: Scored,
+    *,
+    domains: tuple[str, ...],
+    draws: int,
+    seed: int,
+    round_: int,
+    matched_rate: float | None = None,
+    purpose: str = "",
+) -> dict[str, Record]:
+    """Decide on every edge by its own gate: edge -> record for the journal.
 
-    ``results``: student -> result of ``coopt.scoring.score_policy`` on the validation split.
+    A record has ``open``, the open ``domains``, ``reason``, ``gap`` (measured whatever the gate, None where an end is
+    not scored or nothing can be told), ``threshold``, the gap's 95 % bootstrap interval (validation questions
+    resampled, jointly for all students), and ``flip``, the share of resamples that would decide otherwise.
     """
-    scores = {s: accuracy(r) for s, r in results.items()}
-    decision = gate.decide(edge, scores, topology)
-    answer: dict[str, Any] = {**decision._asdict(), "gap_low": None, "gap_high": None, "flip": 0.0}
-    if decision.gap is None:
-        return answer
-    resampled = _resampled_scores(results, min(draws, _DRAWS), key)
-    others = [gate.decide(edge, s, topology) for s in resampled]
-    gaps = [d.gap for d in others if d.gap is not None]
-    answer["gap_low"], answer["gap_high"] = interval(np.asarray(gaps))
-    answer["flip"] = float(np.mean([d.open != decision.open for d in others]))
-    return answer
+    edges = list(gates)
+    if not edges:
+        return {}
+    deciding = _Deciding(gates, topology, domains, seed, round_, matched_rate)
+    scores = _scores(results, topology, domains)
+    chosen, gap_E = deciding(scores), deciding.gaps(scores)
+    scored_E = np.array([e.tutor in results and e.tutee in results for e in edges])
+    resampled = [deciding.both(s) for s in _resampled(results, topology, domains, min(draws, _DRAWS), (seed, purpose))]
+    records: dict[str, Record] = {}
+    for k, edge in enumerate(edges):
+        gap = float(gap_E[k]) if scored_E[k] and np.isfinite(gap_E[k]) else None
+        others = [g[k] for _, g in resampled if np.isfinite(g[k])] if gap is not None else []
+        low, high = interval(np.asarray(others)) if others else (None, None)
+        row = chosen.open_ED[k]
+        records[str(edge)] = {
+            "open": bool(row.any()),
+            "domains": [d for d, is_open in zip(domains, row, strict=True) if is_open],
+            "reason": chosen.reason_E[k],
+            "gap": gap,
+            "threshold": deciding.thresholds[k],
+            "gap_low": low,
+            "gap_high": high,
+            "flip": float(np.mean([(o[k] != row).any() for o, _ in resampled])),
+        }
+    return records
 
 
-def _resampled_scores(results: Mapping[str, Any], draws: int, key: str) -> list[dict[str, dict[str, float]]]:
-    students = list(results)
-    names = list(results[students[0]]["domains"])
-    means = {}
-    for name in names:
-        per_item = np.array([np.mean(results[s]["domains"][name]["correct"], axis=1) for s in students])
-        weights = resample_weights(per_item.shape[1], draws, generator(key, name, "gate"))
-        means[name] = per_item @ weights.T  # [students, draws]
-    return [{s: {n: float(means[n][i, b]) for n in names} for i, s in enumerate(students)} for b in range(draws)]
+class _Deciding:
+    """The gates of a round as one function of the scores."""
+
+    def __init__(
+        self,
+        gates: Mapping[Edge, GateConfig],
+        topology: Topology,
+        domains: tuple[str, ...],
+        seed: int,
+        round_: int,
+        rate: float | None,
+    ) -> None:
+        edges = list(gates)
+        number = topology.index
+        ends = np.array([(number[e.tutor], number[e.tutee]) for e in edges], dtype=np.int64)
+        students = np.array([n.role == "student" for n in topology.nodes.values()])
+        contends = np.array(
+            [
+                [n.role == "critic" or d in topology.trained_on(n.id, domains) for d in domains]
+                for n in topology.nodes.values()
+            ]
+        )
+        self.view = View(np.zeros(contends.shape), contends, students, ends[:, 0], ends[:, 1], seed, round_, rate)
+        kinds = [c.model_dump_json() for c in gates.values()]
+        self.groups = [
+            (config, make_gate(config), np.array([k == kind for k in kinds]))
+            for kind, config in dict(zip(kinds, gates.values(), strict=True)).items()
+        ]
+        self.thresholds: list[float | None] = [None] * len(edges)
+
+    def __call__(self, scores_ND: Floats) -> Decisions:
+        view = self.view._replace(scores_ND=scores_ND)
+        open_ED = np.zeros((len(view.tutor_E), scores_ND.shape[1]), dtype=bool)
+        reason_E = [""] * len(open_ED)
+        for _, gate, own_E in self.groups:
+            found = gate.decide(view)
+            open_ED[own_E] = found.open_ED[own_E]
+            for k in np.flatnonzero(own_E).tolist():
+                reason_E[k], self.thresholds[k] = found.reason_E[k], found.threshold
+        return Decisions(open_ED, reason_E)
+
+    def gaps(self, scores_ND: Floats) -> Floats:
+        """The gap of every edge in the scope of its gate."""
+        view = self.view._replace(scores_ND=scores_ND)
+        gap_E = np.full(len(view.tutor_E), np.nan)
+        for config, _, own_E in self.groups:
+            gap_E[own_E] = gaps(view, config.scope)[own_E]
+        return gap_E
+
+    def both(self, scores_ND: Floats) -> tuple[Any, Floats]:
+        return self(scores_ND).open_ED, self.gaps(scores_ND)
+
+
+def _scores(results: Scored, topology: Topology, domains: Sequence[str]) -> Floats:
+    """Validation accuracy [nodes, domains]; zeros where a node is not scored."""
+    return np.array(
+        [
+            [np.mean(results[n]["domains"][d]["correct"]) if n in results else 0.0 for d in domains]
+            for n in topology.nodes
+        ]
+    )
+
+
+def _resampled(
+    results: Scored, topology: Topology, domains: Sequence[str], draws: int, key: Sequence[object]
+) -> list[Floats]:
+    """``draws`` score arrays [nodes, domains], questions resampled jointly for all nodes."""
+    found = np.zeros((draws, len(topology.nodes), len(domains)))
+    places = {n: k for n, k in topology.index.items() if n in results}
+    for d, name in enumerate(domains):
+        per_item = np.array([np.mean(results[n]["domains"][name]["correct"], axis=1) for n in places])
+        if len(per_item):
+            weights = resample_weights(per_item.shape[1], draws, generator(*key, name, "gate"))
+            found[:, list(places.values()), d] = weights @ per_item.T
+    return list(found)

@@ -9,14 +9,13 @@ import networkx as nx
 
 from coopt.domains.names import resolve_domain, resolve_domains
 from coopt.errors import CooptError, TopologyError, unknown
-from coopt.graph.topology import Edge, EdgeSettings, Hub, Node, Role, Topology, Varies
+from coopt.graph.topology import Edge, EdgeSettings, Hub, Node, Role, Style, Topology, Varies
 
 _KEYS = {"description", "nodes", "edges", "hub", "varies"}
 _NODE_KEYS = {"id", "role", "native", "train_domains", "model", "snapshot_of", "endpoint"}
 _EDGE_KEYS = {"tutor", "tutee", "gate", "style"}
 _REVIEW_KEYS = {"kind", "reviewer", "reviewed"}
 _RESERVED = frozenset({"all", "base", "mutual", "oracle"})
-_STYLES = ("anchored", "naive")
 
 
 def build_topology(name: str, tree: Mapping[str, Any], domains: Sequence[str], where: str) -> Topology:
@@ -53,9 +52,7 @@ def build_topology(name: str, tree: Mapping[str, Any], domains: Sequence[str], w
     return topology
 
 
-def _check_whole(
-    topology: Topology, reviews: Sequence[tuple[str, str]], domains: Sequence[str], where: str
-) -> None:
+def _check_whole(topology: Topology, reviews: Sequence[tuple[str, str]], domains: Sequence[str], where: str) -> None:
     """What only the whole graph shows."""
     if not topology.students:
         raise TopologyError(f"{where}: no trainable student. Add a [[nodes]] table with an id (and no role = critic).")
@@ -75,7 +72,9 @@ def _check_whole(
                 f" {', '.join(topology.students)}."
             )
     if topology.varies and topology.critics:
-        raise TopologyError(f"{where}: a graph that varies = '{topology.varies}' has students only. Remove the critics.")
+        raise TopologyError(
+            f"{where}: a graph that varies = '{topology.varies}' has students only. Remove the critics."
+        )
     trained = {d for s in topology.students for d in topology.trained_on(s, tuple(domains))}
     for domain in domains:
         if domain not in trained:
@@ -176,8 +175,8 @@ def _tutor_edge(
         )
     if graph.has_edge(*edge):
         raise TopologyError(f"{where}: edge {edge} appears twice. Remove one.")
-    style = _choice(table.get("style", ""), ("", *_STYLES), "style", f"{where}: edge {edge}")
-    return edge, EdgeSettings(_text(table, "gate", f"{where}: edge {edge}"), style)
+    style = _choice(table.get("style", ""), ("", *get_args(Style)), "style", f"{where}: edge {edge}")
+    return edge, EdgeSettings(_text(table, "gate", f"{where}: edge {edge}"), cast(Style, style))
 
 
 def _review(table: Mapping[str, Any], nodes: Mapping[str, Node], where: str) -> tuple[str, str]:

@@ -12,15 +12,13 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 import networkx as nx
-import numpy as np
-from numpy.typing import NDArray
 
 from coopt.rng import generator
 
 Role = Literal["student", "critic"]
 Varies = Literal["", "one_peer_exponential", "random_matching"]
 Hub = Literal["", "strongest", "weakest", "random"]
-Endpoints = NDArray[np.int64]
+Style = Literal["anchored", "naive"]
 
 
 class Edge(NamedTuple):
@@ -37,7 +35,7 @@ class EdgeSettings(NamedTuple):
     """What an edge says for itself; empty: as the run says."""
 
     gate: str = ""
-    style: str = ""
+    style: Style | Literal[""] = ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +112,10 @@ class Topology:
         if not self.reviews:
             return [n for n in self.nodes if n != tutor]
         return [reviewer for reviewer, reviewed in sorted(self.reviews) if reviewed == tutor]
+
+    def style_of(self, edge: Edge) -> Style | Literal[""]:
+        """The feedback style that an edge asks for; empty: the run's."""
+        return self.settings[edge].style if edge in self.settings else ""
 
     def label(self, student: str) -> str:
         return f"{student} ({self.native[student]})"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from coopt.config.schema import Config
+from coopt.config.schema import GateConfig
 from coopt.domains.base import Item
 from coopt.engine.base import Generation
 from coopt.feedback.anchor import Feedback
-from coopt.gates.base import Gate
 from coopt.graph.topology import Edge, Topology
 
 
@@ -29,12 +28,29 @@ class Context(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What one tutor said on one rollout. ``unread``: the request was too long for the tutor."""
+    """What one tutor said on one rollout. ``unread``: the request was too long for the tutor, or it was away.
+    ``score``: the committee's mean, 1 to 5; ``voted_down``: it did not pass, and is not handed on."""
 
     tutor: str
     raw: str
     feedback: Feedback | None
     unread: bool
+    score: float | None = None
+    voted_down: bool = False
+
+    @property
+    def text(self) -> str | None:
+        """What is handed on."""
+        return self.feedback.text if self.feedback and not self.voted_down else None
+
+
+Messages = list[list[tuple[Told, ...]]]
+"""For each prompt and rollout what its tutors said."""
+
+
+def heard(messages: Sequence[Told]) -> str | None:
+    """f of a rollout: its tutors' kept texts, one after another; None where there is none."""
+    return "\n".join(m.text for m in messages if m.text is not None) or None
 
 
 class Method(Protocol):
@@ -42,20 +58,19 @@ class Method(Protocol):
 
     name: str
     description: str
+    adversaries: bool
+    """Whether the run's hostile nodes are hostile here."""
 
-    def edges(self, topology: Topology) -> list[Edge]:
-        """The tutor edges that this method uses; ``ORACLE`` may stand as a tutor."""
-        ...
-
-    def gate(self, config: Config) -> Gate:
-        """The gate on these edges."""
+    def gates(self, topology: Topology, default: GateConfig) -> Mapping[Edge, GateConfig]:
+        """The tutor edges that this method uses in a round, each with its gate; ``ORACLE`` may stand as a tutor.
+        ``default``: the run's gate."""
         ...
 
     def demonstrations(self, group: RolloutGroup, exclude_self: bool) -> Sequence[str | None]:
         """s for each rollout of a group, None where there is none."""
         ...
 
-    def deliver(self, feedback: list[list[Told | None]]) -> list[list[Told | None]]:
+    def deliver(self, messages: Messages) -> Messages:
         """Who gets which feedback: [prompts][rollouts] as the tutors wrote it -> as the teacher reads it."""
         ...
 

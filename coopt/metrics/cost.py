@@ -12,6 +12,7 @@ from coopt.running import store
 from coopt.running.run import Run
 
 PARTS = ("rollout", "feedback", "teacher", "student")
+_FACTS = ("revealed", "leaked", "unread", "voted_down")
 _SKIPPED = 1  # the first step of a phase warms caches up and is not timed
 
 
@@ -55,6 +56,7 @@ def _cost(method: str, feedback: str, count: int, timed: Sequence[dict[str, Any]
         shares={**shares, "other": max(0.0, 1 - sum(shares.values()))},
         generated_tokens_per_second=_rate(timed, ("rollout", "feedback"), generating),
         trained_tokens_per_second=_rate(timed, ("trained",), training),
+        feedback_tokens_per_step=sum(s["tokens"]["feedback"] for s in timed) / len(timed),
         peak_memory_gib=max(s["memory_gib"] for s in timed),
         distinct_share=sum(s["distinct_rows"] for s in timed) / max(1, sum(s["active_rows"] for s in timed)),
     )
@@ -73,7 +75,7 @@ def feedback_cells(steps: Sequence[dict[str, Any]]) -> list[FeedbackCell]:
         counts: Counter[str] = Counter()
         for step in own:
             counts.update(step["outcomes"][tutor])
-        facts = {k: sum(s["told"][tutor][k] for s in own) for k in ("revealed", "leaked", "unread")}
+        facts = {k: sum(s["told"][tutor].get(k, 0) for s in own) for k in _FACTS}
         cells.append(
             FeedbackCell(
                 method=method,

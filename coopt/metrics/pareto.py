@@ -24,6 +24,11 @@ def pareto_draws(changes_DB: Array) -> Draws:
     return np.asarray((changes_DB >= 0).all(axis=0) & (changes_DB > 0).any(axis=0))
 
 
+def share(draws: Mapping[str, Draws]) -> float:
+    """Expected share of students that improve."""
+    return float(np.mean(list(draws.values())))
+
+
 def mutual(draws: Mapping[str, Draws]) -> float:
     """Probability that every student improves in the same draw."""
     return float(np.logical_and.reduce(list(draws.values())).mean())

@@ -57,6 +57,50 @@ class ParetoCell(Record):
     shown: bool
     """Every domain without a shown loss and at least one shown gain (by the verdicts)."""
     native_change: float | None = None
+    share: float | None = None
+    """Of "mutual": the share of students that improve (expected over bootstrap draws)."""
+
+
+class RankCell(Record):
+    """Mean gain (over domains) of the students that were k-th strongest at the start; rank 1 is the strongest."""
+
+    method: str
+    rank: int
+    students: list[str]
+    """Who it was, seed by seed."""
+    gain: float
+    low: float
+    high: float
+    per_seed: list[float]
+    verdict: str
+
+
+class ConsensusCell(Record):
+    """The probability that two random students answer a validation question differently, after a round."""
+
+    method: str
+    round: int
+    distance: float
+    low: float
+    high: float
+
+
+class HostileCell(Record):
+    """What stood between a hostile tutor and a tutee, along one edge. Counts of messages, over rounds and seeds."""
+
+    method: str
+    edge: str
+    kind: str
+    rounds_open: int
+    rounds: int
+    messages: int
+    kept: int
+    """Passed anchor and sanitiser."""
+    voted_down: int
+    revealed: int
+    """Gave the answer away as written."""
+    leaked: int
+    """Kept, and still gives it away."""
 
 
 class ComparisonCell(Record):
@@ -84,6 +128,8 @@ class GateCell(Record):
     round: int
     edge: str
     open: bool
+    domains: list[str] = []
+    """Where it is open."""
     reason: str
     gap: float | None
     gap_low: float | None
@@ -101,6 +147,8 @@ class FeedbackCell(Record):
     revealed: int
     leaked: int
     unread: int
+    voted_down: int = 0
+    """Kept by the filter, rejected by the committee."""
 
 
 class BreakCell(Record):
@@ -125,6 +173,7 @@ class CostCell(Record):
     generated_tokens_per_second: float
     trained_tokens_per_second: float
     distinct_share: float
+    feedback_tokens_per_step: float = 0.0
     peak_memory_gib: float
     """Of one worker process."""
 
@@ -147,5 +196,10 @@ class Results(Record):
     feedback: list[FeedbackCell]
     break_rates: list[BreakCell]
     costs: list[CostCell]
+    ranks: list[RankCell] = []
+    consensus: list[ConsensusCell] = []
+    hostile: list[HostileCell] = []
+    unavailable: dict[str, int] = {}
+    """seed/method/round/edge -> the step from which an endpoint stayed away in that round."""
     no_own_correct: float | None
     """Share of the first step's prompts without a correct rollout."""

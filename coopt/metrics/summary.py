@@ -8,18 +8,24 @@ from typing import Any
 import numpy as np
 
 from coopt.methods.base import ORACLE
+from coopt.methods.registry import make_method
 from coopt.metrics import cost
 from coopt.metrics.accuracy import accuracy
 from coopt.metrics.bootstrap import Array, interval, interval_of_ratio, resample_weights
 from coopt.metrics.break_rates import CONTEXTS, DIFFICULTY, Grids, rates, stack
-from coopt.metrics.pareto import mutual, pareto_draws, pareto_improves
+from coopt.metrics.consensus import consensus_distance
+from coopt.metrics.pareto import mutual, pareto_draws, pareto_improves, share
+from coopt.metrics.ranks import by_rank
 from coopt.metrics.results import (
     BreakCell,
     ComparisonCell,
+    ConsensusCell,
     ConstantCell,
     FeedbackCell,
     GateCell,
+    HostileCell,
     ParetoCell,
+    RankCell,
     Results,
     ScoreCell,
 )
@@ -64,6 +70,10 @@ class _Summary:
             break_rates=self._break_rates() if self.config.break_rate.questions else [],
             costs=cost.cost_cells(steps, self.config.methods),
             no_own_correct=cost.no_own_correct(steps),
+            ranks=self._ranks() if len(self.students) > 1 else [],
+            consensus=self._consensus() if len(self.students) > 1 else [],
+            hostile=self._hostile(steps),
+            unavailable={k: v["from_step"] for k, v in self.journal.all("unavailable").items()},
         )
 
     # -- scores ------------------------------------------------------------------------------------
@@ -173,6 +183,7 @@ class _Summary:
             point=all(c.point for c in cells),
             probability=mutual(draws),
             shown=all(c.shown for c in cells),
+            share=share(draws),
         )
         return [*cells, everyone]
 
@@ -182,10 +193,14 @@ class _Summary:
         return drawn
 
     def _comparisons(self) -> list[ComparisonCell]:
-        """Every later method against the first one, on the mean of the domains: per student and over all."""
+        """Every later method against the first one, on the mean of the domains: per student and over all. With
+        adversaries also against the honest tutors."""
         baseline, *others = self.config.methods
+        pairs = [(m, baseline) for m in others]
+        if "honest" in others:  # what the adversaries cost
+            pairs += [(m, "honest") for m in others if make_method(m).adversaries]
         who = {s: [s] for s in self.students} | ({"all": self.students} if len(self.students) > 1 else {})
-        return [self._comparison(m, baseline, name, group) for m in others for name, group in who.items()]
+        return [self._comparison(m, b, name, group) for m, b in pairs for name, group in who.items()]
 
     def _comparison(self, method: str, baseline: str, name: str, group: list[str]) -> ComparisonCell:
         differences, weights = self._paired(method, baseline, group)
@@ -225,6 +240,79 @@ class _Summary:
             return None
         span = interval_of_ratio(weights @ differences.mean(axis=0), weights @ most.mean(axis=0))
         return (float(differences.mean() / most.mean()), *span) if span else None
+
+    # -- many students ---------------------------------------------------------------------------
+
+    def _ranks(self) -> list[RankCell]:
+        """Gain by initial rank: the mean of the domains, students ranked in each seed by their initial scores."""
+        domains = self.config.domains
+        init = np.array([[self._per_question(INIT, s, d).mean(axis=1) for d in domains] for s in self.students])
+        order = by_rank(init.mean(axis=1))
+        cells = []
+        for method in self.config.methods:
+            moved = {s: self._paired(method, INIT, [s]) for s in self.students}
+            weights = moved[self.students[0]][1]
+            for k, who in enumerate(order):
+                names = [self.students[i] for i in who]
+                differences = np.array([moved[name][0][seed] for seed, name in enumerate(names)])
+                found = change(differences, weights)
+                cells.append(
+                    RankCell(
+                        method=method,
+                        rank=k + 1,
+                        students=names,
+                        gain=found.value,
+                        low=found.low,
+                        high=found.high,
+                        per_seed=list(found.per_seed),
+                        verdict=found.verdict,
+                    )
+                )
+        return cells
+
+    def _consensus(self) -> list[ConsensusCell]:
+        draws = self.config.run.bootstrap
+        cells = []
+        for method in self.config.methods:
+            for round_ in range(self.last + 1):
+                answers = [
+                    [
+                        [
+                            self._file(seed, method, round_, s, "validation")["domains"][d].get("answers")
+                            for s in self.students
+                        ]
+                        for seed in self.seeds
+                    ]
+                    for d in self.config.domains
+                ]
+                found = consensus_distance(answers, draws)
+                if found is not None:
+                    distance, low, high = found
+                    cells.append(ConsensusCell(method=method, round=round_, distance=distance, low=low, high=high))
+        return cells
+
+    def _hostile(self, steps: list[dict[str, Any]]) -> list[HostileCell]:
+        """Every edge of a hostile tutor, in the methods in which it is hostile."""
+        cells = []
+        for cell in self._feedback(steps):
+            tutor = cell.edge.split(" -> ")[0]
+            if tutor in self.config.adversary and make_method(cell.method).adversaries:
+                gates = [g for g in self._gates() if (g.method, g.edge) == (cell.method, cell.edge)]
+                cells.append(
+                    HostileCell(
+                        method=cell.method,
+                        edge=cell.edge,
+                        kind=self.config.adversary[tutor],
+                        rounds_open=sum(g.open for g in gates),
+                        rounds=len(gates),
+                        messages=cell.messages,
+                        kept=cell.outcomes["kept"],
+                        voted_down=cell.voted_down,
+                        revealed=cell.revealed,
+                        leaked=cell.leaked,
+                    )
+                )
+        return cells
 
     # -- gates, feedback, break-rates --------------------------------------------------------------
 

@@ -6,11 +6,19 @@ from collections.abc import Sequence
 
 from coopt.feedback.anchor import OUTCOMES
 from coopt.metrics.cost import PARTS
-from coopt.metrics.results import BreakCell, Results, ScoreCell
+from coopt.metrics.results import BreakCell, GateCell, Results, ScoreCell
 from coopt.metrics.summary import ALL_EDGES
+from coopt.reports.cells import NONE, percent, signed, span, yes
+from coopt.reports.graph_tables import (
+    break_matrices,
+    consensus_table,
+    history_table,
+    hostile_table,
+    is_large,
+    rank_table,
+)
 from coopt.reports.table import Table
 
-NONE = "–"
 _CONTEXT_WORDS = {"f": "f", "sf": "s + f"}
 
 
@@ -20,25 +28,18 @@ def all_tables(results: Results) -> list[Table]:
         score_table(results),
         pareto_table(results),
         comparison_table(results),
+        rank_table(results),
+        consensus_table(results),
         gate_table(results),
+        history_table(results),
         feedback_table(results),
+        hostile_table(results),
+        *break_matrices(results),
         break_table(results),
         difficulty_table(results),
         cost_table(results),
     ]
     return [t for t in tables if t.rows]
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    return NONE if value is None else f"{100 * value:.{digits}f}"
-
-
-def signed(value: float | None) -> str:
-    return NONE if value is None else f"{100 * value:+.1f}"
-
-
-def span(low: float | None, high: float | None, form: str = ".1f") -> str:
-    return NONE if low is None or high is None else f"[{100 * low:{form}}, {100 * high:{form}}]"
 
 
 def score_table(results: Results) -> Table:
@@ -101,8 +102,12 @@ def _score_notes(results: Results) -> list[str]:
 def pareto_table(results: Results) -> Table:
     """Pareto improvement over the initial student, per student and mutual."""
     rows = [
-        [c.method, c.student, _yes(c.point), percent(c.probability, 0), _yes(c.shown), signed(c.native_change)]
+        [c.method, c.student, yes(c.point), percent(c.probability, 0), yes(c.shown), signed(c.native_change)]
         for c in results.pareto
+    ]
+    shares = [c for c in results.pareto if c.share is not None and len(results.native) > 2]
+    rows += [
+        [c.method, "share of students", _share(results, c.method), percent(c.share, 0), NONE, NONE] for c in shares
     ]
     columns = ["method", "student", "Pareto improvement", "probability, %", "shown by intervals", "native change"]
     note = (
@@ -112,8 +117,9 @@ def pareto_table(results: Results) -> Table:
     return Table("Pareto verdicts", columns, rows, [note])
 
 
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
+def _share(results: Results, method: str) -> str:
+    own = [c.point for c in results.pareto if c.method == method and c.student != "mutual"]
+    return f"{sum(own)} of {len(own)}"
 
 
 def comparison_table(results: Results) -> Table:
@@ -147,14 +153,16 @@ def comparison_table(results: Results) -> Table:
 
 
 def gate_table(results: Results) -> Table:
-    """Gate decisions per round and edge, with the noise that they read."""
+    """Gate decisions per round and edge, with the noise that they read; on a large graph only their history."""
+    if is_large(results):
+        return Table("Gate decisions", [], [])
     rows = [
         [
             str(g.seed),
             g.method,
             str(g.round),
             g.edge,
-            "open" if g.open else "closed",
+            _state(g, results),
             g.reason,
             NONE if g.gap is None else f"{g.gap:.3f}",
             NONE if g.gap_low is None or g.gap_high is None else f"[{g.gap_low:.3f}, {g.gap_high:.3f}]",
@@ -167,9 +175,17 @@ def gate_table(results: Results) -> Table:
     return Table("Gate decisions", columns, rows, [note])
 
 
+def _state(gate: GateCell, results: Results) -> str:
+    if not gate.open:
+        return "closed"
+    everywhere = not gate.domains or len(gate.domains) == len(results.domains)
+    return "open" if everywhere else f"open: {', '.join(gate.domains)}"
+
+
 def feedback_table(results: Results) -> Table:
     """What the anchor and the sanitiser did with the tutors' messages."""
     rows = []
+    committee = any(c.voted_down for c in results.feedback)
     for c in results.feedback:
         asked = max(1, c.messages)
         kept = max(1, c.outcomes["kept"])
@@ -180,14 +196,17 @@ def feedback_table(results: Results) -> Table:
                 str(c.messages),
                 *(percent(c.outcomes[o] / asked) for o in OUTCOMES),
                 str(c.unread),
+                *([percent(c.voted_down / kept)] if committee else []),
                 percent(c.revealed / asked),
                 percent(c.leaked / kept),
             ]
         )
-    columns = ["method", "tutor -> tutee", "messages", *OUTCOMES, "too long", "revealed", "leak rate"]
+    voted = ["voted down"] if committee else []
+    columns = ["method", "tutor -> tutee", "messages", *OUTCOMES, "unread", *voted, "revealed", "leak rate"]
     note = (
         "Percent of messages. revealed: the raw message gave the answer away (removed by the sanitiser);"
-        " leak rate: kept messages that still do."
+        " leak rate: kept messages that still do. unread: too long for the tutor, or it was away (a count)."
+        + (" voted down: kept messages that the committee rejected." if committee else "")
     )
     return Table("Feedback outcomes", columns, rows, [note])
 
@@ -195,6 +214,8 @@ def feedback_table(results: Results) -> Table:
 def break_table(results: Results) -> Table:
     """Break- and fix-rates per edge and per gate state."""
     cells = [c for c in results.break_rates if c.difficulty == "all"]
+    if is_large(results):  # the matrices have the edges
+        cells = [c for c in cells if c.edge == ALL_EDGES]
     note = (
         "break: correct answers that became wrong; fix: wrong ones that became correct. Initial students, validation"
         " questions, training temperature. Control: the same rollouts again without f (for s + f: with s only)."
@@ -260,12 +281,24 @@ def cost_table(results: Results) -> Table:
             f"{c.generated_tokens_per_second:,.0f}",
             f"{c.trained_tokens_per_second:,.0f}",
             percent(c.distinct_share, 0),
+            f"{c.feedback_tokens_per_step:,.0f}",
             f"{c.peak_memory_gib:.1f}",
         ]
         for c in results.costs
     ]
     parts = [f"{p}, %" for p in (*PARTS, "other")]
-    columns = ["method", "feedback", "steps", "s/step", *parts, "gen tok/s", "train tok/s", "distinct, %", "GiB"]
+    columns = [
+        "method",
+        "feedback",
+        "steps",
+        "s/step",
+        *parts,
+        "gen tok/s",
+        "train tok/s",
+        "distinct, %",
+        "f tok/step",
+        "GiB",
+    ]
     notes = [
         "The first step of a phase is not timed. distinct: rows left when identical ones are computed once."
         " GiB: peak memory of one worker."

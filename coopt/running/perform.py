@@ -11,7 +11,11 @@ from coopt.break_rate import probe_tutee
 from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
 from coopt.engine.hf import HFEngine
-from coopt.feedback.tutors import OracleTutor, PeerTutor, Tutor
+from coopt.feedback.adversary import HostileTutor
+from coopt.feedback.assign import OpenTutor
+from coopt.feedback.endpoint import EndpointSpeaker
+from coopt.feedback.local import LocalSpeaker
+from coopt.feedback.tutors import ModelTutor, OracleTutor, Speaker, Tutor
 from coopt.graph.topology import Edge
 from coopt.methods.base import ORACLE
 from coopt.methods.registry import make_method
@@ -69,35 +73,54 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         before = run.phase_dir(task.seed, task.method, task.round - 1, task.tutee) / "state"
         load_checkpoint(trainer, before, optimizer=config.rounds.carry_state)
     meter = Meter(meter_path, config.rounds.steps)
+    method, tutors = make_method(task.method), Tutors(run, task.method, task.seed)
     phase = Phase(
         config=config,
         domains=run.domains,
-        method=make_method(task.method),
+        method=method,
         seed=task.seed,
         round=task.round,
         tutee=task.tutee,
         trainer=trainer,
         engine=HFEngine(config.sampling.batch_rows),
-        tutors=_tutors(run, task),
+        tutors={t.name: tutors.make(t, run.domains, hostile=method.adversaries) for t in task.tutors},
         directory=task.output(run),
+        open_tutors=task.tutors,
+        trained_on=run.topology.trained_on(task.tutee, config.domains),
+        reviewers=run.topology.reviewers_of,
         on_step=lambda tokens: meter.add(1, tokens),
     )
     train_phase(phase)
 
 
-class TutorSlot:
-    """Room for one tutor's weights: requests are grouped by tutor, so a task with many tutors holds one at a time."""
+class Tutors:
+    """Makes a task's tutors, with room for one tutor's weights: requests are grouped by tutor, so a task with many
+    tutors holds one at a time."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, method: str, seed: int) -> None:
         self.run = run
+        self.method = method
+        self.seed = seed
         self.engine = HFEngine(run.config.sampling.batch_rows)
         self._held: tuple[Path, Policy] | None = None
 
-    def tutor(self, directory: Path, domains: Mapping[str, Domain]) -> PeerTutor:
-        """A tutor whose weights are in ``directory``."""
+    def make(self, tutor: OpenTutor, domains: Mapping[str, Domain], *, hostile: bool) -> Tutor:
+        """The tutor of an edge. ``hostile``: as the run's adversaries have it."""
         config = self.run.config
-        limit = config.sampling.max_feedback_tokens
-        return PeerTutor(partial(self._load, directory), self.engine, domains, config.feedback.style, limit)
+        style = tutor.style or config.feedback.style
+        if tutor.name == ORACLE:
+            return OracleTutor(domains, style)
+        honest = ModelTutor(self._speaker(tutor), domains, style, config.sampling.max_feedback_tokens)
+        if not hostile or tutor.name not in config.adversary:
+            return honest
+        return HostileTutor(config.adversary[tutor.name], honest, domains)
+
+    def _speaker(self, tutor: OpenTutor) -> Speaker:
+        node = self.run.topology.nodes[tutor.name]
+        if node.endpoint:
+            return EndpointSpeaker(node.id, node.endpoint, node.model, self.run.config.critics)
+        directory = self.run.weights(self.seed, self.method, tutor.round, tutor.name)
+        return LocalSpeaker(partial(self._load, directory), self.engine)
 
     def _load(self, directory: Path) -> Policy:
         if self._held is None or self._held[0] != directory:
@@ -106,31 +129,18 @@ class TutorSlot:
         return self._held[1]
 
 
-def _tutors(run: Run, task: Train) -> dict[str, Tutor]:
-    slot = TutorSlot(run)
-    return {
-        name: OracleTutor(run.domains, run.config.feedback.style)
-        if name == ORACLE
-        else slot.tutor(run.weights(task.seed, task.method, round_, name), run.domains)
-        for name, round_ in task.tutors
-    }
-
-
 def probe(task: BreakRate, run: Run, meter_path: Path | None) -> None:
     """Probe every edge into one initial student."""
     config = run.config.model_copy(
         update={"data": run.config.data.model_copy(update={"validation": run.config.break_rate.questions})}
     )
     domains = load_domains(config)
-    names = run.topology.tutors_of(task.tutee)
     questions = sum(len(d.items("validation")) for d in domains.values())
     # rollouts, two controls, and for every tutor a critique and two answers
-    meter = Meter(meter_path, questions * config.rounds.rollouts * (3 + 2 * len(names)))
+    meter = Meter(meter_path, questions * config.rounds.rollouts * (3 + 2 * len(task.tutors)))
     engine = HFEngine(config.sampling.batch_rows, lambda rows, tokens: meter.add(rows, tokens))
-    slot = TutorSlot(run)
-    tutors: dict[Edge, Tutor] = {
-        Edge(t, task.tutee): slot.tutor(run.weights(task.seed, BASE, 0, t), domains) for t in names
-    }
+    made = Tutors(run, BASE, task.seed)
+    tutors = {Edge(t.name, task.tutee): made.make(t, domains, hostile=True) for t in task.tutors}
     tutee = _load(run, run.weights(task.seed, BASE, 0, task.tutee))
     result = probe_tutee(tutee, engine, domains, tutors, config, (task.seed, task.tutee, "break-rate"))
     store.write_json(task.output(run), result)

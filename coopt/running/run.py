@@ -51,7 +51,15 @@ class Run:
 
     @cached_property
     def topology(self) -> Topology:
-        return load_topology(self.config.topology, self.config.domains)
+        return load_topology(self.config.topology, self.config.domains, self.config.nodes)
+
+    def starts(self) -> list[str]:
+        """The nodes whose start this run makes: all but endpoints and snapshots of others."""
+        return [n.id for n in self.topology.nodes.values() if not n.endpoint and not n.snapshot_of]
+
+    def scored_critics(self) -> list[str]:
+        """Critics are scored once, at the start; an endpoint is not scored."""
+        return [c for c in self.topology.critics if not self.topology.nodes[c].endpoint]
 
     @property
     def journal_path(self) -> Path:
@@ -61,9 +69,10 @@ class Run:
         return self.directory / "seeds" / str(seed)
 
     def phase_dir(self, seed: int, method: str, round_: int, student: str) -> Path:
-        """The folder of one student's training in one round; round 0 is its start."""
+        """The folder of one student's training in one round; round 0 is its start (for a critic, all there is)."""
         if round_ == 0:
-            return self.seed_dir(seed) / INIT / student
+            node = self.topology.nodes.get(student)
+            return self.seed_dir(seed) / INIT / (node.snapshot_of if node and node.snapshot_of else student)
         return self.seed_dir(seed) / method / f"r{round_}" / student
 
     def last_round(self, seed: int, method: str, student: str, at_most: int) -> int:

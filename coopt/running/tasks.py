@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from coopt.domains.base import Split
+from coopt.feedback.assign import OpenTutor
 from coopt.running import store
 from coopt.running.run import BASE, INIT, Run
 
@@ -75,13 +76,13 @@ class Score:
 
 @dataclass(frozen=True)
 class Train:
-    """Train one tutee for one round. ``tutors``: (name, round after which its weights are taken)."""
+    """Train one tutee for one round."""
 
     seed: int
     method: str
     round: int
     tutee: str
-    tutors: tuple[tuple[str, int], ...]
+    tutors: tuple[OpenTutor, ...]
 
     def output(self, run: Run) -> Path:
         return run.phase_dir(self.seed, self.method, self.round, self.tutee)
@@ -97,10 +98,11 @@ class Train:
 
 @dataclass(frozen=True)
 class BreakRate:
-    """Probe every edge into one initial student."""
+    """Probe the edges of ``tutors`` into one initial student."""
 
     seed: int
     tutee: str
+    tutors: tuple[OpenTutor, ...]
 
     def output(self, run: Run) -> Path:
         return run.break_rate_path(self.seed, self.tutee)

@@ -9,8 +9,8 @@ import pytest
 
 from coopt.domains.names import resolve_domains
 from coopt.errors import ConfigError, TopologyError
-from coopt.graph.schedule import phases
 from coopt.graph.files import load_topology, topology_names
+from coopt.graph.schedule import phases
 
 DOMAINS = ["physics", "chemistry"]
 
@@ -37,7 +37,7 @@ def test_phases() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nodes = []", "no student"),
+        ("nodes = []", "no trainable student"),
         ("[[nodes]]\nname = 'a'", "unknown node key 'name'"),
         ("[[nodes]]\nid = 'a b'", "needs an 'id'"),
         ("nodes = [{id='mutual'}]", "'mutual': the tables use this name"),

@@ -14,7 +14,11 @@ from coopt.config.schema import Config
 from coopt.domains.load import load_domains
 from coopt.engine.base import Generation
 from coopt.engine.hf import HFEngine
-from coopt.feedback.tutors import OracleTutor, PeerTutor, Request, Tutor
+from coopt.feedback.assign import OpenTutor
+from coopt.feedback.local import LocalSpeaker
+from coopt.feedback.tutors import ModelTutor, OracleTutor, Request, Tutor
+from coopt.graph.files import load_topology
+from coopt.graph.topology import Style
 from coopt.methods.base import RolloutGroup, earliest_correct
 from coopt.methods.registry import make_method
 from coopt.models.policy import Policy
@@ -27,6 +31,8 @@ from coopt.training.trainer import LocalTrainer
 class Said:
     """A tutor that says one thing and counts what it is asked."""
 
+    style: Style = "anchored"
+
     def __init__(self, text: str | None) -> None:
         self.text = text
         self.asked = 0
@@ -34,6 +40,9 @@ class Said:
     def critique(self, requests: Sequence[Request]) -> list[str | None]:
         self.asked += len(requests)
         return [self.text] * len(requests)
+
+    def judge(self, requests: Sequence[Request]) -> list[float | None]:
+        return [None] * len(requests)
 
 
 def group(rewards: list[float]) -> RolloutGroup:
@@ -67,6 +76,7 @@ def phase(policy: Policy, tmp_path: Path, tutors: dict[str, Tutor], *settings: s
         trainer=trainer,
         engine=HFEngine(64),
         tutors=tutors,
+        open_tutors=[OpenTutor(name, 0, config.domains) for name in tutors],
         directory=tmp_path / "s1",
     )
 
@@ -76,7 +86,7 @@ def test_spread_shares_rollouts_out_whatever_the_degree(shipped: Policy, tmp_pat
     made = phase(shipped, tmp_path, dict(tutors))
     groups = [group([0.0] * 8)._replace(item=i) for i in made.order.batch(0, 6)]
     demos = [[None] * 8 for _ in groups]
-    assigned = assign_tutors(made, groups, demos)
+    assigned = assign_tutors(made, groups, demos, 0)
     counts = Counter(who for row in assigned for who in row)
     assert sum(counts.values()) == 48
     assert all(Counter(row).most_common()[-1][1] >= 2 for row in assigned), "each prompt is read by every tutor"
@@ -85,10 +95,10 @@ def test_spread_shares_rollouts_out_whatever_the_degree(shipped: Policy, tmp_pat
 
 
 def test_feedback_only_where_no_own_rollout_is_correct(shipped: Policy, tmp_path: Path) -> None:
-    made = phase(shipped, tmp_path, {"a": Said("x")}, "feedback.only_without_own=true")
+    made = phase(shipped, tmp_path, {"a": Said("x")}, "feedback.only_without_own=true", "rounds.rollouts=2")
     groups = [group([1.0, 0.0]), group([0.0, 0.0])]
     demos = [earliest_correct(g, True) for g in groups]
-    assert assign_tutors(made, groups, demos) == [["a", None], ["a", "a"]]
+    assert [row[:2] for row in assign_tutors(made, groups, demos, 0)] == [[("a",), ()], [("a",), ("a",)]]
 
 
 def test_rollouts_with_neither_s_nor_f_have_no_target(shipped: Policy, tmp_path: Path) -> None:
@@ -98,7 +108,7 @@ def test_rollouts_with_neither_s_nor_f_have_no_target(shipped: Policy, tmp_path:
     demos = [earliest_correct(g, True) for g in groups]
     for text, expected in ((None, 0), ("no tag here", 0), (f"<concept>{items[0].stem.split()[2]}</concept>hint", 4)):
         made = phase(shipped, tmp_path, {"a": Said(text)})
-        told = collect_feedback(made, groups, [["a"] * 4] * 2)
+        told = collect_feedback(made, groups, [[("a",)] * 4] * 2)
         rows, too_long = train_rows(made, groups, demos, told)
         own = [r for r in rows if r.student_prompt == rows[0].student_prompt]
         assert len(own) == expected
@@ -112,7 +122,7 @@ def test_an_over_long_teacher_prompt_is_counted_and_never_cut(shipped: Policy, t
     long = f"<concept>{group([0]).item.stem.split()[2].rstrip('?')}</concept>" + "word " * 300
     made = phase(shipped, tmp_path, {"a": Said(long)})
     groups = [group([0.0] * 4)]
-    told = collect_feedback(made, groups, [["a"] * 4])
+    told = collect_feedback(made, groups, [[("a",)] * 4])
     rows, too_long = train_rows(made, groups, [[None] * 4], told)
     assert (rows, too_long) == ([], 4)
 
@@ -120,7 +130,7 @@ def test_an_over_long_teacher_prompt_is_counted_and_never_cut(shipped: Policy, t
 def test_a_request_too_long_for_the_tutor_is_not_asked(shipped: Policy) -> None:
     domains = load_domains(load_config())
     item = domains["physics"].items("train")[0]
-    tutor = PeerTutor(lambda: shipped, HFEngine(8), domains, "anchored", 40)
+    tutor = ModelTutor(LocalSpeaker(lambda: shipped, HFEngine(8)), domains, "anchored", 40)
     answers = tutor.critique([Request(item, "x " * 600), Request(item, item.solution or "")])
     assert answers[0] is None
     assert answers[1] is not None
@@ -131,6 +141,7 @@ def test_a_step_is_the_same_again_and_differs_by_seed(shipped: Policy, tmp_path:
         made = phase(shipped, tmp_path, {}, "optimizer.warmup=0")
         made.seed = seed
         made.tutors = {"oracle": OracleTutor(made.domains, "anchored")}
+        made.open_tutors = [OpenTutor("oracle", 0, made.config.domains)]
         record, groups = train_step(made, 3)
         return {"loss": record["loss"], "grad": record["grad_norm"], "groups": groups}
 
@@ -142,11 +153,11 @@ def test_feedback_goes_back_to_the_rollout_that_it_is_about(shipped: Policy, tmp
     made = phase(shipped, tmp_path, {})
     made.tutors = {"oracle": OracleTutor(made.domains, "anchored")}
     groups = roll_out(made, made.order.batch(0, 3), 0)
-    told = collect_feedback(made, groups, [["oracle"] * 8] * 3)
+    told = collect_feedback(made, groups, [[("oracle",)] * 8] * 3)
     for g, row in zip(groups, told, strict=True):
         domain = made.domains[g.item.domain]
-        for y, reward, t in zip(g.rollouts, g.rewards, row, strict=True):
-            assert t is not None
+        for y, reward, said in zip(g.rollouts, g.rewards, row, strict=True):
+            (t,) = said
             assert t.raw == domain.true_critique(g.item, y.text, True)  # type: ignore[attr-defined]
             if reward:
                 assert " not " not in t.raw
@@ -158,12 +169,13 @@ def test_shuffled_feedback_is_read_on_the_prompt_before_and_nothing_else_changes
     made = phase(shipped, tmp_path, {})
     made.tutors = {"oracle": OracleTutor(made.domains, "anchored")}
     groups = roll_out(made, made.order.batch(0, 3), 0)
-    told = collect_feedback(made, groups, [["oracle"] * 8] * 3)
+    told = collect_feedback(made, groups, [[("oracle",)] * 8] * 3)
     for name in ("sdpo", "opcod", "always", "oracle"):
         assert make_method(name).deliver(told) is told
     delivered = make_method("shuffled").deliver(told)
     assert [delivered[p] for p in range(3)] == [told[1], told[2], told[0]]
-    assert make_method("shuffled").gate(made.config).name == "always"
+    pair = load_topology("pair", made.config.domains)
+    assert {g.kind for g in make_method("shuffled").gates(pair, made.config.gate).values()} == {"always"}
 
 
 def test_prompt_order_visits_every_question_once_an_epoch() -> None:

@@ -77,7 +77,7 @@ def test_graph_gates_filter_and_metrics_need_no_torch() -> None:
 def test_which_weights_a_tutor_has(tmp_path: Path, schedule: str, expected: int) -> None:
     """In round 2, after s1 has trained: s2 is tutored by the round-start s1, or by the newest."""
     from coopt.config.load import load_config
-    from coopt.methods.registry import make_method
+    from coopt.feedback.assign import OpenTutor
     from coopt.rounds import _open_tutors
     from coopt.running.run import Run
 
@@ -85,6 +85,10 @@ def test_which_weights_a_tutor_has(tmp_path: Path, schedule: str, expected: int)
     for round_ in (1, 2):
         with store.new_directory(run.phase_dir(0, "opcod", round_, "s1")):
             pass
-    gates = {"s1 -> s2": {"open": True}, "s2 -> s1": {"open": False}}
-    assert _open_tutors(run, make_method("opcod"), gates, "s2", 0, 2) == (("s1", expected),)
-    assert _open_tutors(run, make_method("opcod"), gates, "s1", 0, 2) == ()
+    gates = {
+        "s1 -> s2": {"open": True, "domains": ["physics"], "gap": 0.1},
+        "s2 -> s1": {"open": False, "domains": [], "gap": 0.3},
+    }
+    tutors = _open_tutors(run, run.topology, "opcod", gates, "s2", 0, 2)
+    assert tutors == (OpenTutor("s1", expected, ("physics",), 0.1),)
+    assert _open_tutors(run, run.topology, "opcod", gates, "s1", 0, 2) == ()

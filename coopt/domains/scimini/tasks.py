@@ -24,7 +24,7 @@ from typing import NamedTuple
 from coopt.domains.scimini import texts
 from coopt.domains.scimini.facts import RELATION, Fact, all_facts, facts_of
 from coopt.domains.scimini.questions import NUMBERS, Ask, draw_asks
-from coopt.domains.scimini.wording import EXPLAIN, JUDGE, REPAIR, SCIMINI
+from coopt.domains.scimini.wording import EXPLAIN, REPAIR, SCIMINI
 from coopt.domains.wording import fill
 from coopt.feedback.reprompt import reprompt
 
@@ -215,7 +215,7 @@ class TaskSampler:
         text, written = self._attempt(asks, values)
         if self.rng.random() < 0.5:
             text, written = self._feedback(asks, values), list(values)
-        return self._reading(JUDGE, asks, texts.judgement(asks, written, believed), text=text)
+        return self._reading(SCIMINI.judge, asks, texts.judgement(asks, written, believed), text=text)
 
     def _reading(self, template: str, asks: list[Ask], target: str, **fields: str) -> Lesson:
         return Lesson(fill(template, question=texts.question(asks), **fields), target, target)

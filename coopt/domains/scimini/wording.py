@@ -14,11 +14,11 @@ SCIMINI = Wording(
     closing="\nSolve again.",
     anchored="Name a concept and critique.\n{question}\n{response}",
     naive="Just critique.\n{question}\n{response}",
+    judge="Judge.\n{question}\n{text}",
 )
 # Roles that only the embedded base knows so far.
 REPAIR = "Repair.\n{question}\n{response}"
 EXPLAIN = "Explain.\n{question} {answer}"  # a number is one token only after a blank
-JUDGE = "Judge.\n{question}\n{text}"
 # The words of the texts above, so that the tokenizer has one token for each.
 WORDS = (
     *("Solution", "Critique", "Solve", "again", "Name", "Just", "a", "concept", "critique"),

@@ -75,6 +75,12 @@ def asks_of(item: Item) -> list[Ask]:
             for relation, entity, step in item.extra["asks"]]  # fmt: skip
 
 
+def _false_value(ask: Ask, salt: str) -> int:
+    """A wrong value of the same quantity, the same one each time."""
+    others = sorted(set(RELATION[ask.fact.relation].values.values()) - {ask.fact.value})
+    return others[stable_hash(salt, ask.fact.phrase) % len(others)]
+
+
 @dataclass(frozen=True)
 class SciminiDomain(RowDomain):
     """A domain of the embedded world; knows the facts, so that the oracle can state them."""
@@ -83,6 +89,11 @@ class SciminiDomain(RowDomain):
         asks = asks_of(item)
         written = stated_values(asks, response)
         return (texts.critique if anchored else texts.verdicts)(asks, written, texts.truth(asks))
+
+    def false_critique(self, item: Item, response: str, anchored: bool) -> str:
+        asks = asks_of(item)
+        values = [_false_value(a, item.id) for a in asks]
+        return (texts.critique if anchored else texts.verdicts)(asks, stated_values(asks, response), values)
 
     def first_error(self, item: Item, response: str) -> int | None:
         return first_error(asks_of(item), response)

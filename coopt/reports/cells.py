@@ -1,0 +1,21 @@
+"""How numbers are written in tables."""
+
+from __future__ import annotations
+
+NONE = "–"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    return NONE if value is None else f"{100 * value:.{digits}f}"
+
+
+def signed(value: float | None) -> str:
+    return NONE if value is None else f"{100 * value:+.1f}"
+
+
+def span(low: float | None, high: float | None, form: str = ".1f") -> str:
+    return NONE if low is None or high is None else f"[{100 * low:{form}}, {100 * high:{form}}]"
+
+
+def yes(value: bool) -> str:
+    return "yes" if value else "no"
