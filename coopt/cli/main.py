@@ -1,4 +1,4 @@
-"""The command line: ``coopt bench | eval | report | data | env``.
+"""The command line: ``coopt bench | eval | report | data | topo | env``.
 
 User errors become one line and exit code 2. torch is imported only by commands that compute.
 """
@@ -17,6 +17,7 @@ from coopt.cli.data import data
 from coopt.cli.env import env
 from coopt.cli.evaluate import evaluate
 from coopt.cli.report import report
+from coopt.cli.topo import topo
 from coopt.errors import CooptError
 
 # typer does not export the base of its usage errors.
@@ -35,6 +36,7 @@ app.command("eval")(evaluate)
 app.command("report")(report)
 app.command("env")(env)
 app.add_typer(data, name="data")
+app.add_typer(topo, name="topo")
 
 
 def main() -> None:

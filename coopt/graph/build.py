@@ -9,7 +9,7 @@ import networkx as nx
 
 from coopt.domains.names import resolve_domain, resolve_domains
 from coopt.errors import CooptError, TopologyError, unknown
-from coopt.graph.topology import Edge, EdgeSettings, Hub, Node, Role, Style, Topology, Varies
+from coopt.graph.topology import Edge, EdgeSettings, Hub, Node, Role, Style, Topology, Varies, union_of_rounds
 
 _KEYS = {"description", "nodes", "edges", "hub", "varies"}
 _NODE_KEYS = {"id", "role", "native", "train_domains", "model", "snapshot_of", "endpoint"}
@@ -71,10 +71,14 @@ def _check_whole(topology: Topology, reviews: Sequence[tuple[str, str]], domains
                 f"{where}: node '{node.id}': snapshot_of = '{node.snapshot_of}' is no student. Students:"
                 f" {', '.join(topology.students)}."
             )
-    if topology.varies and topology.critics:
+    first = next(iter(topology.nodes))
+    if topology.hub and first in topology.critics:
         raise TopologyError(
-            f"{where}: a graph that varies = '{topology.varies}' has students only. Remove the critics."
+            f"{where}: hub = '{topology.hub}' gives the first node's edges to a student, and '{first}' is a critic."
+            " List a student first."
         )
+    if topology.varies:
+        _check_varies(topology, where)
     trained = {d for s in topology.students for d in topology.trained_on(s, tuple(domains))}
     for domain in domains:
         if domain not in trained:
@@ -82,6 +86,18 @@ def _check_whole(topology: Topology, reviews: Sequence[tuple[str, str]], domains
                 f"{where}: no student is trained on {domain}. Add it to a node's train_domains, or leave it out of"
                 " --domains."
             )
+
+
+def _check_varies(topology: Topology, where: str) -> None:
+    """The rule makes each round's edges: the file's must be their union, which gates and tables go by."""
+    rule = topology.varies
+    if topology.critics:
+        raise TopologyError(f"{where}: a graph that varies = '{rule}' has students only. Remove the critics.")
+    if set(topology.graph.edges) != union_of_rounds(rule, topology.students):
+        raise TopologyError(
+            f"{where}: varies = '{rule}' makes the edges of every round, and the file's edges are not their union. Use"
+            f" [generator] graph = '{rule}', or list every edge that a round may have."
+        )
 
 
 # -- nodes ---------------------------------------------------------------------------------------------

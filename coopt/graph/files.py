@@ -37,7 +37,7 @@ def load_topology(name: str, domains: Sequence[str], nodes: int | None = None) -
             hint = f" A file ends in {', '.join(SUFFIXES)}." if "." in name or "/" in name else ""
             raise TopologyError(unknown("topology", name, topology_names()) + hint)
     if not path.is_file():
-        raise TopologyError(f"--topology {name}: no such file. Shipped: {', '.join(topology_names())}.")
+        raise TopologyError(f"topology {name}: no such file. Shipped: {', '.join(topology_names())}.")
     tree = _read(path)
     if "generator" in tree:
         tree = _generated(tree, nodes, str(path))
@@ -66,10 +66,8 @@ def _read(path: Path) -> dict[str, Any]:
         if path.suffix == ".json":
             return _tables(_node_link(json.loads(path.read_text(encoding="utf-8"))))
         return _tables(nx.read_graphml(path))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TopologyError(f"{path}: not TOML ({error}).") from None
-    except (json.JSONDecodeError, KeyError, TypeError, ParseError, ValueError, nx.NetworkXException) as error:
-        kind = "networkx node-link JSON" if path.suffix == ".json" else "GraphML"
+    except (KeyError, TypeError, ParseError, ValueError, nx.NetworkXException) as error:
+        kind = {".toml": "TOML", ".json": "networkx node-link JSON", ".graphml": "GraphML"}[path.suffix]
         raise TopologyError(f"{path}: not {kind} ({error}).") from None
 
 

@@ -55,6 +55,8 @@ def generate(table: Mapping[str, Any], nodes: int | None, where: str) -> Tree:
     options = dict(table)
     name, size = options.pop("graph", None), options.pop("nodes", None)
     directed = options.pop("directed", False)
+    if not isinstance(directed, bool):
+        raise TopologyError(f"{where}: [generator] directed = {directed!r}: it is true or false.")
     size = nodes if nodes is not None else size
     if not isinstance(name, str):
         raise TopologyError(f"{where}: [generator] needs graph = NAME, for example cycle_graph.")
@@ -63,9 +65,9 @@ def generate(table: Mapping[str, Any], nodes: int | None, where: str) -> Tree:
     if name not in OWN and not _takes_size(name):
         raise TopologyError(unknown("graph", name, generator_names(), f"{where}: [generator] "))
     try:
-        graph = _call(name, size, options, directed is True)
+        graph = _call(name, size, options, directed)
     except (TypeError, ValueError, nx.NetworkXException) as error:
-        raise TopologyError(f"{where}: [generator] {name} with {size} nodes: {error}.") from None
+        raise TopologyError(f"{where}: [generator] {name} with {size} nodes: {str(error).rstrip('.')}.") from None
     graph = nx.convert_node_labels_to_integers(graph, ordering="default")
     return {
         "nodes": [{"id": f"s{k + 1}"} for k in graph.nodes],
@@ -81,11 +83,17 @@ def both_ways(graph: Any) -> list[tuple[Any, Any]]:
 
 def _call(name: str, size: int, options: dict[str, Any], directed: bool) -> Any:
     if name in OWN:
+        if directed:
+            raise ValueError("its edges run both ways or by its own rule; leave out directed")
         return OWN[name](size, **options)
     function = getattr(nx, name)
     parameters = inspect.signature(function).parameters
-    if directed and "create_using" in parameters:
+    if directed and "directed" in parameters:
+        options["directed"] = True  # networkx refuses create_using beside it
+    elif directed and "create_using" in parameters:
         options["create_using"] = nx.DiGraph
+    elif directed:
+        raise ValueError("networkx makes it undirected only; leave out directed")
     if "seed" in parameters:
         options.setdefault("seed", 0)  # the same file is the same graph
     key = next(s for s in SIZES if s in parameters)

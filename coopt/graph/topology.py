@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import permutations
 from typing import Literal, NamedTuple
 
 import networkx as nx
@@ -154,3 +155,11 @@ def random_matching(students: list[str], round_: int, seed: int) -> list[tuple[s
     order = generator(seed, round_, "matching").permutation(len(students))
     pairs = [(students[a], students[b]) for a, b in zip(order[::2], order[1::2], strict=False)]
     return sorted([*pairs, *((b, a) for a, b in pairs)], key=lambda pair: students.index(pair[1]))
+
+
+def union_of_rounds(rule: Varies, students: list[str]) -> set[tuple[str, str]]:
+    """Every edge that some round of ``rule`` may have."""
+    if rule == "one_peer_exponential":
+        rounds = range(1, max(1, (len(students) - 1).bit_length()) + 1)
+        return {edge for r in rounds for edge in one_peer_exponential(students, r, 0)}
+    return set(permutations(students, 2))

@@ -1,0 +1,53 @@
+"""What one round on a graph costs at most, from the settings alone: no model is loaded and nothing is measured.
+
+The arithmetic of ``coopt.plan``, with the preset's token limits where the plan has measured lengths, every gate open
+and no rollout equal to another: an upper bound. ``coopt bench --dry-run`` measures on this machine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from coopt.graph.topology import Topology
+
+if TYPE_CHECKING:
+    from coopt.config.schema import Config
+
+TOKENS_PER_SECOND = 5000.0
+"""Assumed tokens a second of one device, training on them included: about what preset mini reaches on one CPU core
+(README: 1.43 million tokens of opcod in 4 min 16 s)."""
+
+
+class RoundCost(NamedTuple):
+    """Tokens generated in one round, at most."""
+
+    rollouts: int
+    """The students' answers to their training prompts."""
+    critiques: int
+    """Feedback on them: one critique a rollout, however many tutors a student has (rule ``spread``)."""
+    scores: int
+    """Answers to the validation questions, from which the gates decide."""
+
+    @property
+    def tokens(self) -> int:
+        return sum(self)
+
+    def device_hours(self, tokens_per_second: float = TOKENS_PER_SECOND) -> float:
+        return self.tokens / tokens_per_second / 3600
+
+
+def round_cost(topology: Topology, config: Config) -> RoundCost:
+    """One round of ``config`` on ``topology``: steps x prompts x rollouts answers and critiques for each student."""
+    r, s = config.rounds, config.sampling
+    rollouts = r.steps * r.prompts * r.rollouts
+    first = topology.in_round(
+        1, config.seed
+    )  # a round of a graph that changes has as many tutored students as any other
+    tutored = sum(1 for student in first.students if first.tutors_of(student))
+    students = len(topology.students)
+    questions = len(config.domains) * config.data.validation
+    return RoundCost(
+        rollouts=students * rollouts * s.max_response_tokens,
+        critiques=tutored * rollouts * s.max_feedback_tokens,
+        scores=students * questions * s.eval_samples * s.max_response_tokens,
+    )
