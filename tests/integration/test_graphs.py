@@ -29,7 +29,7 @@ def steps(directory: Path, method: str, student: str, round_: int = 1, seed: int
 def test_four_students_on_a_star_whose_hub_the_scores_choose(coopt: Coopt, tmp_path: Path) -> None:
     """Over four domains, with probe: every table of a graph has its rows, and the hub is journaled."""
     results = bench(
-        coopt, "--topology", "star", "--domains", "phys,chem,mat,bio", "--method", "sdpo,opcod,always",
+        coopt, "--topology", "star", "--domains", "phys,chem,mat,bio", "--method", "sdpo,opcod",
         "--set", "break_rate.questions=6", "--set", "break_rate.minimum=1",
     )  # fmt: skip
     journal = [json.loads(line) for line in (tmp_path / "run/journal.jsonl").read_text().splitlines()]
