@@ -50,12 +50,13 @@ class Calibration(NamedTuple):
     missing: int
 
 
-def calibrate(observed: Observed, fallback: Constants, commit: str, draws: int = DRAWS) -> Calibration:
+def calibrate(observed: Observed, fallback: Constants, commit: str, draws: int | None = None) -> Calibration:
     """Fit every constant that these runs tell about; the others keep the values of ``fallback``.
 
     Raises ``RunError`` if the runs differ in their number of rollouts.
     """
     _check(observed)
+    draws = draws or DRAWS
     clusters = sorted({s.cluster for s in observed.steps})
     everyone: Weights = dict.fromkeys(clusters, 1.0)
     free, silent = _free_rates(observed, fallback, clusters, draws)
