@@ -64,7 +64,7 @@ def calibrate(observed: Observed, fallback: Constants, commit: str, draws: int |
     drawn: dict[str, list[float]] = {k: [] for k in point}
     for weights in _resampled(clusters, draws):
         for key, value in _estimate(observed, weights, fallback, free).items():
-            drawn[key].append(value)
+            drawn.setdefault(key, []).append(value)
     intervals = {k: interval(np.array(v)) for k, v in drawn.items() if v}
     unknown = silent | _not_identified(point, intervals)
     constants = _with(fallback, {**point, **({"learning.interference": 0.0} if "interference" not in free else {})})

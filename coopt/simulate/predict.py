@@ -59,8 +59,11 @@ class Score(NamedTuple):
     """Predictor -> root mean squared error."""
     covered: float
     """Share of measured gains in the middle 95 % of the simulated ones."""
-    advantage: tuple[float, float, float]
-    """RMSE of the better naive predictor minus the simulator's, with its interval (runs' seeds resampled)."""
+    advantage: float
+    """RMSE of the better naive predictor minus the simulator's."""
+    low: float | None
+    high: float | None
+    """Its interval: seeds of runs resampled; None where there is one seed only."""
     verdict: str
 
 
@@ -147,9 +150,8 @@ def _score(name: str, part: Sequence[Prediction], draws: int) -> Score:
     squared = {k: (np.array([p.predicted[k] for p in part]) - measured) ** 2 for k in part[0].predicted}
     errors = {k: float(np.sqrt(v.mean())) for k, v in squared.items()}
     naive = min((NO_CHANGE, MEAN_GAIN), key=errors.__getitem__)
-    drawn = _advantages(part, squared[naive], squared[SIMULATOR], draws)
-    low, high = interval(drawn)
-    better = "simulator better" if low > 0 else "no difference shown"
+    low, high = _advantage_interval(part, squared[naive], squared[SIMULATOR], draws)
+    better = "simulator better" if low is not None and low > 0 else "no difference shown"
     return Score(
         part=name,
         gains=len(part),
@@ -157,16 +159,22 @@ def _score(name: str, part: Sequence[Prediction], draws: int) -> Score:
         predicted=float(np.mean([p.predicted[SIMULATOR] for p in part])),
         errors=errors,
         covered=float(np.mean([p.low <= p.measured <= p.high for p in part])),
-        advantage=(errors[naive] - errors[SIMULATOR], low, high),
+        advantage=errors[naive] - errors[SIMULATOR],
+        low=low,
+        high=high,
         verdict=f"simulator loses to {naive}" if errors[naive] < errors[SIMULATOR] else better,
     )
 
 
-def _advantages(part: Sequence[Prediction], naive: Floats, simulator: Floats, draws: int) -> Floats:
-    """Bootstrap draws of the difference of root mean squared errors; a seed of a run is one cluster."""
+def _advantage_interval(
+    part: Sequence[Prediction], naive: Floats, simulator: Floats, draws: int
+) -> tuple[float | None, float | None]:
+    """Interval of the difference of root mean squared errors; a seed of a run is one cluster."""
     _, cluster = np.unique([f"{p.run}/{p.seed}" for p in part], return_inverse=True)
     count = np.bincount(cluster)
+    if len(count) < 2:
+        return None, None
     weights = resample_weights(len(count), draws, generator("predict", len(part)))
     total = weights @ count
     roots = [np.sqrt(weights @ np.bincount(cluster, e) / total) for e in (naive, simulator)]
-    return np.asarray(roots[0] - roots[1])
+    return interval(roots[0] - roots[1])

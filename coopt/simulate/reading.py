@@ -103,10 +103,12 @@ class _Reader:
                 self._pairs(cluster, seed)
 
     def _pairs(self, cluster: Cluster, seed: int) -> None:
-        """What an initial student and each of its possible tutors know."""
-        tutee = cluster[2]
+        """What an initial student and each of its possible tutors know; two that tutor each other count once."""
+        tutee, index = cluster[2], self.graph.index
         own = self._answers(seed, SDPO, 0, tutee) or []
         for tutor in self.graph.tutors_of(tutee):
+            if index[tutor] > index[tutee] and self.graph.graph.has_edge(tutee, tutor):
+                continue
             other = self._answers(seed, SDPO, 0, tutor) or []
             for mine, theirs in zip(own, other, strict=False):
                 first, second = mine > _KNOWN, theirs > _KNOWN

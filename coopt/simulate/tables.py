@@ -16,6 +16,7 @@ from coopt.simulate.summary import FEW, method_label
 
 LABEL = "SIMULATED"
 _ROUNDS_SHOWN = 12
+_FEW_CLUSTERS = 10
 
 
 def simulated_tables(results: SimulatedResults) -> list[Table]:
@@ -187,7 +188,7 @@ def constants_table(constants: Constants) -> Table:
                 f"{getattr(getattr(constants, group), name):.4g}",
                 NONE if low is None or high is None else f"[{low:.4g}, {high:.4g}]",
                 f"[{allowed_range(key)[0]:g}, {allowed_range(key)[1]:g}]",
-                _identified(why, low, high),
+                _identified(key, why, low, high),
             ]
         )
     columns = ["constant", "value", "95 %", "allowed", "identified"]
@@ -195,12 +196,13 @@ def constants_table(constants: Constants) -> Table:
     return Table(f"{LABEL}: constants of the model", columns, rows, [f"From {runs}. {constants.name}".strip()])
 
 
-def _identified(why: str | None, low: float | None, high: float | None) -> str:
+def _identified(key: str, why: str | None, low: float | None, high: float | None) -> str:
     if why:
         return f"not identified: {why}"
     if low is None or high is None:
         return NONE
-    return "yes, at its limit" if low == high else "yes"
+    at_limit = any(max(abs(low - end), abs(high - end)) < 1e-3 for end in allowed_range(key))
+    return "yes, at its limit" if at_limit else "yes"
 
 
 def explained_table(calibration: Calibration) -> Table:
@@ -211,9 +213,10 @@ def explained_table(calibration: Calibration) -> Table:
     ]
     columns = ["gains", "n", "R2", "RMSE", "mean gain", "spread"]
     notes = [
-        f"Gains in accuracy per round, student and domain, from the measured scores at the round's start and the"
-        f" journaled gates. R2 is against the mean of the line; spread: standard deviation of the gains. Clusters"
-        f" (student of a seed): {calibration.clusters}.",
+        "Gains in accuracy per round, student and domain, from the measured scores at the round's start and the"
+        " journaled gates. R2 is against the mean of the line; spread: standard deviation of the gains.",
+        f"Intervals resample {calibration.clusters} clusters (a student of a seed)."
+        + (" So few make them rough." if calibration.clusters < _FEW_CLUSTERS else ""),
     ]
     if calibration.missing:
         notes.append(f"{calibration.missing} student-rounds are not on disk and were left out.")
@@ -229,7 +232,7 @@ def prediction_table(scores: Sequence[Score], constants: Constants, held_out: bo
             signed(s.measured),
             signed(s.predicted),
             *(percent(s.errors[k], 2) for k in (SIMULATOR, NO_CHANGE, MEAN_GAIN)),
-            span(*s.advantage[1:], "+.2f"),
+            span(s.low, s.high, "+.2f"),
             percent(s.covered, 0),
             s.verdict,
         ]
@@ -242,6 +245,7 @@ def prediction_table(scores: Sequence[Score], constants: Constants, held_out: bo
     note = (
         f"Change of validation score from start to end; each run is played from its own measured starts. Constants from"
         f" {fitted}. {MEAN_GAIN}: of those runs, by method. advantage: RMSE of the better naive predictor minus the"
-        " simulator's, seeds resampled. covered: measured gains within the middle 95 % of the simulated ones."
+        " simulator's, seeds resampled (none from one seed). covered: measured gains within the middle 95 % of the"
+        " simulated ones."
     )
     return Table(f"{LABEL}: {kind}, percent", [*columns], rows, [note])

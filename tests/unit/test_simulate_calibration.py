@@ -158,7 +158,10 @@ def test_scores_are_root_mean_squared_errors() -> None:
     everything = score(predictions(0.01))[0]
     assert everything.errors == pytest.approx({SIMULATOR: 0.01, NO_CHANGE: np.sqrt(0.0125), MEAN_GAIN: 0.05})
     assert everything.covered == 0.5
-    assert everything.advantage[0] == pytest.approx(0.04)
+    assert everything.advantage == pytest.approx(0.04)
+    assert everything.low == pytest.approx(0.04)
+    single = score([p for p in predictions(0.01) if p.seed == 0])[0]
+    assert (single.low, single.verdict) == (None, "no difference shown")
     assert everything.verdict == "simulator better"
 
 
