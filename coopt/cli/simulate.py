@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from coopt.reports.table import Table
     from coopt.simulate.constants import Constants
 
+RATES = ("calibrated", "paper")
 _EXAMPLES = """
 Examples:
 
   coopt simulate --topology ring --nodes 1000 --rounds 20
   coopt simulate --methods opcod,always,domain_selective,never --seeds 200
   coopt simulate --topology star --nodes 50 --picture star.svg
+  coopt simulate --rates paper --methods opcod,always --seeds 200
   coopt simulate --constant start.native=0.3 --set gate.tau=0.1 --json
   coopt simulate --calibrate runs/PAIR --calibrate runs/RING --out mine.toml
   coopt simulate --calibrate runs/PAIR,runs/RING --predict runs/STAR,runs/COMPLETE
@@ -45,6 +47,9 @@ def simulate(
         Path | None, typer.Option(help="Constants of the model. (default: the committed, calibrated ones)")
     ] = None,
     constant: Annotated[list[str] | None, typer.Option(help="Change one: KEY=NUMBER. Repeatable.")] = None,
+    rates: Annotated[
+        str, typer.Option(help="Break-rates of feedback: calibrated, or paper (the published ones).")
+    ] = "calibrated",
     calibrate: Annotated[
         list[str] | None, typer.Option(help="Fit the constants to these runs. Repeatable, or a comma list.")
     ] = None,
@@ -70,11 +75,15 @@ def simulate(
         raise ConfigError(unknown("format", style, FORMATS))
     if out is not None and not calibrate:
         raise ConfigError("--out is where --calibrate writes the constants. Add --calibrate RUN.")
+    if rates not in RATES:
+        raise ConfigError(unknown("rates", rates, RATES, "--rates: "))
     form = "json" if as_json else style
     model = load_constants(constants, constant or ())
     if calibrate or predict:
         if picture is not None:
             raise ConfigError("--picture draws a simulation. Leave out --calibrate and --predict, or --picture.")
+        if rates != "calibrated":
+            raise ConfigError("--rates paper is for simulations. Leave it out with --calibrate and --predict.")
         _fit_and_check(model, _paths(calibrate), _paths(predict), out, form)
         return
     config = load_config(
@@ -89,7 +98,7 @@ def simulate(
         rounds={"rounds": rounds} if rounds is not None else None,
         gate={"kind": gate} if gate is not None else None,
     )
-    _simulate(config, model, form, picture)
+    _simulate(config, model, rates, form, picture)
 
 
 simulate.__doc__ = f"{simulate.__doc__}\n\n\b{_EXAMPLES}"
@@ -103,11 +112,12 @@ def _paths(given: list[str] | None) -> list[Path]:
     return [Path(p) for text in given or [] for p in _list(text)]
 
 
-def _simulate(config: Config, model: Constants, form: str, picture: Path | None) -> None:
+def _simulate(config: Config, model: Constants, rates: str, form: str, picture: Path | None) -> None:
     from coopt.graph.files import load_topology
     from coopt.simulate.deciding import check_config
     from coopt.simulate.dynamics import World
     from coopt.simulate.picture import check_picture, draw
+    from coopt.simulate.published import Published
     from coopt.simulate.size import check_size
     from coopt.simulate.summary import simulate_all
     from coopt.simulate.tables import simulated_tables
@@ -117,6 +127,8 @@ def _simulate(config: Config, model: Constants, form: str, picture: Path | None)
         check_picture(picture)
     check_size(config.topology, config.nodes)
     world = World(load_topology(config.topology, config.domains, config.nodes), config, model)
+    if rates == "paper":
+        world.feedback = Published(world.model, model.contexts, config)
     console = Console(stderr=True, highlight=False)
     with console.status("simulating") as status:
         results = simulate_all(

@@ -172,6 +172,8 @@ def test_the_picture_is_labelled_and_the_same_every_time(command: Command, tmp_p
         (["--constants", "none.toml"], "no such file"),
         (["--gate", "cognisance"], "unknown gate 'cognisance'. Did you mean 'cognizance'?"),
         (["--rounds", "0"], "rounds.rounds"),
+        (["--rates", "papers"], "unknown rates 'papers'. Did you mean 'paper'?"),
+        (["--rates", "paper", "--predict", "nowhere"], "--rates paper is for simulations"),
     ],
 )
 def test_faults_are_one_line(command: Command, arguments: list[str], words: str) -> None:
