@@ -9,13 +9,19 @@ from coopt.metrics.results import BreakCell, GateCell, Results
 from coopt.reports.cells import NONE, percent, signed, span
 from coopt.reports.table import Table
 
-_LARGE_EDGES = 8
+_SHOWN_DECISIONS = 48
+_FEW_EDGES = 4
 _WORDS = {"f": "f", "sf": "s + f"}
 
 
-def is_large(results: Results) -> bool:
-    """Whether a table with a row for every edge, round and seed would be too long to read."""
-    return len({g.edge for g in results.gates}) > _LARGE_EDGES
+def decisions(results: Results) -> list[GateCell]:
+    """The decisions that decided something; none where a row for each would be too long to read."""
+    found = [g for g in results.gates if g.reason not in ("always", "never")]
+    return found if len(found) <= _SHOWN_DECISIONS else []
+
+
+def _many_edges(results: Results) -> bool:
+    return len({g.edge for g in results.gates}) > _FEW_EDGES
 
 
 def rank_table(results: Results) -> Table:
@@ -53,7 +59,7 @@ def consensus_table(results: Results) -> Table:
 
 def history_table(results: Results) -> Table:
     """Which edges were open in which round: the share of seeds (and domains) in which they were."""
-    if not is_large(results):
+    if not _many_edges(results):
         return Table("Open edges", [], [])
     rounds = sorted({g.round for g in results.gates})
     rows = []

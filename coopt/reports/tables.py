@@ -12,9 +12,9 @@ from coopt.reports.cells import NONE, percent, signed, span, yes
 from coopt.reports.graph_tables import (
     break_matrices,
     consensus_table,
+    decisions,
     history_table,
     hostile_table,
-    is_large,
     rank_table,
 )
 from coopt.reports.table import Table
@@ -153,9 +153,7 @@ def comparison_table(results: Results) -> Table:
 
 
 def gate_table(results: Results) -> Table:
-    """Gate decisions per round and edge, with the noise that they read; on a large graph only their history."""
-    if is_large(results):
-        return Table("Gate decisions", [], [])
+    """Gate decisions per round and edge, with the noise that they read."""
     rows = [
         [
             str(g.seed),
@@ -168,7 +166,7 @@ def gate_table(results: Results) -> Table:
             NONE if g.gap_low is None or g.gap_high is None else f"[{g.gap_low:.3f}, {g.gap_high:.3f}]",
             f"{g.flip:.2f}",
         ]
-        for g in results.gates
+        for g in decisions(results)
     ]
     columns = ["seed", "method", "round", "tutor -> tutee", "gate", "reason", "gap", "95 %", "P(flip)"]
     note = "P(flip): share of resampled validation sets on which the gate would have decided otherwise."
@@ -214,7 +212,7 @@ def feedback_table(results: Results) -> Table:
 def break_table(results: Results) -> Table:
     """Break- and fix-rates per edge and per gate state."""
     cells = [c for c in results.break_rates if c.difficulty == "all"]
-    if is_large(results):  # the matrices have the edges
+    if break_matrices(results):  # they have the edges
         cells = [c for c in cells if c.edge == ALL_EDGES]
     note = (
         "break: correct answers that became wrong; fix: wrong ones that became correct. Initial students, validation"

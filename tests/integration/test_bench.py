@@ -25,7 +25,6 @@ def test_it_prints_a_plan_then_every_table_then_where_the_students_are(smoke_run
         "Pareto verdicts",
         "mutual",
         "Methods compared",
-        "Gate decisions",
         "Feedback outcomes",
         "Break- and fix-rates",
         "Cost of a training step",

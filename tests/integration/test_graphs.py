@@ -48,7 +48,8 @@ def test_four_students_on_a_star_whose_hub_the_scores_choose(coopt: Coopt, tmp_p
     assert all(0 <= c["distance"] <= 1 for c in results["consensus"])
     assert {b["edge"] for b in results["break_rates"] if b["difficulty"] == "all"} >= edges
     shown = coopt("report", "run", "--format", "md").stdout
-    for title in ("Gain by initial rank", "Consensus distance", "Tutor x tutee: break-rate with f"):
+    for title in ("Gain by initial rank", "Consensus distance", "Gate decisions", "Open edges by round",
+                  "Tutor x tutee: break-rate with f"):  # fmt: skip
         assert title in shown
     (share,) = [c["share"] for c in results["pareto"] if (c["method"], c["student"]) == ("opcod", "mutual")]
     assert 0 <= share <= 1
