@@ -173,8 +173,23 @@ def run_bench(run: Run, launch: Launch, on_seed: Callable[[int], None] = lambda 
         _run_seed(run, seed, journal, launch)
     results = summarise(run)
     store.write_text(run.directory / "results.json", results.model_dump_json(indent=1) + "\n")
+    journal.note("measures", _headline(results))
     journal.note("finished")
     return results
+
+
+def _headline(results: Results) -> dict[str, Any]:
+    """What the journal keeps of the measures: mutual Pareto improvement, and consensus distance by round."""
+    return {
+        "mutual": {
+            c.method: {"point": c.point, "probability": c.probability, "shown": c.shown, "share": c.share}
+            for c in results.pareto
+            if c.student == "mutual"
+        },
+        "consensus": {
+            m: [c.distance for c in results.consensus if c.method == m] for m in results.methods if results.consensus
+        },
+    }
 
 
 def _run_seed(run: Run, seed: int, journal: Journal, launch: Launch) -> None:

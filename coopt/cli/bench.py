@@ -157,6 +157,9 @@ def _bench(config: Config, workers: int | None, out: Path | None, *, dry_run: bo
     _goodbye(run, stderr if as_json else stdout)
 
 
+_LISTED = 8  # more students than this are pointed to, not named
+
+
 def _default_workers(config: Config) -> int:
     """On CPUs one worker a student up to the cores; on a GPU one, because workers would share its memory."""
     from coopt.graph.files import load_topology
@@ -171,9 +174,14 @@ def _default_workers(config: Config) -> int:
 def _goodbye(run: Any, console: Console) -> None:
     config = run.config
     console.print(f"Run: {run.directory}", markup=False, highlight=False, soft_wrap=True)
+    students = run.topology.students
+    if len(config.all_seeds) * len(config.methods) * len(students) > _LISTED:
+        where = run.weights(config.seed, config.methods[-1], config.rounds.rounds, students[0])
+        console.print(f"  trained students: {where} and beside it", markup=False, highlight=False, soft_wrap=True)
+        students = []
     for seed in config.all_seeds:
         for method in config.methods:
-            for student in run.topology.students:
+            for student in students:
                 where = run.weights(seed, method, config.rounds.rounds, student)
                 console.print(
                     f"  trained {student} ({method}, seed {seed}): {where}",

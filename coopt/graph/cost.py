@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from coopt.feedback.assign import Rule
 from coopt.graph.topology import Topology
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class RoundCost(NamedTuple):
     rollouts: int
     """The students' answers to their training prompts."""
     critiques: int
-    """Feedback on them: one critique a rollout, however many tutors a student has (rule ``spread``)."""
+    """Feedback on them: one critique a rollout, however many tutors a student has; with the rule ``all`` one of every
+    tutor, and with ``committee`` a judgement of each of the others besides."""
     scores: int
     """Answers to the validation questions, from which the gates decide."""
 
@@ -40,14 +42,18 @@ def round_cost(topology: Topology, config: Config) -> RoundCost:
     """One round of ``config`` on ``topology``: steps x prompts x rollouts answers and critiques for each student."""
     r, s = config.rounds, config.sampling
     rollouts = r.steps * r.prompts * r.rollouts
-    first = topology.in_round(
-        1, config.seed
-    )  # a round of a graph that changes has as many tutored students as any other
-    tutored = sum(1 for student in first.students if first.tutors_of(student))
+    # A round of a graph that changes has as many tutored students as any other.
+    first = topology.in_round(1, config.seed)
+    messages = sum(_messages(len(first.tutors_of(student)), config.feedback.assign) for student in first.students)
     students = len(topology.students)
     questions = len(config.domains) * config.data.validation
     return RoundCost(
         rollouts=students * rollouts * s.max_response_tokens,
-        critiques=tutored * rollouts * s.max_feedback_tokens,
+        critiques=messages * rollouts * s.max_feedback_tokens,
         scores=students * questions * s.eval_samples * s.max_response_tokens,
     )
+
+
+def _messages(tutors: int, rule: Rule) -> int:
+    """Texts that tutors write about one rollout."""
+    return tutors if rule in ("all", "committee") else min(1, tutors)

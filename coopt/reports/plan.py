@@ -7,6 +7,8 @@ from typing import Any
 from coopt.plan import Plan
 from coopt.reports.table import Table
 
+_LISTED = 8  # more edges than this are counted, not named
+
 
 def plan_table(plan: Plan) -> Table:
     """Who is trained on what, and what it should cost."""
@@ -16,11 +18,15 @@ def plan_table(plan: Plan) -> Table:
         for what, (count, tokens, seconds) in plan.summary().items()
     ]
     edges = ", ".join(str(e) for e in topology.edges) or "none"
+    if len(topology.edges) > _LISTED:
+        edges = f"{len(topology.edges)} (coopt topo show {config.topology})"
+    critics = f"; critics: {', '.join(topology.critics)}" if topology.critics else ""
+    hostile = "".join(f"; hostile: {node} ({kind})" for node, kind in config.adversary.items())
     r = config.rounds
     notes = [
-        f"students: {', '.join(topology.label(s) for s in topology.students)}; tutor edges: {edges}",
+        f"students: {', '.join(topology.label(s) for s in topology.students)}; tutor edges: {edges}{critics}{hostile}",
         f"gate: {config.gate.kind} (tau {config.gate.tau}, scope {config.gate.scope});"
-        f" feedback: {config.feedback.style}; schedule: {r.schedule}",
+        f" feedback: {config.feedback.style}, {config.feedback.assign}; schedule: {r.schedule}",
         f"{r.rounds} rounds x {r.steps} steps of {r.prompts} prompts x {r.rollouts} rollouts; methods:"
         f" {', '.join(config.methods)}; seeds: {', '.join(map(str, config.all_seeds))}",
         f"expected: {duration(plan.wall_seconds())} with {plan.workers} worker{'s' * (plan.workers > 1)}"

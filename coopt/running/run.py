@@ -71,9 +71,13 @@ class Run:
     def phase_dir(self, seed: int, method: str, round_: int, student: str) -> Path:
         """The folder of one student's training in one round; round 0 is its start (for a critic, all there is)."""
         if round_ == 0:
-            node = self.topology.nodes.get(student)
-            return self.seed_dir(seed) / INIT / (node.snapshot_of if node and node.snapshot_of else student)
+            return self.seed_dir(seed) / INIT / self._start_of(student)
         return self.seed_dir(seed) / method / f"r{round_}" / student
+
+    def _start_of(self, node: str) -> str:
+        """Whose start a node is: its own, or that of the student of which it is a snapshot."""
+        found = self.topology.nodes.get(node)
+        return found.snapshot_of if found and found.snapshot_of else node
 
     def last_round(self, seed: int, method: str, student: str, at_most: int) -> int:
         """The last round up to ``at_most`` after which the student has weights (fewer if it collapsed)."""
@@ -89,8 +93,9 @@ class Run:
 
     def scores_path(self, seed: int, method: str, split: str, round_: int, student: str) -> Path:
         """Scores after ``round_``. Round 0 is the same for every method."""
-        who = INIT if round_ == 0 and method != BASE else method
-        return self.seed_dir(seed) / who / "scores" / split / f"r{round_}" / f"{student}.json"
+        if round_ == 0 and method != BASE:
+            method, student = INIT, self._start_of(student)
+        return self.seed_dir(seed) / method / "scores" / split / f"r{round_}" / f"{student}.json"
 
     def break_rate_path(self, seed: int, tutee: str) -> Path:
         return self.seed_dir(seed) / "break_rate" / f"{tutee}.json"
