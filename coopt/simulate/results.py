@@ -90,7 +90,7 @@ class FeedbackLine(Record):
     broken: float
     """Share of them that feedback made wrong."""
     mended: float
-    """Wrong rollouts that feedback made right, per right rollout that it broke."""
+    """Wrong rollouts that feedback made right, per right rollout told: on the scale of ``broken``."""
 
 
 class SimulatedResults(Record):

@@ -238,5 +238,5 @@ def _feedback(method: str, digests: Sequence[Digest]) -> Iterator[FeedbackLine]:
     right, broken, mended = np.mean([x.told for x in digests], axis=0)
     if right > 0:
         yield FeedbackLine(
-            method=method, right=float(right), broken=float(broken / right), mended=float(mended / max(broken, 1))
+            method=method, right=float(right), broken=float(broken / right), mended=float(mended / right)
         )

@@ -163,11 +163,14 @@ def _shown(rounds: int) -> set[int]:
 def feedback_table(results: SimulatedResults) -> Table:
     """What feedback mended and broke."""
     rows = [
-        [method_label(c.method, results.gate), f"{c.right:,.0f}", percent(c.broken, 2), f"{c.mended:,.1f}"]
+        [method_label(c.method, results.gate), f"{c.right:,.0f}", percent(c.broken, 2), percent(c.mended, 2)]
         for c in results.feedback
     ]
-    columns = ["method", "right rollouts told", "broken, %", "mended per broken"]
-    note = "Rollouts of tutored students over the whole run, beyond what they do without feedback (negative: fewer)."
+    columns = ["method", "right rollouts told", "broken, %", "mended, %"]
+    note = (
+        "Rollouts of tutored students over the whole run: right ones that feedback broke, wrong ones that it mended,"
+        " both in percent of the right ones and beyond what they do without feedback (negative: fewer)."
+    )
     return Table(_title("feedback", results), columns, rows, [_source(results), note])
 
 
