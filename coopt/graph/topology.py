@@ -154,7 +154,8 @@ def random_matching(students: list[str], round_: int, seed: int) -> list[tuple[s
     """Pairs drawn anew each round; with an odd number of students one rests."""
     order = generator(seed, round_, "matching").permutation(len(students))
     pairs = [(students[a], students[b]) for a, b in zip(order[::2], order[1::2], strict=False)]
-    return sorted([*pairs, *((b, a) for a, b in pairs)], key=lambda pair: students.index(pair[1]))
+    place = {s: k for k, s in enumerate(students)}
+    return sorted([*pairs, *((b, a) for a, b in pairs)], key=lambda pair: place[pair[1]])
 
 
 def union_of_rounds(rule: Varies, students: list[str]) -> set[tuple[str, str]]:
