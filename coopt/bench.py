@@ -15,6 +15,7 @@ from coopt.domains.load import data_hashes
 from coopt.errors import ConfigError, RunError, unknown
 from coopt.feedback.adversary import KINDS
 from coopt.feedback.assign import OpenTutor
+from coopt.feedback.endpoint import check_client
 from coopt.feedback.tutors import OracleTutor
 from coopt.gates.journaled import decide_edges
 from coopt.gates.registry import make_gate
@@ -33,15 +34,23 @@ from coopt.running.tasks import BreakRate, Score, Specialise
 from coopt.students import check_students
 
 _GROWING = ("seeds", "methods")  # a run may be given more of these later
+_PRACTICAL = ("critics",)  # how endpoints are asked: no part of what a run is
+_FREE = {*_GROWING, *_PRACTICAL}
 
 
 def default_name(config: Config) -> str:
     """A name that the same settings always get; more seeds or methods go into the same run."""
-    tree = config.model_dump(mode="json", exclude=set(_GROWING))
+    tree = config.model_dump(mode="json", exclude=_FREE) | {"files": file_hashes(config)}
     digest = hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:8]
     size = str(config.nodes) if config.nodes else ""
     parts = [Path(config.topology).stem + size, "-".join(d[:4] for d in config.domains), Path(config.preset).stem]
     return "-".join([*parts, *(["smoke"] if config.smoke else []), digest])
+
+
+def file_hashes(config: Config) -> dict[str, str]:
+    """The user's own files that decide what a run is, by path: a changed graph or gate is another run."""
+    paths = [Path(config.topology), Path(config.gate.kind.rpartition(":")[0])]
+    return {str(p): hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in paths if p.suffix and p.is_file()}
 
 
 def check_run(config: Config) -> None:
@@ -58,6 +67,9 @@ def check_run(config: Config) -> None:
         )
     run = Run(Path(), config)
     check_students(config, run.topology)
+    for critic in run.topology.critics:
+        if run.topology.nodes[critic].endpoint:
+            check_client(critic)
     _check_gates(run)
     _check_adversaries(run)
     _ = run.domains  # loading checks them
@@ -71,7 +83,11 @@ def _check_gates(run: Run) -> None:
     for name in (*methods, "opcod"):
         before = methods[: methods.index(name)] if name in methods else ()
         for edge, own in make_method(name).gates(run.topology, config.gate).items():
-            gate = make_gate(own)
+            try:
+                gate = make_gate(own)
+            except ConfigError as error:
+                here = f"topology {config.topology}: edge {edge}: " if edge in run.topology.settings else ""
+                raise ConfigError(f"{here}{error}") from None
             if edge.tutor != ORACLE and run.topology.nodes[edge.tutor].endpoint and gate.reads_scores:
                 raise ConfigError(
                     f"edge {edge}: gate {own.kind} reads scores, and an endpoint is not scored. Give the edge"
@@ -102,8 +118,14 @@ def check_directory(config: Config, directory: Path) -> Run:
     if (directory / "config.json").is_file():
         run = Run(directory, _resumed(Run.open(directory).config, config, directory))
         record = directory / "provenance.json"
-        if record.is_file() and store.read_json(record)["data"] != data_hashes(run.domains):
+        began = store.read_json(record) if record.is_file() else {}
+        if began and began["data"] != data_hashes(run.domains):
             raise RunError(f"{directory}: the data are not those that the run began with. Give another --out.")
+        if began.get("files", file_hashes(config)) != file_hashes(config):
+            raise RunError(
+                f"{directory}: {', '.join(file_hashes(config))} changed since the run began. Give another --out, or"
+                " restore the file to resume."
+            )
         return run
     if directory.exists() and not directory.is_dir():
         raise RunError(f"{directory}: is a file. Give another --out.")
@@ -123,7 +145,8 @@ def prepare(config: Config, directory: Path, arguments: list[str]) -> Run:
     path = directory / "config.json"
     if not path.is_file():
         store.write_json(
-            directory / "provenance.json", provenance(data_hashes(run.domains), config.all_seeds, arguments)
+            directory / "provenance.json",
+            provenance(data_hashes(run.domains), config.all_seeds, arguments) | {"files": file_hashes(config)},
         )
     store.write_json(path, run.config.model_dump(mode="json"))
     return run
@@ -131,8 +154,9 @@ def prepare(config: Config, directory: Path, arguments: list[str]) -> Run:
 
 def _resumed(old: Config, new: Config, directory: Path) -> Config:
     """The configuration of a run that goes on: seeds and methods may grow, nothing else may differ."""
-    before, after = (_flat(c.model_dump(mode="json", exclude=set(_GROWING))) for c in (old, new))
-    different = [f"{k} was {before.get(k)!r}, is {after.get(k)!r}" for k in after if before.get(k) != after.get(k)]
+    before, after = (_flat(c.model_dump(mode="json", exclude=_FREE)) for c in (old, new))
+    keys = dict.fromkeys([*before, *after])  # a free table (adversary, gate.options) may have lost a key
+    different = [f"{k} was {before.get(k)!r}, is {after.get(k)!r}" for k in keys if before.get(k) != after.get(k)]
     if different:
         raise RunError(
             f"{directory} holds a run with other settings ({'; '.join(different[:3])})."
@@ -205,12 +229,20 @@ def _run_seed(run: Run, seed: int, journal: Journal, launch: Launch) -> None:
             Score(seed, BASE, 0, BASE, "test"),
         ]
     )
+    _note_probes(run, seed, journal)
     journal.once("probe_gates", str(seed), lambda: _probe_gates(run, graph, results, seed))
     for name in config.methods:
         run_rounds(run, graph, make_method(name), seed, journal, launch)
         last = config.rounds.rounds
         best = {s: best_round(run, seed, name, s) for s in students}
         launch([Score(seed, name, r, s, "test") for s in students for r in sorted({last, best[s]})])
+
+
+def _note_probes(run: Run, seed: int, journal: Journal) -> None:
+    """Journal the edges whose endpoint stayed away while it was probed: their rates then have no answers."""
+    for student in run.topology.students if run.config.break_rate.questions else ():
+        for edge, reason in store.read_json(run.break_rate_path(seed, student)).get("away", {}).items():
+            journal.once("unavailable", f"{seed}/probe/{edge}", lambda why=reason: {"from_step": 0, "reason": why})  # type: ignore[misc]
 
 
 def _probed(graph: Topology, edge: Edge, config: Config) -> OpenTutor:

@@ -35,23 +35,33 @@ def probe_tutee(
 ) -> dict[str, Any]:
     """All answers of one tutee before and after, as 0/1 grids; None where a context does not exist.
 
-    ``{"domains": {name: {"items", "before", "again", "s", "edges": {edge: {"f", "sf", "kept"}}}}}``
+    ``{"domains": {name: {"items", "before", "again", "s", "edges": {edge: {"f", "sf", "kept"}}}}, "away"}``; ``away``:
+    edges whose tutor stopped answering, and why.
     """
-    answer: dict[str, Any] = {"version": 1, "domains": {}}
+    answer: dict[str, Any] = {"version": 1, "domains": {}, "away": {}}
     for name, domain in domains.items():
-        answer["domains"][name] = _Probe(tutee, engine, domain, config, (*key, name)).run(tutors)
+        answer["domains"][name] = _Probe(tutee, engine, domain, config, (*key, name), answer["away"]).run(tutors)
     return answer
 
 
 class _Probe:
     """One tutee on one domain."""
 
-    def __init__(self, tutee: Policy, engine: Engine, domain: Domain, config: Config, key: Sequence[object]) -> None:
+    def __init__(
+        self,
+        tutee: Policy,
+        engine: Engine,
+        domain: Domain,
+        config: Config,
+        key: Sequence[object],
+        away: dict[str, str],
+    ) -> None:
         self.tutee = tutee
         self.engine = engine
         self.domain = domain
         self.config = config
         self.key = key
+        self.away = away
         self.how = Sampling(config.sampling.temperature, config.sampling.max_response_tokens)
 
     def run(self, tutors: Mapping[Edge, Tutor]) -> dict[str, Any]:
@@ -68,7 +78,7 @@ class _Probe:
             "edges": {},
         }
         for edge, tutor in tutors.items():
-            feedback = self._feedback(groups, tutor)
+            feedback = self._feedback(groups, edge, tutor)
             both = [[s and f for s, f in zip(*rows, strict=True)] for rows in zip(demos, feedback, strict=True)]
             result["edges"][str(edge)] = {
                 "f": self._again(groups, nothing, feedback, feedback),
@@ -87,15 +97,17 @@ class _Probe:
             for i, ys in zip(items, rollouts, strict=True)
         ]
 
-    def _feedback(self, groups: Sequence[RolloutGroup], tutor: Tutor) -> Grid:
+    def _feedback(self, groups: Sequence[RolloutGroup], edge: Edge, tutor: Tutor) -> Grid:
         requests = [Request(g.item, y.text) for g in groups for y in g.rollouts]
         kind = self.domain.answer
+        said: list[str | None] = [None] * len(requests)  # an edge without a tutor has no answers
         try:
-            said = tutor.critique(requests)
-        except TutorAwayError:
+            if str(edge) not in self.away:
+                said = tutor.critique(requests)
+        except TutorAwayError as error:
             if self.config.critics.when_unavailable == "stop":
                 raise
-            said = [None] * len(requests)  # the edge then has no answers, which the tables say
+            self.away[str(edge)] = str(error)
         texts = [
             None if raw is None else filter_feedback(raw, request.item, kind, tutor.style).text
             for request, raw in zip(requests, said, strict=True)

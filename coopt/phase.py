@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from safetensors import SafetensorError
 
@@ -50,12 +50,10 @@ class Phase:
     """The round's open edges into the tutee; ``tutors`` are their models."""
     trained_on: tuple[str, ...] = ()
     """The tutee's training domains; empty: the run's."""
-    reviewers: Callable[[str], Sequence[str]] = lambda tutor: ()
-    """Who judges a tutor's messages (rule ``committee``)."""
     on_step: Callable[[int], None] = lambda tokens: None
     order: PromptOrder = field(init=False)
-    away: set[str] = field(default_factory=set)
-    """Tutors that stopped answering in this phase."""
+    away: dict[str, str] = field(default_factory=dict)
+    """Tutors that stopped answering in this phase, and what was the matter."""
 
     def __post_init__(self) -> None:
         self.order = PromptOrder(self.domains, self.trained_on or self.config.domains, self.seed, self.tutee)
@@ -98,7 +96,7 @@ def train_step(phase: Phase, step: int) -> tuple[dict[str, Any], list[dict[str, 
     stats = phase.trainer.update(rows, rollouts=sum(len(g.rollouts) for g in groups))
     clock.lap("update")
     record = step_record(step, groups, told, stats, clock, list(phase.tutors), policy.tokenizer)
-    record |= {"too_long": too_long, "no_target": record["rollouts"] - stats.active_rows, "away": sorted(phase.away)}
+    record |= {"too_long": too_long, "no_target": record["rollouts"] - stats.active_rows, "away": dict(phase.away)}
     return record, [group_record(step, *parts) for parts in zip(groups, demonstrations, told, strict=True)]
 
 
@@ -137,26 +135,28 @@ def collect_feedback(phase: Phase, groups: Sequence[RolloutGroup], assigned: Ass
     for name, tutor in phase.tutors.items():
         places = [(p, j) for p, row in enumerate(assigned) for j, who in enumerate(row) if name in who]
         requests = [Request(groups[p].item, groups[p].rollouts[j].text) for p, j in places]
-        for (p, j), request, raw in zip(places, requests, _critiques(phase, name, tutor, requests), strict=True):
+        for (p, j), request, raw in zip(places, requests, _asked(phase, name, "critique", requests), strict=True):
             kind = phase.domains[request.item.domain].answer
             kept = None if raw is None else filter_feedback(raw, request.item, kind, tutor.style)
             told[p][j].append(Told(name, raw or "", kept, raw is None))
     messages = [[tuple(said) for said in row] for row in told]
     if phase.config.feedback.assign == "committee":
         above = phase.config.feedback.committee_above
-        messages = vote(messages, groups, phase.tutors, phase.open_tutors, phase.reviewers, above)
+        messages = vote(messages, groups, phase.open_tutors, lambda name, r: _asked(phase, name, "judge", r), above)
     return messages
 
 
-def _critiques(phase: Phase, name: str, tutor: Tutor, requests: Sequence[Request]) -> Sequence[str | None]:
-    """What a tutor says; nothing, from now on in this phase, if it stays away and the run is to go on."""
-    try:
-        return tutor.critique(requests) if requests else []
-    except TutorAwayError:
-        if phase.config.critics.when_unavailable == "stop":
-            raise
-        phase.away.add(name)
-        return [None] * len(requests)
+def _asked(phase: Phase, name: str, what: Literal["critique", "judge"], requests: Sequence[Request]) -> list[Any]:
+    """What a tutor answers; nothing, from now on in this phase, if it stays away and the run is to go on."""
+    if requests and name not in phase.away:
+        try:
+            tutor = phase.tutors[name]
+            return list(tutor.critique(requests) if what == "critique" else tutor.judge(requests))
+        except TutorAwayError as error:
+            if phase.config.critics.when_unavailable == "stop":
+                raise
+            phase.away[name] = str(error)
+    return [None] * len(requests)
 
 
 def train_rows(
@@ -207,6 +207,8 @@ def _resume(phase: Phase) -> int:
         path = phase.directory.with_name(f"{phase.tutee}.{name}.jsonl")
         lines = [x for x in store.read_lines(path) if x["step"] < phase.first_step + done]
         store.rewrite_lines(path, lines)
+        if name == "steps" and lines:
+            phase.away |= lines[-1]["away"]  # who stayed away in this phase is not asked again in it
     return done
 
 

@@ -14,6 +14,7 @@ from coopt.config.schema import Config
 from coopt.domains.base import SPLITS, Domain, Split
 from coopt.errors import ModelError
 from coopt.feedback.assign import OpenTutor
+from coopt.graph.cost import messages_a_rollout
 from coopt.methods.registry import make_method
 from coopt.running.run import BASE, INIT, Run
 from coopt.running.tasks import BreakRate, Score, Specialise, Task, Train
@@ -150,7 +151,7 @@ class Plan:
             return questions * samples * answers * self.speed.response
         rollouts = config.rounds.prompts * samples
         if isinstance(task, Train):
-            readers = len(task.tutors) if config.feedback.assign == "all" else min(1, len(task.tutors))
+            readers = messages_a_rollout(len(task.tutors), config.feedback.assign)
             critique = 0.6 * config.sampling.max_feedback_tokens * self.speed.distinct * readers
             return config.rounds.steps * rollouts * (self.speed.response + critique)
         if way_of(config) == "own_correct":

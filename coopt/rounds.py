@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from coopt.feedback.assign import OpenTutor
+from coopt.gates.cognizance import COGNIZANCE_REASONS
 from coopt.gates.journaled import decide_edges
 from coopt.graph.schedule import phases
 from coopt.graph.topology import Edge, Topology
@@ -75,9 +76,11 @@ def _decide_gates(
 
 
 def _open_share(journal: Journal, seed: int) -> float | None:
-    """The share of edges that opcod's gate opened in this seed, over its rounds; None before it has run."""
+    """The share of its edges that the cognizance gate opened in opcod of this seed, over the rounds; None if it
+    decided on none."""
     rounds = [d for key, d in journal.all("gates").items() if key.startswith(f"{seed}/opcod/")]
-    found = [decision["open"] for decisions in rounds for decision in decisions.values()]
+    decided = [d for decisions in rounds for d in decisions.values() if d["reason"] in COGNIZANCE_REASONS]
+    found = [d["open"] for d in decided]
     return sum(found) / len(found) if found else None
 
 
@@ -102,8 +105,9 @@ def _open_tutors(
         edge = Edge(name, tutee)
         decision = gates.get(str(edge))
         if decision and decision["open"]:
-            round_ = run.last_round(seed, method, name, newest)
-            tutors.append(OpenTutor(name, round_, tuple(decision["domains"]), decision["gap"], graph.style_of(edge)))
+            round_, reviewers = run.last_round(seed, method, name, newest), tuple(graph.reviewers_of(name))
+            domains = tuple(decision.get("domains", run.config.domains))
+            tutors.append(OpenTutor(name, round_, domains, decision["gap"], graph.style_of(edge), reviewers))
     return tuple(tutors)
 
 
@@ -111,9 +115,12 @@ def _note_unavailable(run: Run, method: str, tutees: Sequence[str], seed: int, r
     """Journal the edges whose tutor stayed away: the student went on without its feedback for the round."""
     for tutee in tutees:
         steps = store.read_lines(run.phase_dir(seed, method, r, tutee).with_name(f"{tutee}.steps.jsonl"))
-        first = {name: step["step"] for step in reversed(steps) for name in step["away"]}
-        for name, step in sorted(first.items()):
-            journal.once("unavailable", f"{seed}/{method}/r{r}/{Edge(name, tutee)}", lambda at=step: {"from_step": at})  # type: ignore[misc]
+        first: dict[str, dict[str, Any]] = {}
+        for step in steps:
+            for name, reason in step.get("away", {}).items():
+                first.setdefault(name, {"from_step": step["step"], "reason": reason})
+        for name, what in sorted(first.items()):
+            journal.once("unavailable", f"{seed}/{method}/r{r}/{Edge(name, tutee)}", lambda it=what: it)  # type: ignore[misc]
 
 
 def _validation(run: Run, method: str, seed: int, round_: int, student: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from coopt.config.schema import Config
 from coopt.domains.base import Domain
 from coopt.domains.files import read_rows
-from coopt.errors import ConfigError, DataError
+from coopt.errors import ConfigError, CooptError, DataError
 from coopt.graph.topology import Topology
 from coopt.models.bases import base_directory, check_model_files
 from coopt.running.meter import Meter
@@ -45,7 +45,10 @@ def check_students(config: Config, topology: Topology) -> None:
     check_model_files(base_directory(config.model.path))
     for node in topology.nodes.values():
         if node.model and not node.endpoint:
-            check_model_files(base_directory(node.model))
+            try:
+                check_model_files(base_directory(node.model))
+            except CooptError as error:
+                raise ConfigError(f"topology {topology.name}: node '{node.id}': {error}") from None
         needs_text = way == "own_correct" or way.startswith(RATIONALES)
         if node.role == "critic" and needs_text and not (node.model or node.snapshot_of or node.native):
             raise ConfigError(

@@ -181,12 +181,13 @@ class CriticConfig(Section):
     retries: int = Field(4, ge=0)
     """Further tries of a request, with exponential back-off."""
     concurrency: int = Field(8, ge=1)
-    """Requests under way at once."""
+    """Requests under way at once, of each worker."""
     when_unavailable: Literal["go_on", "stop"] = "go_on"
     """An endpoint that stays away: the edge is marked in the journal and the student goes on without its feedback
     until the next round, or the run stops."""
-    key_variable: str = "OPENAI_API_KEY"
-    """The environment variable that holds the key; the key itself goes into no file."""
+    key_variable: str = "COOPT_ENDPOINT_KEY"
+    """The environment variable that holds the key, which is sent to the endpoints that the graph names; the key itself
+    goes into no file."""
 
 
 class BreakRateConfig(Section):

@@ -16,13 +16,14 @@ Rule = Literal["spread", "best", "sample", "all", "committee"]
 
 class OpenTutor(NamedTuple):
     """A tutor whose edge is open in a round. ``round``: after which its weights are taken; ``domains``: where it may
-    speak; ``gap``: None where none was measured; ``style``: empty, as the run says."""
+    speak; ``gap``: None where none was measured; ``style``: empty, as the run says; ``reviewers``: who may judge it."""
 
     name: str
     round: int
     domains: tuple[str, ...]
     gap: float | None = None
     style: Style | Literal[""] = ""
+    reviewers: tuple[str, ...] = ()
 
     @property
     def shortfall(self) -> float:

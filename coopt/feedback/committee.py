@@ -7,11 +7,11 @@ tutor is no committee.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from coopt.feedback.assign import OpenTutor
-from coopt.feedback.tutors import Request, Tutor, TutorAwayError
+from coopt.feedback.tutors import Request
 from coopt.methods.base import Messages, RolloutGroup
 
 Place = tuple[int, int, int]
@@ -20,12 +20,15 @@ Place = tuple[int, int, int]
 def vote(
     messages: Messages,
     groups: Sequence[RolloutGroup],
-    tutors: Mapping[str, Tutor],
     open_tutors: Sequence[OpenTutor],
-    reviewers: Callable[[str], Sequence[str]],
+    judge_by: Callable[[str, Sequence[Request]], Sequence[float | None]],
     above: float,
 ) -> Messages:
-    """``messages`` with their scores; what does not pass is marked ``voted_down``."""
+    """``messages`` with their scores; what does not pass is marked ``voted_down``.
+
+    ``judge_by``: the scores that a tutor, by name, gives to messages.
+    """
+    reviewers = {t.name: t.reviewers for t in open_tutors}
     scores: dict[Place, list[float]] = {}
     for judge in open_tutors:
         places = [
@@ -35,15 +38,11 @@ def vote(
             for k, m in enumerate(said)
             if m.text is not None
             and m.tutor != judge.name
-            and judge.name in reviewers(m.tutor)
+            and judge.name in reviewers.get(m.tutor, ())
             and groups[p].item.domain in judge.domains
         ]
         requests = [Request(groups[p].item, messages[p][j][k].text or "") for p, j, k in places]
-        try:
-            found = tutors[judge.name].judge(requests)
-        except TutorAwayError:  # its own messages were missed already; its vote is no reason to stop
-            continue
-        for place, score in zip(places, found, strict=True):
+        for place, score in zip(places, judge_by(judge.name, requests), strict=True):
             if score is not None:
                 scores.setdefault(place, []).append(score)
     means = {place: fmean(given) for place, given in scores.items()}

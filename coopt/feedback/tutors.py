@@ -75,7 +75,8 @@ class ModelTutor:
         return [answers[r] for r in requests]
 
 
-_SCORE = re.compile(r"(?:score|rating)\W*([1-5])(?![\d.]*\d)", re.IGNORECASE)
+# A range ("a score from 1 to 5", "score 1-5") is no score.
+_SCORE = re.compile(r"(?:score|rating)\W*([1-5])(?![\d.]*\d)(?!\s*(?:to|-|–)\s*\d)", re.IGNORECASE)
 _ALONE = re.compile(r"\W*([1-5])(?:\s*/\s*5)?\W*")
 
 

@@ -10,6 +10,7 @@ from coopt.gates.base import Bools, Decisions, Floats, View
 
 Scope = Literal["edge", "neighbourhood", "graph"]
 SCOPES: tuple[Scope, ...] = ("edge", "neighbourhood", "graph")
+COGNIZANCE_REASONS = ("cognizant", "incognizant", "no_signal")
 # Scores are ratios of counts: 0.3 - 0.1 <= 0.2 must not hang on the last bit of a float.
 _ROUNDING = 1e-9
 

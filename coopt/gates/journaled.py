@@ -39,15 +39,18 @@ def decide_edges(
     not scored or nothing can be told), ``threshold``, the gap's 95 % bootstrap interval (validation questions
     resampled, jointly for all students), and ``flip``, the share of resamples that would decide otherwise.
     """
+    outside = {str(e): _outside(domains) for e in gates if e.tutor not in topology.index}
+    gates = {e: g for e, g in gates.items() if e.tutor in topology.index}
     edges = list(gates)
     if not edges:
-        return {}
+        return outside
     deciding = _Deciding(gates, topology, domains, seed, round_, matched_rate)
     scores = _scores(results, topology, domains)
     chosen, gap_E = deciding(scores), deciding.gaps(scores)
+    thresholds = list(deciding.thresholds)
     scored_E = np.array([e.tutor in results and e.tutee in results for e in edges])
     resampled = [deciding.both(s) for s in _resampled(results, topology, domains, min(draws, _DRAWS), (seed, purpose))]
-    records: dict[str, Record] = {}
+    records: dict[str, Record] = outside
     for k, edge in enumerate(edges):
         gap = float(gap_E[k]) if scored_E[k] and np.isfinite(gap_E[k]) else None
         others = [g[k] for _, g in resampled if np.isfinite(g[k])] if gap is not None else []
@@ -58,12 +61,26 @@ def decide_edges(
             "domains": [d for d, is_open in zip(domains, row, strict=True) if is_open],
             "reason": chosen.reason_E[k],
             "gap": gap,
-            "threshold": deciding.thresholds[k],
+            "threshold": thresholds[k],
             "gap_low": low,
             "gap_high": high,
             "flip": float(np.mean([(o[k] != row).any() for o, _ in resampled])),
         }
     return records
+
+
+def _outside(domains: Sequence[str]) -> Record:
+    """The record of a tutor that is no node (the oracle): open, and nothing was measured."""
+    return {
+        "open": True,
+        "domains": list(domains),
+        "reason": "always",
+        "gap": None,
+        "threshold": None,
+        "gap_low": None,
+        "gap_high": None,
+        "flip": 0.0,
+    }
 
 
 class _Deciding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -32,7 +33,14 @@ def make_gate(config: GateConfig) -> Gate:
     called with the ``GateConfig``; ``gate.options`` is free for it.
     """
     make = GATES.get(config.kind) or _plug_in(config.kind)
-    gate = make(config)
+    try:
+        gate = make(config)
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever a user's class raises, it is that class's fault
+        raise ConfigError(
+            f"gate.kind = '{config.kind}': called with the gate's settings it fails: {type(error).__name__}: {error}."
+        ) from error
     if not isinstance(gate, Gate):
         raise ConfigError(f"gate.kind = '{config.kind}': no gate: it needs name, reads_scores and decide(view).")
     return gate
@@ -44,7 +52,10 @@ def _plug_in(kind: str) -> Any:
         return _from_file(Path(file), name)
     points = {p.name: p for p in entry_points(group=ENTRY_POINTS)}
     if kind in points:
-        return points[kind].load()
+        try:
+            return points[kind].load()
+        except Exception as error:  # an installed package that does not import
+            raise ConfigError(f"gate.kind = '{kind}': {type(error).__name__}: {error}.") from error
     raise ConfigError(unknown("gate", kind, [*GATES, *points], "gate.kind: ") + " Or FILE.py:CLASS.")
 
 
@@ -55,6 +66,7 @@ def _from_file(path: Path, name: str) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their own module up
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever a user's file raises, it is that file's fault

@@ -77,6 +77,8 @@ def _check_whole(topology: Topology, reviews: Sequence[tuple[str, str]], domains
             f"{where}: hub = '{topology.hub}' gives the first node's edges to a student, and '{first}' is a critic."
             " List a student first."
         )
+    if topology.hub and topology.varies:
+        raise TopologyError(f"{where}: hub and varies exclude each other: a graph that changes has no hub. Keep one.")
     if topology.varies:
         _check_varies(topology, where)
     trained = {d for s in topology.students for d in topology.trained_on(s, tuple(domains))}

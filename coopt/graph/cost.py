@@ -44,7 +44,9 @@ def round_cost(topology: Topology, config: Config) -> RoundCost:
     rollouts = r.steps * r.prompts * r.rollouts
     # A round of a graph that changes has as many tutored students as any other.
     first = topology.in_round(1, config.seed)
-    messages = sum(_messages(len(first.tutors_of(student)), config.feedback.assign) for student in first.students)
+    messages = sum(
+        messages_a_rollout(len(first.tutors_of(student)), config.feedback.assign) for student in first.students
+    )
     students = len(topology.students)
     questions = len(config.domains) * config.data.validation
     return RoundCost(
@@ -54,6 +56,6 @@ def round_cost(topology: Topology, config: Config) -> RoundCost:
     )
 
 
-def _messages(tutors: int, rule: Rule) -> int:
+def messages_a_rollout(tutors: int, rule: Rule) -> int:
     """Texts that tutors write about one rollout."""
     return tutors if rule in ("all", "committee") else min(1, tutors)

@@ -68,10 +68,15 @@ def generate(table: Mapping[str, Any], nodes: int | None, where: str) -> Tree:
         graph = _call(name, size, options, directed)
     except (TypeError, ValueError, nx.NetworkXException) as error:
         raise TopologyError(f"{where}: [generator] {name} with {size} nodes: {str(error).rstrip('.')}.") from None
+    if len(graph) != size:
+        raise TopologyError(
+            f"{where}: [generator] {name} makes {len(graph)} nodes of {size}: its size is not a number of nodes. Take"
+            " another graph, or list nodes and edges."
+        )
     graph = nx.convert_node_labels_to_integers(graph, ordering="default")
     return {
         "nodes": [{"id": f"s{k + 1}"} for k in graph.nodes],
-        "edges": [{"tutor": f"s{a + 1}", "tutee": f"s{b + 1}"} for a, b in both_ways(graph) if a != b],
+        "edges": [{"tutor": f"s{a + 1}", "tutee": f"s{b + 1}"} for a, b in dict.fromkeys(both_ways(graph)) if a != b],
     }
 
 

@@ -139,7 +139,8 @@ class Topology:
         graph.add_nodes_from(self.graph.nodes)
         graph.add_edges_from((swap.get(a, a), swap.get(b, b)) for a, b in self.graph.edges)
         settings = {Edge(swap.get(a, a), swap.get(b, b)): own for (a, b), own in self.settings.items()}
-        return replace(self, graph=graph, settings=settings, hub="")
+        reviews = frozenset((swap.get(a, a), swap.get(b, b)) for a, b in self.reviews)
+        return replace(self, graph=graph, settings=settings, reviews=reviews, hub="")
 
 
 def one_peer_exponential(students: list[str], round_: int, seed: int) -> list[tuple[str, str]]:

@@ -199,7 +199,7 @@ class Results(Record):
     ranks: list[RankCell] = []
     consensus: list[ConsensusCell] = []
     hostile: list[HostileCell] = []
-    unavailable: dict[str, int] = {}
-    """seed/method/round/edge -> the step from which an endpoint stayed away in that round."""
+    unavailable: dict[str, str] = {}
+    """seed/method/round/edge -> why an endpoint stayed away in that round (the journal has the step)."""
     no_own_correct: float | None
     """Share of the first step's prompts without a correct rollout."""

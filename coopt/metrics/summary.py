@@ -36,6 +36,7 @@ from coopt.running.journal import Journal
 from coopt.running.run import BASE, INIT, Run
 
 ALL_EDGES = "all edges"
+ANY_STATE = "any"
 
 
 def summarise(run: Run) -> Results:
@@ -73,7 +74,7 @@ class _Summary:
             ranks=self._ranks() if len(self.students) > 1 else [],
             consensus=self._consensus() if len(self.students) > 1 else [],
             hostile=self._hostile(steps),
-            unavailable={k: v["from_step"] for k, v in self.journal.all("unavailable").items()},
+            unavailable={k: v["reason"] for k, v in self.journal.all("unavailable").items()},
         )
 
     # -- scores ------------------------------------------------------------------------------------
@@ -244,10 +245,10 @@ class _Summary:
     # -- many students ---------------------------------------------------------------------------
 
     def _ranks(self) -> list[RankCell]:
-        """Gain by initial rank: the mean of the domains, students ranked in each seed by their initial scores."""
-        domains = self.config.domains
-        init = np.array([[self._per_question(INIT, s, d).mean(axis=1) for d in domains] for s in self.students])
-        order = by_rank(init.mean(axis=1))
+        """Gain by initial rank: the mean of the domains, students ranked in each seed by their initial validation
+        scores (ranked by the test scores, chance would make the first lose and the last gain)."""
+        starts = [[accuracy(self._file(k, INIT, 0, s, "validation")) for k in self.seeds] for s in self.students]
+        order = by_rank(np.array([[np.mean(list(a.values())) for a in seeds] for seeds in starts]))
         cells = []
         for method in self.config.methods:
             moved = {s: self._paired(method, INIT, [s]) for s in self.students}
@@ -292,24 +293,25 @@ class _Summary:
         return cells
 
     def _hostile(self, steps: list[dict[str, Any]]) -> list[HostileCell]:
-        """Every edge of a hostile tutor, in the methods in which it is hostile."""
-        cells = []
-        for cell in self._feedback(steps):
-            tutor = cell.edge.split(" -> ")[0]
-            if tutor in self.config.adversary and make_method(cell.method).adversaries:
-                gates = [g for g in self._gates() if (g.method, g.edge) == (cell.method, cell.edge)]
+        """Every edge of a hostile tutor, in the methods in which it is hostile; also those that no gate opened."""
+        cells, gates = [], self._gates()
+        said = {(c.method, c.edge): c for c in self._feedback(steps)}
+        for method, edge in dict.fromkeys((g.method, g.edge) for g in gates):
+            tutor = edge.split(" -> ")[0]
+            if tutor in self.config.adversary and make_method(method).adversaries:
+                own, cell = [g for g in gates if (g.method, g.edge) == (method, edge)], said.get((method, edge))
                 cells.append(
                     HostileCell(
-                        method=cell.method,
-                        edge=cell.edge,
+                        method=method,
+                        edge=edge,
                         kind=self.config.adversary[tutor],
-                        rounds_open=sum(g.open for g in gates),
-                        rounds=len(gates),
-                        messages=cell.messages,
-                        kept=cell.outcomes["kept"],
-                        voted_down=cell.voted_down,
-                        revealed=cell.revealed,
-                        leaked=cell.leaked,
+                        rounds_open=sum(g.open for g in own),
+                        rounds=len(own),
+                        messages=cell.messages if cell else 0,
+                        kept=cell.outcomes["kept"] if cell else 0,
+                        voted_down=cell.voted_down if cell else 0,
+                        revealed=cell.revealed if cell else 0,
+                        leaked=cell.leaked if cell else 0,
                     )
                 )
         return cells
@@ -323,7 +325,7 @@ class _Summary:
             if int(seed) in self.seeds and method in self.config.methods:
                 for edge, decision in decisions.items():
                     fields = {k: v for k, v in decision.items() if k in GateCell.model_fields}
-                    if not edge.startswith(ORACLE):
+                    if edge.split(" -> ")[0] != ORACLE:
                         cells.append(
                             GateCell(seed=int(seed), method=method, round=int(round_[1:]), edge=edge, **fields)
                         )
@@ -338,13 +340,14 @@ class _Summary:
             gates = self.journal.all("probe_gates").get(str(seed), {})
             for tutee in self.students:
                 probe = store.read_json(self.run.break_rate_path(seed, tutee))
-                for domain in probe["domains"].values():
+                for name, domain in probe["domains"].items():
                     for edge in domain["edges"]:
-                        state = "open" if gates[edge]["open"] else "closed"
+                        is_open = gates[edge]["open"] and name in gates[edge].get("domains", [name])
+                        state = "open" if is_open else "closed"
                         for context in CONTEXTS:
                             cell = Grids.of(domain, edge, context)
-                            grids.setdefault((ALL_EDGES, state, context), []).append(cell)
-                            grids.setdefault((edge, state, context), []).append(cell)
+                            for key in ((ALL_EDGES, state), (edge, state), (edge, ANY_STATE)):
+                                grids.setdefault((*key, context), []).append(cell)
         return [
             BreakCell(
                 edge=edge,

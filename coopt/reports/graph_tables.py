@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from coopt.metrics.results import BreakCell, GateCell, Results
+from coopt.metrics.summary import ANY_STATE
 from coopt.reports.cells import NONE, percent, signed, span
 from coopt.reports.table import Table
 
 _SHOWN_DECISIONS = 48
 _FEW_EDGES = 4
-_WORDS = {"f": "f", "sf": "s + f"}
+CONTEXT_WORDS = {"f": "f", "sf": "s + f"}
 
 
 def decisions(results: Results) -> list[GateCell]:
@@ -59,7 +60,7 @@ def consensus_table(results: Results) -> Table:
 
 def history_table(results: Results) -> Table:
     """Which edges were open in which round: the share of seeds (and domains) in which they were."""
-    if not _many_edges(results):
+    if decisions(results) and not _many_edges(results):
         return Table("Open edges", [], [])
     rounds = sorted({g.round for g in results.gates})
     rows = []
@@ -69,7 +70,10 @@ def history_table(results: Results) -> Table:
         for edge in dict.fromkeys(g.edge for g in own):
             cells = [[g for g in own if g.edge == edge and g.round == r] for r in rounds]
             rows.append([method, edge, *(_open(results, c) for c in cells)])
-    note = "Percent of seeds in which an edge was open (of its domains, with a gate by domain); –: no such edge then."
+    note = (
+        "Percent of seeds in which an edge was open (of its domains, with a gate by domain), in brackets the mean gap;"
+        " –: no such edge then. Intervals and P(flip) of every decision: coopt report --format json, results.json."
+    )
     return Table("Open edges by round, percent", ["method", "tutor -> tutee", *map(str, rounds)], rows, [note])
 
 
@@ -77,19 +81,21 @@ def _open(results: Results, gates: Sequence[GateCell]) -> str:
     if not gates:
         return NONE
     shares = [(len(g.domains) / len(results.domains) if g.domains else 1.0) if g.open else 0.0 for g in gates]
-    return percent(sum(shares) / len(shares), 0)
+    gaps = [g.gap for g in gates if g.gap is not None]
+    mean = f" ({sum(gaps) / len(gaps):.2f})" if gaps else ""
+    return percent(sum(shares) / len(shares), 0) + mean
 
 
 def break_matrices(results: Results) -> list[Table]:
     """Break- and fix-rates, tutor x tutee, one table a context."""
-    cells = [c for c in results.break_rates if c.difficulty == "all" and " -> " in c.edge]
+    cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate == ANY_STATE]
     students = [n for n in results.native if any(c.edge.endswith(f" -> {n}") for c in cells)]
     tutors = list(dict.fromkeys(c.edge.split(" -> ")[0] for c in cells))
     if len({c.edge for c in cells}) < 4:
         return []
     return [
         Table(
-            f"Tutor x tutee: {kind}-rate with {_WORDS[context]}, percent",
+            f"Tutor x tutee: {kind}-rate with {CONTEXT_WORDS[context]}, percent",
             ["tutor", *(f"-> {s}" for s in students)],
             [[t, *(_rate(cells, t, s, context, kind) for s in students)] for t in sorted(tutors)],
             ["In brackets the control: the same answers again without f (for s + f: with s only)."],
@@ -100,19 +106,12 @@ def break_matrices(results: Results) -> list[Table]:
 
 
 def _rate(cells: Sequence[BreakCell], tutor: str, tutee: str, context: str, kind: str) -> str:
-    found = [c.rates for c in cells if c.edge == f"{tutor} -> {tutee}" and c.context == context]
-    if not found:
+    rates = next((c.rates for c in cells if c.edge == f"{tutor} -> {tutee}" and c.context == context), None)
+    if rates is None:
         return NONE
-    # An edge can stand twice, open in one seed and closed in another: pooled by its answers.
-    usable = [r for r in found if r[kind][1] is not None]
-    if not usable:
+    if rates[kind][1] is None:
         return "too few"
-    total = sum(r[kind][0] for r in usable)
-
-    def pooled(name: str) -> float:
-        return sum(r[kind][0] * (r[name][1] or 0.0) for r in usable) / total
-
-    return f"{percent(pooled(kind))} ({percent(pooled(f'{kind}_control'))})"
+    return f"{percent(rates[kind][1])} ({percent(rates[f'{kind}_control'][1])})"
 
 
 def hostile_table(results: Results) -> Table:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from coopt.feedback.anchor import OUTCOMES
 from coopt.metrics.cost import PARTS
 from coopt.metrics.results import BreakCell, GateCell, Results, ScoreCell
-from coopt.metrics.summary import ALL_EDGES
+from coopt.metrics.summary import ALL_EDGES, ANY_STATE
 from coopt.reports.cells import NONE, percent, signed, span, yes
 from coopt.reports.graph_tables import (
+    CONTEXT_WORDS,
     break_matrices,
     consensus_table,
     decisions,
@@ -18,8 +19,6 @@ from coopt.reports.graph_tables import (
     rank_table,
 )
 from coopt.reports.table import Table
-
-_CONTEXT_WORDS = {"f": "f", "sf": "s + f"}
 
 
 def all_tables(results: Results) -> list[Table]:
@@ -206,12 +205,13 @@ def feedback_table(results: Results) -> Table:
         " leak rate: kept messages that still do. unread: too long for the tutor, or it was away (a count)."
         + (" voted down: kept messages that the committee rejected." if committee else "")
     )
-    return Table("Feedback outcomes", columns, rows, [note])
+    away = [f"Unavailable: {where}: {why}" for where, why in results.unavailable.items()]
+    return Table("Feedback outcomes", columns, rows, [note, *away])
 
 
 def break_table(results: Results) -> Table:
     """Break- and fix-rates per edge and per gate state."""
-    cells = [c for c in results.break_rates if c.difficulty == "all"]
+    cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate != ANY_STATE]
     if break_matrices(results):  # they have the edges
         cells = [c for c in cells if c.edge == ALL_EDGES]
     note = (
@@ -254,7 +254,7 @@ def _break_rows(cells: Sequence[BreakCell], by: str) -> list[list[str]]:
             [
                 cell.edge,
                 cell.gate if by == "gate" else f"{cell.gate}, {cell.difficulty}",
-                _CONTEXT_WORDS[cell.context],
+                CONTEXT_WORDS[cell.context],
                 str(n),
                 "too few" if rate is None else percent(rate),
                 span(low, high),

@@ -87,7 +87,6 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         directory=task.output(run),
         open_tutors=task.tutors,
         trained_on=run.topology.trained_on(task.tutee, config.domains),
-        reviewers=run.topology.reviewers_of,
         on_step=lambda tokens: meter.add(1, tokens),
     )
     train_phase(phase)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -74,7 +75,8 @@ def graph(folder: Path, url: str) -> str:
 
 
 def test_a_critic_behind_a_server_writes_the_feedback(coopt: Coopt, tmp_path: Path, server: str) -> None:
-    done = coopt(*FAST, "--topology", graph(tmp_path, server), OPENAI_API_KEY="secret-key-123")
+    key = secrets.token_hex()
+    done = coopt(*FAST, "--topology", graph(tmp_path, server), COOPT_ENDPOINT_KEY=key)
     assert done.returncode == 0, done.stderr
     lines = (tmp_path / "run/seeds/0/opcod/r1/s1.rollouts.jsonl").read_text().splitlines()
     messages = [m for line in lines for y in json.loads(line)["rollouts"] for m in y["messages"]]
@@ -84,11 +86,12 @@ def test_a_critic_behind_a_server_writes_the_feedback(coopt: Coopt, tmp_path: Pa
     written = "".join(
         p.read_text(errors="ignore") for p in (tmp_path / "run").rglob("*") if p.suffix in (".json", ".jsonl")
     )
-    assert "secret-key-123" not in written
+    assert key not in written
 
 
 def test_the_same_text_as_the_same_model_in_this_process(tmp_path: Path, server: str) -> None:
-    """Greedy through the protocol is greedy in the process, to the byte."""
+    """Greedy through the protocol is greedy in the process. (This server parses a qwen3's answers by Qwen's own chat
+    format; the embedded model has another, so the prompt stands before the answer.)"""
     from coopt.config.load import load_config
     from coopt.domains.load import load_domains
     from coopt.engine.hf import HFEngine
@@ -103,7 +106,11 @@ def test_the_same_text_as_the_same_model_in_this_process(tmp_path: Path, server:
     policy = load_policy(SCIMINI_BASE, device="cpu")
     near = LocalSpeaker(lambda: policy, HFEngine(16))
     answers = [ModelTutor(speaker, domains, "anchored", 40).critique(requests) for speaker in (near, far)]
-    assert [a.strip() for a in answers[0] if a] == [a.strip() for a in answers[1] if a]
+    assert len(answers[0]) == len(answers[1]) == 12
+    for here, there in zip(*answers, strict=True):
+        assert here
+        assert there
+        assert there.removesuffix("<|end|>").endswith(here)
 
 
 GONE = ("--set", "critics.retries=1", "--set", "critics.timeout=5")
@@ -112,27 +119,33 @@ GONE = ("--set", "critics.retries=1", "--set", "critics.timeout=5")
 def test_a_server_that_stays_away_is_marked_and_the_student_goes_on(coopt: Coopt, tmp_path: Path) -> None:
     done = coopt(*FAST, *GONE, "--topology", graph(tmp_path, f"http://127.0.0.1:{_free_port()}/v1"), "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["unavailable"] == {"0/opcod/r1/far -> s1": 0, "0/opcod/r2/far -> s1": 1}
+    found = json.loads(done.stdout)["unavailable"]
+    assert list(found) == ["0/opcod/r1/far -> s1", "0/opcod/r2/far -> s1"]
+    assert all("does not answer (Connection error" in why for why in found.values())
     events = [json.loads(line) for line in (tmp_path / "run/journal.jsonl").read_text().splitlines()]
-    assert [e["key"] for e in events if e["event"] == "unavailable"] == ["0/opcod/r1/far -> s1", "0/opcod/r2/far -> s1"]
+    assert [e["value"]["from_step"] for e in events if e["event"] == "unavailable"] == [0, 1]
+    assert "Unavailable: 0/opcod/r1/far -> s1: critic 'far'" in coopt("report", "run", "--format", "md").stdout
 
 
 def test_or_the_run_stops_with_one_line_and_resumes(coopt: Coopt, tmp_path: Path, server: str) -> None:
     """The address comes to life again: a second run goes on where the first stopped."""
     port = _free_port()
     topology = graph(tmp_path, f"http://127.0.0.1:{port}/v1")
-    stop = (*FAST, *GONE, "--set", "critics.when_unavailable=stop", "--topology", topology)
-    done = coopt(*stop)
+    stop = (*FAST, "--set", "critics.when_unavailable=stop", "--topology", topology)
+    done = coopt(*stop, *GONE)
     assert done.returncode == 1
     assert f"critic 'far' at http://127.0.0.1:{port}/v1 does not answer" in done.stderr
     assert "Traceback" not in done.stderr
+    start = tmp_path / "run/seeds/0/init/s1/model/model.safetensors"
+    made = start.stat().st_mtime_ns
     relay = subprocess.Popen([sys.executable, "-c", RELAY, str(port), server])
     try:
         again = coopt(*stop)
     finally:
         relay.kill()
     assert again.returncode == 0, again.stderr
-    assert "already" in again.stderr or (tmp_path / "run/results.json").is_file()
+    assert made == start.stat().st_mtime_ns, "what was there is not made again"
+    assert json.loads((tmp_path / "run/results.json").read_text())["unavailable"] == {}
 
 
 RELAY = """

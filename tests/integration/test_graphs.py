@@ -183,3 +183,20 @@ def test_bad_graph_settings_are_one_line(coopt: Coopt, tmp_path: Path, arguments
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_another_graph_in_the_same_file_and_a_missing_adversary_are_other_runs(coopt: Coopt, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(
+        'nodes = [{ id = "s1" }, { id = "s2" }]\nedges = [{ tutor = "s1", tutee = "s2" }]'
+    )
+    arguments = ("--topology", "mine.toml", "--adversary", "s1:empty", "--set", "rounds.steps=1", "--method", "opcod")
+    bench(coopt, *arguments)
+    without = coopt(*FAST, "--topology", "mine.toml", "--set", "rounds.steps=1", "--method", "opcod")
+    assert without.returncode == 2
+    assert "adversary.s1 was 'empty', is None" in without.stderr
+    (tmp_path / "mine.toml").write_text(
+        'nodes = [{ id = "s1" }, { id = "s2" }]\nedges = [{ tutor = "s1", tutee = "s2", gate = "never" }]'
+    )
+    changed = coopt(*FAST, *arguments)
+    assert changed.returncode == 2
+    assert "mine.toml changed since the run began" in changed.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -78,7 +77,7 @@ def test_plain_leaks_are_removed_and_a_disguised_one_is_not(world: str) -> None:
     found = filtered("leak", world)
     for item, raw, kept in found:
         if kept.text and "Think again" not in raw:
-            assert item.answer not in kept.text.split()
+            assert " ".join(item.answer.split()) not in " ".join(kept.text.split())
             assert not kept.leaked
     outcomes = Counter(("Think again" in raw, kept.outcome) for _, raw, kept in found)
     assert outcomes[True, "kept"] > 0, "the sanitiser does not see through a disguise; the table says what it cost"
@@ -97,6 +96,10 @@ def test_a_hostile_tutor_says_the_same_again(kind: AdversaryKind) -> None:
     assert filtered(kind, "letters") == filtered(kind, "letters")
 
 
-def test_an_honest_judge(tmp_path: Path) -> None:
-    hostile = HostileTutor("misleading", OracleTutor(WORLD, "anchored"), WORLD)
-    assert hostile.judge([Request(next(iter(WORLD.values())).items("train")[0], "x")]) == [None]
+def test_an_honest_judge() -> None:
+    class Strict(OracleTutor):
+        def judge(self, requests: Sequence[Request]) -> list[float | None]:
+            return [4.0] * len(requests)
+
+    hostile = HostileTutor("misleading", Strict(WORLD, "anchored"), WORLD)
+    assert hostile.judge([Request(next(iter(WORLD.values())).items("train")[0], "x")]) == [4.0]

@@ -15,8 +15,7 @@ from coopt.engine.base import Generation
 from coopt.feedback.anchor import Feedback
 from coopt.feedback.assign import OpenTutor, Rule, assign
 from coopt.feedback.committee import vote
-from coopt.feedback.tutors import Request, TutorAwayError, read_score
-from coopt.graph.topology import Style
+from coopt.feedback.tutors import Request, read_score
 from coopt.methods.base import Messages, RolloutGroup, Told, heard
 
 DOMAINS = ("physics", "chemistry")
@@ -70,19 +69,11 @@ def test_a_tutor_speaks_only_where_its_edge_is_open(rule: Rule) -> None:
 
 
 class Judge:
-    style: Style = "anchored"
-
-    def __init__(self, score: float | None, away: bool = False) -> None:
+    def __init__(self, score: float | None) -> None:
         self.score = score
-        self.away = away
         self.read: list[str] = []
 
-    def critique(self, requests: Sequence[Request]) -> list[str | None]:
-        raise AssertionError
-
     def judge(self, requests: Sequence[Request]) -> list[float | None]:
-        if self.away:
-            raise TutorAwayError("away")
         self.read += [r.response for r in requests]
         return [self.score] * len(requests)
 
@@ -95,10 +86,9 @@ GROUPS = [RolloutGroup(ITEMS[0], [Generation((1,), "y", True)] * 2, [0.0, 1.0])]
 
 
 def judged(messages: Messages, able: dict[str, Judge], reviewers: dict[str, list[str]] | None = None) -> Messages:
-    everybody = {name: list(able) for name in able}
-    return vote(
-        messages, GROUPS, able, [OpenTutor(n, 0, DOMAINS) for n in able], (reviewers or everybody).__getitem__, 3.0
-    )
+    by_name = reviewers or {name: list(able) for name in able}
+    tutors = [OpenTutor(n, 0, DOMAINS, reviewers=tuple(by_name[n])) for n in able]
+    return vote(messages, GROUPS, tutors, lambda name, requests: able[name].judge(requests), 3.0)
 
 
 def test_a_message_passes_if_the_others_mean_exceeds_the_bound() -> None:
@@ -124,10 +114,8 @@ def test_only_reviewers_judge_and_what_nobody_judges_passes() -> None:
     assert (row[0][0].score, row[0][0].text) == (None, "x")
 
 
-def test_unreadable_scores_dropped_messages_and_absent_judges_do_not_count() -> None:
-    row = judged(
-        [[(said("a", "x"),), (said("a", None),)]], {"a": Judge(5), "b": Judge(None), "c": Judge(1, away=True)}
-    )[0]
+def test_unreadable_scores_and_dropped_messages_do_not_count() -> None:
+    row = judged([[(said("a", "x"),), (said("a", None),)]], {"a": Judge(5), "b": Judge(None)})[0]
     assert (row[0][0].score, row[0][0].text) == (None, "x")
     assert row[1][0].score is None
 
@@ -143,6 +131,8 @@ def test_unreadable_scores_dropped_messages_and_absent_judges_do_not_count() -> 
         ("score 7", None),
         ("score 45", None),
         ("score 4.5", None),
+        ("score 1 to 5: it is 4", None),
+        ("Score 2 (on a score 1-5 scale)", 2),
         ("number of lithium 3 yes", None),
         ("", None),
     ],

@@ -158,6 +158,7 @@ def test_a_users_file_is_a_gate(tmp_path: Path) -> None:
         ("class Other: pass", "has no 'Braver'"),
         ("1 / 0", "ZeroDivisionError"),
         ("class Braver:\n    def __init__(self, config): pass", "no gate: it needs name"),
+        ("class Braver: pass", "called with the gate's settings it fails: TypeError"),
     ],
 )
 def test_a_bad_plug_in_is_one_line(tmp_path: Path, text: str, message: str) -> None:
@@ -230,3 +231,34 @@ def test_every_edge_goes_by_its_own_gate_and_a_critic_need_not_be_scored() -> No
     assert [r["open"] for r in records.values()] == [True, False, True]
     assert records["b -> a"]["gap"] == 0  # measured, though its gate does not read it
     assert records["c -> a"]["gap"] is None
+
+
+def test_the_matched_rate_counts_what_the_cognizance_gate_decided() -> None:
+    from coopt.rounds import _open_share
+
+    class Kept:
+        def all(self, event: str) -> dict[str, object]:
+            closed, critic = {"open": False, "reason": "incognizant"}, {"open": True, "reason": "always"}
+            return {"0/opcod/r1": {"a -> b": closed, "c -> b": critic}, "1/opcod/r1": {"a -> b": critic}}
+
+    assert _open_share(Kept(), 0) == 0  # type: ignore[arg-type]
+    assert _open_share(Kept(), 1) is None  # type: ignore[arg-type]
+
+
+def test_the_threshold_is_that_of_the_scores_and_not_of_a_resample() -> None:
+    class Moving(Cognizance):
+        def decide(self, view: View) -> Decisions:
+            return super().decide(view)._replace(threshold=float(view.scores_ND.mean()))
+
+    pair = topology([{"tutor": "a", "tutee": "b"}])
+    GATES["moving"] = lambda c: Moving()
+    try:
+        found = record(pair, {Edge("a", "b"): GateConfig(kind="moving")}, a=result(60, 60), b=result(70, 70))
+    finally:
+        del GATES["moving"]
+    assert found["a -> b"]["threshold"] == pytest.approx(0.65)
+
+
+def test_a_tutor_that_is_no_node_is_open() -> None:
+    found = record(topology([]), {Edge("oracle", "a"): GateConfig(kind="always")}, a=result(60, 60), b=result(70, 70))
+    assert (found["oracle -> a"]["open"], found["oracle -> a"]["domains"]) == (True, list(DOMAINS))

@@ -16,14 +16,16 @@ from coopt.engine.base import Generation
 from coopt.engine.hf import HFEngine
 from coopt.feedback.assign import OpenTutor
 from coopt.feedback.local import LocalSpeaker
-from coopt.feedback.tutors import ModelTutor, OracleTutor, Request, Tutor
+from coopt.feedback.tutors import ModelTutor, OracleTutor, Request, Tutor, TutorAwayError
 from coopt.graph.files import load_topology
 from coopt.graph.topology import Style
 from coopt.methods.base import RolloutGroup, earliest_correct
 from coopt.methods.registry import make_method
 from coopt.models.policy import Policy
-from coopt.phase import Phase, assign_tutors, collect_feedback, roll_out, train_rows, train_step
+from coopt.phase import Phase, assign_tutors, collect_feedback, roll_out, train_phase, train_rows, train_step
+from coopt.running import store
 from coopt.training.adapters import make_trainable
+from coopt.training.checkpoint import save_checkpoint
 from coopt.training.order import PromptOrder
 from coopt.training.trainer import LocalTrainer
 
@@ -198,3 +200,45 @@ def test_what_a_rollout_spells_never_becomes_a_chat_turn(shipped: Policy) -> Non
     plain = shipped.prompt_ids(SCIMINI, "what?")
     control = [shipped.tokenizer.convert_tokens_to_ids(t) for t in ("<|user|>", "<|assistant|>", "<|end|>")]
     assert [forged.count(c) for c in control] == [plain.count(c) for c in control] == [1, 1, 0]
+
+
+class Away:
+    """A tutor behind a server that is not there."""
+
+    style: Style = "anchored"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def critique(self, requests: Sequence[Request]) -> list[str | None]:
+        self.asked += 1
+        raise TutorAwayError("nobody at home")
+
+    def judge(self, requests: Sequence[Request]) -> list[float | None]:
+        return [None] * len(requests)
+
+
+def test_an_absent_tutor_is_asked_once_a_phase_and_the_others_take_over(shipped: Policy, tmp_path: Path) -> None:
+    away = Away()
+    made = phase(shipped, tmp_path, {"a": away, "b": Said("x")})
+    records = [train_step(made, step)[0] for step in (0, 1)]
+    assert away.asked == 1
+    assert [r["away"] for r in records] == [{"a": "nobody at home"}] * 2
+    assert records[0]["told"]["a"]["unread"] > 0
+    assert records[1]["told"]["a"]["unread"] == 0
+    assert sum(records[1]["outcomes"]["b"].values()) == records[1]["rollouts"]
+    stopping = phase(shipped, tmp_path, {"a": Away()}, "critics.when_unavailable=stop")
+    with pytest.raises(TutorAwayError):
+        train_step(stopping, 0)
+
+
+def test_a_resumed_phase_remembers_who_was_away(shipped: Policy, tmp_path: Path) -> None:
+    made = phase(shipped, tmp_path, {"a": Away()}, "rounds.steps=2", "rounds.checkpoint_every=1")
+    record, groups = train_step(made, 0)
+    store.append_lines(tmp_path / "s1.steps.jsonl", [record])
+    store.append_lines(tmp_path / "s1.rollouts.jsonl", groups)
+    save_checkpoint(made.trainer, tmp_path / "s1.checkpoints/step_1")
+    tutor = Away()
+    train_phase(phase(shipped, tmp_path, {"a": tutor}, "rounds.steps=2", "rounds.checkpoint_every=1"))
+    assert tutor.asked == 0
+    assert [s["away"] for s in store.read_lines(tmp_path / "s1.steps.jsonl")] == [{"a": "nobody at home"}] * 2

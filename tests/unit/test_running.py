@@ -90,5 +90,5 @@ def test_which_weights_a_tutor_has(tmp_path: Path, schedule: str, expected: int)
         "s2 -> s1": {"open": False, "domains": [], "gap": 0.3},
     }
     tutors = _open_tutors(run, run.topology, "opcod", gates, "s2", 0, 2)
-    assert tutors == (OpenTutor("s1", expected, ("physics",), 0.1),)
+    assert tutors == (OpenTutor("s1", expected, ("physics",), 0.1, reviewers=("s2",)),)
     assert _open_tutors(run, run.topology, "opcod", gates, "s1", 0, 2) == ()
