@@ -12,18 +12,16 @@ from coopt.methods.registry import make_method
 from coopt.metrics import cost
 from coopt.metrics.accuracy import accuracy
 from coopt.metrics.bootstrap import Array, interval, interval_of_ratio, resample_weights
-from coopt.metrics.break_rates import CONTEXTS, DIFFICULTY, Grids, rates, stack
 from coopt.metrics.consensus import consensus_distance
+from coopt.metrics.hostile import hostile_cells
 from coopt.metrics.pareto import mutual, pareto_draws, pareto_improves, share
+from coopt.metrics.probes import break_cells
 from coopt.metrics.ranks import by_rank
 from coopt.metrics.results import (
-    BreakCell,
     ComparisonCell,
     ConsensusCell,
     ConstantCell,
-    FeedbackCell,
     GateCell,
-    HostileCell,
     ParetoCell,
     RankCell,
     Results,
@@ -34,9 +32,6 @@ from coopt.rng import generator
 from coopt.running import store
 from coopt.running.journal import Journal
 from coopt.running.run import BASE, INIT, Run
-
-ALL_EDGES = "all edges"
-ANY_STATE = "any"
 
 
 def summarise(run: Run) -> Results:
@@ -55,6 +50,7 @@ class _Summary:
 
     def results(self) -> Results:
         steps = cost.read_steps(self.run)
+        gates, feedback = self._gates(), cost.feedback_cells(steps)
         return Results(
             run=self.run.directory.name,
             topology=self.run.topology.name,
@@ -66,14 +62,14 @@ class _Summary:
             scores=self._scores(),
             pareto=[cell for m in self.config.methods for cell in self._pareto(m)],
             comparisons=self._comparisons(),
-            gates=self._gates(),
-            feedback=self._feedback(steps),
-            break_rates=self._break_rates() if self.config.break_rate.questions else [],
+            gates=gates,
+            feedback=feedback,
+            break_rates=break_cells(self.run, self.journal) if self.config.break_rate.questions else [],
             costs=cost.cost_cells(steps, self.config.methods),
             no_own_correct=cost.no_own_correct(steps),
             ranks=self._ranks() if len(self.students) > 1 else [],
             consensus=self._consensus() if len(self.students) > 1 else [],
-            hostile=self._hostile(steps),
+            hostile=hostile_cells(gates, feedback, self.config.adversary),
             unavailable={k: v["reason"] for k, v in self.journal.all("unavailable").items()},
         )
 
@@ -292,31 +288,7 @@ class _Summary:
                     cells.append(ConsensusCell(method=method, round=round_, distance=distance, low=low, high=high))
         return cells
 
-    def _hostile(self, steps: list[dict[str, Any]]) -> list[HostileCell]:
-        """Every edge of a hostile tutor, in the methods in which it is hostile; also those that no gate opened."""
-        cells, gates = [], self._gates()
-        said = {(c.method, c.edge): c for c in self._feedback(steps)}
-        for method, edge in dict.fromkeys((g.method, g.edge) for g in gates):
-            tutor = edge.split(" -> ")[0]
-            if tutor in self.config.adversary and make_method(method).adversaries:
-                own, cell = [g for g in gates if (g.method, g.edge) == (method, edge)], said.get((method, edge))
-                cells.append(
-                    HostileCell(
-                        method=method,
-                        edge=edge,
-                        kind=self.config.adversary[tutor],
-                        rounds_open=sum(g.open for g in own),
-                        rounds=len(own),
-                        messages=cell.messages if cell else 0,
-                        kept=cell.outcomes["kept"] if cell else 0,
-                        voted_down=cell.voted_down if cell else 0,
-                        revealed=cell.revealed if cell else 0,
-                        leaked=cell.leaked if cell else 0,
-                    )
-                )
-        return cells
-
-    # -- gates, feedback, break-rates --------------------------------------------------------------
+    # -- gates -------------------------------------------------------------------------------------
 
     def _gates(self) -> list[GateCell]:
         cells = []
@@ -330,38 +302,6 @@ class _Summary:
                             GateCell(seed=int(seed), method=method, round=int(round_[1:]), edge=edge, **fields)
                         )
         return cells
-
-    def _feedback(self, steps: list[dict[str, Any]]) -> list[FeedbackCell]:
-        return cost.feedback_cells(steps)
-
-    def _break_rates(self) -> list[BreakCell]:
-        grids: dict[tuple[str, str, str], list[Grids]] = {}
-        for seed in self.seeds:
-            gates = self.journal.all("probe_gates").get(str(seed), {})
-            for tutee in self.students:
-                probe = store.read_json(self.run.break_rate_path(seed, tutee))
-                for name, domain in probe["domains"].items():
-                    for edge in domain["edges"]:
-                        is_open = gates[edge]["open"] and name in gates[edge].get("domains", [name])
-                        state = "open" if is_open else "closed"
-                        for context in CONTEXTS:
-                            cell = Grids.of(domain, edge, context)
-                            for key in ((ALL_EDGES, state), (edge, state), (edge, ANY_STATE)):
-                                grids.setdefault((*key, context), []).append(cell)
-        return [
-            BreakCell(
-                edge=edge,
-                gate=state,
-                context="sf" if context == "sf" else "f",
-                difficulty=difficulty,
-                rates={k: tuple(v) for k, v in self._rates(stack(parts), difficulty).items()},
-            )
-            for (edge, state, context), parts in sorted(grids.items())
-            for difficulty in (DIFFICULTY if edge == ALL_EDGES else ["all"])
-        ]
-
-    def _rates(self, grids: Grids, difficulty: str) -> dict[str, Any]:
-        return rates(grids, difficulty, self.config.break_rate.minimum, self.config.run.bootstrap)
 
 
 def best_round(run: Run, seed: int, method: str, student: str) -> int:

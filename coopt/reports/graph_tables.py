@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from coopt.metrics.probes import ANY_STATE
 from coopt.metrics.results import BreakCell, GateCell, Results
-from coopt.metrics.summary import ANY_STATE
 from coopt.reports.cells import NONE, percent, signed, span
 from coopt.reports.table import Table
 

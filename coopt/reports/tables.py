@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from coopt.feedback.anchor import OUTCOMES
 from coopt.metrics.cost import PARTS
+from coopt.metrics.probes import ALL_EDGES, ANY_STATE
 from coopt.metrics.results import BreakCell, GateCell, Results, ScoreCell
-from coopt.metrics.summary import ALL_EDGES, ANY_STATE
 from coopt.reports.cells import NONE, percent, signed, span, yes
 from coopt.reports.graph_tables import (
     CONTEXT_WORDS,

@@ -7,15 +7,13 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from coopt.cli.main import main
 from coopt.config.load import load_config
 from coopt.graph.files import load_topology
 from coopt.metrics.results import Results
@@ -23,33 +21,14 @@ from coopt.simulate.dynamics import World, simulate
 from coopt.simulate.results import SimulatedResults
 from coopt.simulate.summary import Digest, simulate_all, summarise
 from coopt.simulate.tables import LABEL, constants_table, simulated_tables
+from tests.unit.conftest import Command
 from tests.unit.simulated_runs import constants, write_run
 
 
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Done]
-
-
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+def command(cli: Command) -> Command:
     """Run ``coopt simulate ARGS`` in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["coopt", "simulate", *arguments])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return Done(code, *capsys.readouterr())
-
-    return run
+    return partial(cli, "simulate")
 
 
 def world(topology: str, nodes: int | None = None, **flags: object) -> World:

@@ -5,49 +5,28 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
 
-from coopt.cli.main import main
 from coopt.config.load import load_config
 from coopt.errors import TopologyError
 from coopt.graph.cost import RoundCost, round_cost
 from coopt.graph.draw import draw, layout
 from coopt.graph.files import load_topology, topology_names
 from coopt.graph.sketch import sketch
+from tests.unit.conftest import Command
 
 DOMAINS = ["physics", "chemistry"]
 
 
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Topo = Callable[..., Done]
-
-
 @pytest.fixture
-def topo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Topo:
+def topo(cli: Command) -> Command:
     """Run ``coopt topo ARGS`` in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["coopt", "topo", *arguments])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return Done(code, *capsys.readouterr())
-
-    return run
+    return partial(cli, "topo")
 
 
 def lines(text: str) -> list[str]:
@@ -57,7 +36,7 @@ def lines(text: str) -> list[str]:
 # -- list, show, check ---------------------------------------------------------------------------------
 
 
-def test_list_names_every_shipped_topology(topo: Topo) -> None:
+def test_list_names_every_shipped_topology(topo: Command) -> None:
     rows = {line.split()[0]: line for line in topo("list").out.splitlines() if line.strip()}
     assert set(topology_names()) <= set(rows)
     assert "1 + 3 critics" in rows["fair_committee"]
@@ -66,7 +45,7 @@ def test_list_names_every_shipped_topology(topo: Topo) -> None:
 
 
 @pytest.mark.parametrize("name", topology_names())
-def test_show_says_the_numbers_of_every_shipped_topology(topo: Topo, name: str) -> None:
+def test_show_says_the_numbers_of_every_shipped_topology(topo: Command, name: str) -> None:
     done = topo("show", name)
     assert done.code == 0
     for word in ("diameter", "spectral gap", "effective neighbours (gamma 0.9)", "one round, preset mini"):
@@ -78,7 +57,7 @@ def test_show_says_the_numbers_of_every_shipped_topology(topo: Topo, name: str) 
     assert 1 <= data["effective_neighbours"] <= len(data["students"]) + 1e-9
 
 
-def test_show_takes_nodes_domains_and_a_preset(topo: Topo) -> None:
+def test_show_takes_nodes_domains_and_a_preset(topo: Command) -> None:
     data = json.loads(topo("show", "ring", "--nodes", "9", "--domains", "bio,mat", "--preset", "paper", "--json").out)
     assert list(data["students"].values())[:3] == ["biology", "materials", "biology"]
     assert (data["diameter"], data["tutors_of_a_student"]["max"], data["cost"]["rounds"]) == (4, 2, 2)
@@ -88,7 +67,7 @@ def test_show_takes_nodes_domains_and_a_preset(topo: Topo) -> None:
     assert twice["cost"]["device_hours"] == pytest.approx(2 * data["cost"]["device_hours"])
 
 
-def test_show_of_a_graph_that_is_not_connected(topo: Topo, tmp_path: Path) -> None:
+def test_show_of_a_graph_that_is_not_connected(topo: Command, tmp_path: Path) -> None:
     (tmp_path / "g.toml").write_text("nodes = [{id='a'}, {id='b'}]\nedges = [{tutor='a', tutee='b'}]")
     assert "not connected" in topo("show", "g.toml").out
     (tmp_path / "g.toml").write_text("nodes = [{id='a'}, {id='b'}]")
@@ -96,7 +75,7 @@ def test_show_of_a_graph_that_is_not_connected(topo: Topo, tmp_path: Path) -> No
     assert (data["connected"], data["diameter"], data["spectral_gap"]) == (False, None, 0)
 
 
-def test_check_says_ok_or_the_fault(topo: Topo, tmp_path: Path) -> None:
+def test_check_says_ok_or_the_fault(topo: Command, tmp_path: Path) -> None:
     (tmp_path / "g.toml").write_text(
         "nodes = [{id='a', native='bio'}, {id='c', role='critic'}]\nedges = [{tutor='c', tutee='a'}]"
     )
@@ -125,7 +104,7 @@ def test_check_says_ok_or_the_fault(topo: Topo, tmp_path: Path) -> None:
         (["draw"], "Missing argument"),
     ],
 )
-def test_one_line_and_exit_code_2(topo: Topo, tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_one_line_and_exit_code_2(topo: Command, tmp_path: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "loop.toml").write_text("nodes = [{id='a'}]\nedges = [{tutor='a', tutee='a'}]")
     done = topo(*arguments)
     assert (done.code, done.out) == (2, "")
@@ -137,7 +116,7 @@ def test_one_line_and_exit_code_2(topo: Topo, tmp_path: Path, arguments: list[st
 # -- drawings ------------------------------------------------------------------------------------------
 
 
-def test_the_terminal_shows_lines_and_rings_as_boxes(topo: Topo) -> None:
+def test_the_terminal_shows_lines_and_rings_as_boxes(topo: Command) -> None:
     assert lines(topo("draw", "pair").out) == [
         "╭──────╮     ╭──────╮",
         "│  s1  │     │  s2  │",
@@ -163,7 +142,7 @@ def test_the_terminal_shows_lines_and_rings_as_boxes(topo: Topo) -> None:
     assert "reviews: c1 -> c2, c1 -> c3, c2 -> c1" in committee
 
 
-def test_the_terminal_shows_other_graphs_as_a_matrix(topo: Topo, tmp_path: Path) -> None:
+def test_the_terminal_shows_other_graphs_as_a_matrix(topo: Command, tmp_path: Path) -> None:
     assert lines(topo("draw", "one_peer_exponential", "--nodes", "3", "--round", "1").out) == [
         "        s1 s2 s3",
         "s1 phys ·  ·  ●",
@@ -190,14 +169,14 @@ def test_every_shipped_topology_can_be_sketched(name: str) -> None:
     sketch(load_topology(name, DOMAINS), 80)
 
 
-def test_netext_leaves_the_excepthook_alone(topo: Topo) -> None:
+def test_netext_leaves_the_excepthook_alone(topo: Command) -> None:
     before = sys.excepthook
     topo("draw", "pair")
     assert sys.excepthook is before
 
 
 @pytest.mark.parametrize("name", topology_names())
-def test_a_picture_is_svg_with_every_name(topo: Topo, tmp_path: Path, name: str) -> None:
+def test_a_picture_is_svg_with_every_name(topo: Command, tmp_path: Path, name: str) -> None:
     done = topo("draw", name, "--out", "g.svg")
     topology = load_topology(name, DOMAINS)
     assert done.out == f"g.svg: {name}, {len(topology.nodes)} nodes, {len(topology.edges)} tutor edges\n"
@@ -211,7 +190,7 @@ def test_a_picture_is_svg_with_every_name(topo: Topo, tmp_path: Path, name: str)
     assert ("reviewer → reviewed" in texts) == bool(topology.reviews)
 
 
-def test_a_picture_is_a_png_of_readable_size_on_white(topo: Topo, tmp_path: Path) -> None:
+def test_a_picture_is_a_png_of_readable_size_on_white(topo: Command, tmp_path: Path) -> None:
     topo("draw", "small_world", "--out", "g.png")
     assert (tmp_path / "g.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     with Image.open(tmp_path / "g.png") as image:
