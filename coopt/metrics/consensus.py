@@ -11,7 +11,7 @@ from coopt.metrics.bootstrap import Array, interval, resample_weights
 from coopt.rng import generator
 
 Answers = Sequence[Sequence[str]]
-"""[questions][samples]; an answer that could not be read is the empty text."""
+"""[questions][samples]; without an answer tag, the start of the response stands for it."""
 
 
 def disagreement(students: Sequence[Answers]) -> Array:

@@ -141,8 +141,10 @@ def comparison_table(results: Results) -> Table:
         for c in results.comparisons
     ]
     columns = ["methods", "student", "difference", "95 %", "per seed", "verdict"]
-    baseline = results.methods[0]
-    note = f"of oracle: where a method lies between {baseline} (0) and feedback that states the true facts (100)."
+    note = (
+        "of oracle: where a method lies between the one it is compared with (0) and feedback that states the true"
+        " facts (100)."
+    )
     return Table(
         "Methods compared, mean of all domains, percent",
         [*columns, "of oracle"] if oracle else columns,
