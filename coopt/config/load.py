@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from coopt.config.schema import Config, Section
+from coopt.config.schema import Config
+from coopt.config.section import Section
 from coopt.domains.names import resolve_domains
 from coopt.errors import ConfigError, unknown
 

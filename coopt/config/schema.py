@@ -8,13 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Section(BaseModel):
-    """A group of settings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+from coopt.config.section import Section
 
 
 class ModelConfig(Section):
@@ -22,7 +18,7 @@ class ModelConfig(Section):
 
     path: str = "scimini"
     """The base: `scimini`, `smollm2-135m` (make smol) or a local Hugging Face causal LM directory."""
-    students: dict[str, str] = {}
+    students: dict[str, str] = Field(default_factory=dict)
     """Ready specialists: native domain -> directory. Students of other domains are specialised."""
     specialise: str = "auto"
     """How students are made strong: world (scimini only), none, own_correct, rationales:FILE (JSON Lines with
@@ -156,7 +152,7 @@ class GateConfig(Section):
     """Whose best score a tutor is measured against."""
     rate: float | None = Field(None, ge=0, le=1)
     """Open share of gate random; None: that of the cognizance gate in the same seed (method opcod)."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     """Free for plug-in gates."""
 
 
@@ -216,7 +212,7 @@ class Config(Section):
     topology: str = "pair"
     nodes: int | None = Field(None, ge=1)
     """Students of a generated topology; None: as its file says."""
-    adversary: dict[str, AdversaryKind] = {}
+    adversary: dict[str, AdversaryKind] = Field(default_factory=dict)
     """Nodes whose feedback is hostile, and how. They answer honestly when they are scored."""
     domains: tuple[str, ...] = ("physics", "chemistry")
     methods: tuple[str, ...] = ("sdpo", "opcod")

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from coopt.config.schema import Section
+from coopt.config.section import Section
 from coopt.errors import ConfigError, unknown
 
 SHIPPED = Path(__file__).parent / "constants.toml"
