@@ -66,15 +66,20 @@ def check_run(config: Config) -> None:
             " feedback of one prompt to another."
         )
     run = Run(Path(), config)
-    check_students(config, run.topology)
+    check_graph(run)
     for critic in run.topology.critics:
         if run.topology.nodes[critic].endpoint:
             check_client(critic)
-    _check_gates(run)
     _check_adversaries(run)
     _ = run.domains  # loading checks them
     if "oracle" in config.methods:
         OracleTutor(run.domains, config.feedback.style)
+
+
+def check_graph(run: Run) -> None:
+    """The models and the gates that a graph's nodes and edges name are there. Raises a ``CooptError``."""
+    check_students(run.config, run.topology)
+    _check_gates(run)
 
 
 def _check_gates(run: Run) -> None:

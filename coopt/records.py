@@ -51,13 +51,9 @@ def step_record(
         }
         for name, ms in own.items()
     }
-    distinct = {
-        (group.item.id, y.text, m.raw)
-        for group, row in zip(groups, messages, strict=True)
-        for y, told_of in zip(group.rollouts, row, strict=True)
-        for m in told_of
-    }
-    feedback_tokens = sum(len(tokenizer(raw, add_special_tokens=False)["input_ids"]) for _, _, raw in distinct)
+    feedback_tokens = sum(
+        len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in written(groups, messages)
+    )
     seconds = {**clock.seconds, **stats.seconds, "total": time.perf_counter() - clock.started}
     return {
         "step": step,
@@ -81,6 +77,17 @@ def step_record(
         "memory_gib": peak_memory_gib(),
         "seconds": {k: round(v, 4) for k, v in seconds.items()},
     }
+
+
+def written(groups: Sequence[RolloutGroup], messages: Messages) -> list[str]:
+    """What the tutors wrote in a step, critiques and judgements, each distinct request answered once."""
+    critiques: set[tuple[str, str, str, str]] = set()
+    judgements: set[tuple[str, str, str, str]] = set()
+    for group, row in zip(groups, messages, strict=True):
+        for y, said in zip(group.rollouts, row, strict=True):
+            critiques |= {(group.item.id, y.text, m.tutor, m.raw) for m in said}
+            judgements |= {(group.item.id, judge, m.raw, raw) for m in said for judge, raw in m.judgements}
+    return [*(raw for *_, raw in critiques), *(raw for *_, raw in judgements)]
 
 
 def peak_memory_gib() -> float:

@@ -119,13 +119,18 @@ def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A TOML, networkx JSON or GraphML file.")],
     domains: _Domains = _DOMAINS,
 ) -> None:
-    """Is this graph one that can be trained? One line; exit code 2 where it is not.
+    """Is this graph one that can be trained, with the models and gates that it names? One line; exit code 2 where not.
 
     \b
     Example:
       coopt topo check my_graph.toml --domains phys,chem,bio
     """
+    from coopt.bench import check_graph
+    from coopt.config.load import load_config
+    from coopt.running.run import Run
+
     topology = _load(file, domains)
+    check_graph(Run(Path(), load_config(preset="mini", topology=file, domains=domains)))
     counts = [(len(topology.students), "student"), (len(topology.critics), "critic")]
     counts += [(len(topology.edges), "tutor edge"), (len(topology.reviews), "review edge")]
     said = ", ".join(f"{n} {what}{'s' * (n != 1)}" for n, what in counts if n or what == "tutor edge")

@@ -36,7 +36,7 @@ class HostileTutor:
     def critique(self, requests: Sequence[Request]) -> list[str | None]:
         return [self._message(item, response) for item, response in requests]
 
-    def judge(self, requests: Sequence[Request]) -> list[float | None]:
+    def judge(self, requests: Sequence[Request]) -> list[str | None]:
         return self.honest.judge(requests)
 
     def _message(self, item: Item, response: str) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from coopt.feedback.assign import OpenTutor
-from coopt.feedback.tutors import Request
-from coopt.methods.base import Messages, RolloutGroup
+from coopt.feedback.tutors import Request, read_score
+from coopt.methods.base import Messages, RolloutGroup, Told
 
 Place = tuple[int, int, int]
 
@@ -21,15 +21,15 @@ def vote(
     messages: Messages,
     groups: Sequence[RolloutGroup],
     open_tutors: Sequence[OpenTutor],
-    judge_by: Callable[[str, Sequence[Request]], Sequence[float | None]],
+    judge_by: Callable[[str, Sequence[Request]], Sequence[str | None]],
     above: float,
 ) -> Messages:
     """``messages`` with their scores; what does not pass is marked ``voted_down``.
 
-    ``judge_by``: the scores that a tutor, by name, gives to messages.
+    ``judge_by``: what a tutor, by name, writes about messages.
     """
     reviewers = {t.name: t.reviewers for t in open_tutors}
-    scores: dict[Place, list[float]] = {}
+    judgements: dict[Place, list[tuple[str, str]]] = {}
     for judge in open_tutors:
         places = [
             (p, j, k)
@@ -42,17 +42,20 @@ def vote(
             and groups[p].item.domain in judge.domains
         ]
         requests = [Request(groups[p].item, messages[p][j][k].text or "") for p, j, k in places]
-        for place, score in zip(places, judge_by(judge.name, requests), strict=True):
-            if score is not None:
-                scores.setdefault(place, []).append(score)
-    means = {place: fmean(given) for place, given in scores.items()}
+        for place, raw in zip(places, judge_by(judge.name, requests), strict=True):
+            if raw is not None:
+                judgements.setdefault(place, []).append((judge.name, raw))
     return [
         [
-            tuple(
-                m._replace(score=means[p, j, k], voted_down=means[p, j, k] <= above) if (p, j, k) in means else m
-                for k, m in enumerate(said)
-            )
+            tuple(_judged(m, judgements.get((p, j, k), []), above) for k, m in enumerate(said))
             for j, said in enumerate(row)
         ]
         for p, row in enumerate(messages)
     ]
+
+
+def _judged(message: Told, judgements: Sequence[tuple[str, str]], above: float) -> Told:
+    """The message with what was written about it, and with its mean score where one can be read."""
+    scores = [s for s in (read_score(raw) for _, raw in judgements) if s is not None]
+    mean = fmean(scores) if scores else None
+    return message._replace(judgements=tuple(judgements), score=mean, voted_down=mean is not None and mean <= above)

@@ -34,8 +34,9 @@ class Tutor(Protocol):
 
     def critique(self, requests: Sequence[Request]) -> list[str | None]: ...
 
-    def judge(self, requests: Sequence[Request]) -> list[float | None]:
-        """A score from 1 to 5 of each message about its item's question; None where no score can be read."""
+    def judge(self, requests: Sequence[Request]) -> list[str | None]:
+        """A raw judgement of each message about its item's question, to be read by ``read_score``; None where the
+        message is too long to be read, or nobody judges."""
         ...
 
 
@@ -61,9 +62,8 @@ class ModelTutor:
                      for name, d in self.domains.items()}  # fmt: skip
         return self._ask(requests, templates, "response")
 
-    def judge(self, requests: Sequence[Request]) -> list[float | None]:
-        answers = self._ask(requests, {name: d.wording.judge for name, d in self.domains.items()}, "text")
-        return [None if a is None else read_score(a) for a in answers]
+    def judge(self, requests: Sequence[Request]) -> list[str | None]:
+        return self._ask(requests, {name: d.wording.judge for name, d in self.domains.items()}, "text")
 
     def _ask(self, requests: Sequence[Request], templates: Mapping[str, str], key: str) -> list[str | None]:
         distinct = list(dict.fromkeys(requests))
@@ -108,5 +108,5 @@ class OracleTutor:
             texts.append(domain.true_critique(item, response, self.style == "anchored"))
         return texts
 
-    def judge(self, requests: Sequence[Request]) -> list[float | None]:
+    def judge(self, requests: Sequence[Request]) -> list[str | None]:
         return [None] * len(requests)

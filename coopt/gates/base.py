@@ -51,7 +51,8 @@ class View(NamedTuple):
 class Decisions(NamedTuple):
     """Open or closed by edge and domain, why, and the number that decided (None, or NaN, where no number did).
 
-    The journal keeps reason and threshold; the gap that it shows is the cognizance gap, whatever the gate.
+    The journal keeps reason, ``gap_E`` (as ``number``) and threshold; the gap that it shows beside them is the
+    cognizance gap, whatever the gate.
     """
 
     open_ED: Bools

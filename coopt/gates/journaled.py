@@ -36,8 +36,9 @@ def decide_edges(
     """Decide on every edge by its own gate: edge -> record for the journal.
 
     A record has ``open``, the open ``domains``, ``reason``, ``gap`` (measured whatever the gate, None where an end is
-    not scored or nothing can be told), ``threshold``, the gap's 95 % bootstrap interval (validation questions
-    resampled, jointly for all students), and ``flip``, the share of resamples that would decide otherwise.
+    not scored or nothing can be told), ``number`` (what the gate itself compared, where it says so), ``threshold``,
+    the gap's 95 % bootstrap interval (validation questions resampled, jointly for all students), and ``flip``, the
+    share of resamples that would decide otherwise.
     """
     outside = {str(e): _outside(domains) for e in gates if e.tutor not in topology.index}
     gates = {e: g for e, g in gates.items() if e.tutor in topology.index}
@@ -47,7 +48,7 @@ def decide_edges(
     deciding = _Deciding(gates, topology, domains, seed, round_, matched_rate)
     scores = _scores(results, topology, domains)
     chosen, gap_E = deciding(scores), deciding.gaps(scores)
-    thresholds = list(deciding.thresholds)
+    thresholds, numbers = list(deciding.thresholds), list(deciding.numbers)
     scored_E = np.array([e.tutor in results and e.tutee in results for e in edges])
     resampled = [deciding.both(s) for s in _resampled(results, topology, domains, min(draws, _DRAWS), (seed, purpose))]
     records: dict[str, Record] = outside
@@ -61,6 +62,7 @@ def decide_edges(
             "domains": [d for d, is_open in zip(domains, row, strict=True) if is_open],
             "reason": chosen.reason_E[k],
             "gap": gap,
+            "number": numbers[k],
             "threshold": thresholds[k],
             "gap_low": low,
             "gap_high": high,
@@ -76,6 +78,7 @@ def _outside(domains: Sequence[str]) -> Record:
         "domains": list(domains),
         "reason": "always",
         "gap": None,
+        "number": None,
         "threshold": None,
         "gap_low": None,
         "gap_high": None,
@@ -112,6 +115,7 @@ class _Deciding:
             for kind, config in dict(zip(kinds, gates.values(), strict=True)).items()
         ]
         self.thresholds: list[float | None] = [None] * len(edges)
+        self.numbers: list[float | None] = [None] * len(edges)
 
     def __call__(self, scores_ND: Floats) -> Decisions:
         view = self.view._replace(scores_ND=scores_ND)
@@ -122,6 +126,7 @@ class _Deciding:
             open_ED[own_E] = found.open_ED[own_E]
             for k in np.flatnonzero(own_E).tolist():
                 reason_E[k], self.thresholds[k] = found.reason_E[k], found.threshold
+                self.numbers[k] = _finite(found.gap_E, k)
         return Decisions(open_ED, reason_E)
 
     def gaps(self, scores_ND: Floats) -> Floats:
@@ -134,6 +139,11 @@ class _Deciding:
 
     def both(self, scores_ND: Floats) -> tuple[Any, Floats]:
         return self(scores_ND).open_ED, self.gaps(scores_ND)
+
+
+def _finite(gap_E: Floats | None, k: int) -> float | None:
+    """A gate's own number on edge k, where it has one."""
+    return float(gap_E[k]) if gap_E is not None and np.isfinite(gap_E[k]) else None
 
 
 def _scores(results: Scored, topology: Topology, domains: Sequence[str]) -> Floats:

@@ -13,6 +13,7 @@ from typing import Any
 import networkx as nx
 
 from coopt.errors import TopologyError, unknown
+from coopt.graph.topology import exponential_period, one_peer_exponential
 
 Tree = dict[str, Any]
 SIZES = ("n", "nodes")  # what generators call their number of nodes
@@ -29,10 +30,11 @@ def _two_cliques(n: int) -> Any:
 
 
 def _one_peer_exponential(n: int) -> Any:
-    hops = [2**k for k in range(max(1, (n - 1).bit_length()))]
     graph: nx.DiGraph[int] = nx.DiGraph()
     graph.add_nodes_from(range(n))
-    graph.add_edges_from(((k + hop) % n, k) for k in range(n) for hop in hops if hop % n)
+    graph.add_edges_from(
+        edge for r in range(exponential_period(n)) for edge in one_peer_exponential(range(n), r + 1, 0)
+    )
     return graph
 
 
@@ -64,6 +66,8 @@ def generate(table: Mapping[str, Any], nodes: int | None, where: str) -> Tree:
         raise TopologyError(f"{where}: [generator] needs nodes, a number of at least 1 (or --nodes N).")
     if name not in OWN and not _takes_size(name):
         raise TopologyError(unknown("graph", name, generator_names(), f"{where}: [generator] "))
+    if "n" in options:
+        raise TopologyError(f"{where}: [generator] n = {options['n']!r}: the number of nodes is written nodes.")
     try:
         graph = _call(name, size, options, directed)
     except (TypeError, ValueError, nx.NetworkXException) as error:

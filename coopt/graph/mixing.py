@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 from scipy.sparse.linalg import ArpackNoConvergence, eigs, eigsh
 
-from coopt.graph.topology import Topology
+from coopt.graph.topology import Topology, exponential_period
 from coopt.rng import generator
 
 GAMMA = 0.9
@@ -50,7 +50,7 @@ def period(topology: Topology) -> int | None:
     random_matching (never)."""
     if topology.varies == "random_matching":
         return None
-    return max(1, (len(topology.students) - 1).bit_length()) if topology.varies else 1
+    return exponential_period(len(topology.students)) if topology.varies else 1
 
 
 def mixing_matrix(topology: Topology) -> Any:

@@ -6,17 +6,18 @@ many students there are. Reading files: ``coopt.graph.files``; checking them: ``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import permutations
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import networkx as nx
 
 from coopt.rng import generator
 
 Role = Literal["student", "critic"]
+_Name = TypeVar("_Name", str, int)
 Varies = Literal["", "one_peer_exponential", "random_matching"]
 Hub = Literal["", "strongest", "weakest", "random"]
 Style = Literal["anchored", "naive"]
@@ -125,7 +126,7 @@ class Topology:
         """The graph of one round (counted from 1); itself where nothing varies."""
         if not self.varies:
             return self
-        rule = {"one_peer_exponential": one_peer_exponential, "random_matching": random_matching}[self.varies]
+        rule = one_peer_exponential if self.varies == "one_peer_exponential" else random_matching
         graph: nx.DiGraph[str] = nx.DiGraph()
         graph.add_nodes_from(self.graph.nodes)
         graph.add_edges_from(rule(self.students, round_, seed))
@@ -143,12 +144,16 @@ class Topology:
         return replace(self, graph=graph, settings=settings, reviews=reviews, hub="")
 
 
-def one_peer_exponential(students: list[str], round_: int, seed: int) -> list[tuple[str, str]]:
+def one_peer_exponential(students: Sequence[_Name], round_: int, seed: int) -> list[tuple[_Name, _Name]]:
     """In round r everybody is tutored by the student 2^((r-1) mod log2 N) places on: exact averaging of N = 2^m
     nodes in m rounds of one message each."""
-    hops = max(1, (len(students) - 1).bit_length())
-    hop = 2 ** ((round_ - 1) % hops)
+    hop = 2 ** ((round_ - 1) % exponential_period(len(students)))
     return [(students[(k + hop) % len(students)], s) for k, s in enumerate(students) if hop % len(students)]
+
+
+def exponential_period(n: int) -> int:
+    """Rounds after which one_peer_exponential on ``n`` students repeats: ceil(log2 n), at least 1."""
+    return max(1, (n - 1).bit_length())
 
 
 def random_matching(students: list[str], round_: int, seed: int) -> list[tuple[str, str]]:
@@ -162,6 +167,6 @@ def random_matching(students: list[str], round_: int, seed: int) -> list[tuple[s
 def union_of_rounds(rule: Varies, students: list[str]) -> set[tuple[str, str]]:
     """Every edge that some round of ``rule`` may have."""
     if rule == "one_peer_exponential":
-        rounds = range(1, max(1, (len(students) - 1).bit_length()) + 1)
+        rounds = range(1, exponential_period(len(students)) + 1)
         return {edge for r in rounds for edge in one_peer_exponential(students, r, 0)}
     return set(permutations(students, 2))

@@ -29,7 +29,8 @@ class Context(NamedTuple):
 
 class Told(NamedTuple):
     """What one tutor said on one rollout. ``unread``: the request was too long for the tutor, or it was away.
-    ``score``: the committee's mean, 1 to 5; ``voted_down``: it did not pass, and is not handed on."""
+    ``score``: the committee's mean, 1 to 5; ``voted_down``: it did not pass, and is not handed on; ``judgements``:
+    what each judge, by name, wrote about it."""
 
     tutor: str
     raw: str
@@ -37,6 +38,7 @@ class Told(NamedTuple):
     unread: bool
     score: float | None = None
     voted_down: bool = False
+    judgements: tuple[tuple[str, str], ...] = ()
 
     @property
     def text(self) -> str | None:

@@ -98,8 +98,8 @@ def test_a_hostile_tutor_says_the_same_again(kind: AdversaryKind) -> None:
 
 def test_an_honest_judge() -> None:
     class Strict(OracleTutor):
-        def judge(self, requests: Sequence[Request]) -> list[float | None]:
-            return [4.0] * len(requests)
+        def judge(self, requests: Sequence[Request]) -> list[str | None]:
+            return ["score 4"] * len(requests)
 
     hostile = HostileTutor("misleading", Strict(WORLD, "anchored"), WORLD)
-    assert hostile.judge([Request(next(iter(WORLD.values())).items("train")[0], "x")]) == [4.0]
+    assert hostile.judge([Request(next(iter(WORLD.values())).items("train")[0], "x")]) == ["score 4"]

@@ -73,9 +73,9 @@ class Judge:
         self.score = score
         self.read: list[str] = []
 
-    def judge(self, requests: Sequence[Request]) -> list[float | None]:
+    def judge(self, requests: Sequence[Request]) -> list[str | None]:
         self.read += [r.response for r in requests]
-        return [self.score] * len(requests)
+        return ["no idea" if self.score is None else f"score {self.score:g}"] * len(requests)
 
 
 def said(tutor: str, text: str | None) -> Told:
@@ -99,6 +99,7 @@ def test_a_message_passes_if_the_others_mean_exceeds_the_bound() -> None:
     assert (second.score, second.voted_down, second.text) == (2, True, None)  # a and c: (1 + 3) / 2
     assert heard([first, second]) == "good"
     assert able["a"].read == ["bad"], "nobody judges itself"
+    assert first.judgements == (("b", "score 5"), ("c", "score 3"))
 
 
 def test_exactly_the_bound_does_not_pass() -> None:

@@ -206,6 +206,17 @@ def record(found: Topology, gates: dict[Edge, GateConfig], **results: object) ->
     return decide_edges(gates, found, results, domains=DOMAINS, draws=500, seed=0, round_=1)
 
 
+def test_the_journal_keeps_a_gates_own_number(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(PLUG_IN.replace('"braver")', '"braver", float(tutor_D[0] - tutee_D[0]))'))
+    gates = {Edge("a", "b"): GateConfig(kind=f"{path}:Braver"), Edge("b", "a"): GateConfig(kind="always")}
+    found = record(topology([{"tutor": "a", "tutee": "b"}, {"tutor": "b", "tutee": "a"}]), gates,
+                   a=result(50, 99), b=result(90, 99))  # fmt: skip
+    assert found["a -> b"]["number"] == pytest.approx(-0.4)
+    assert found["a -> b"]["gap"] == pytest.approx(4 / 9)
+    assert found["b -> a"]["number"] is None
+
+
 def test_a_decision_carries_its_noise() -> None:
     pair = topology([{"tutor": "a", "tutee": "b"}])
     gates = {Edge("a", "b"): GateConfig()}

@@ -132,6 +132,7 @@ def test_a_bad_edge_is_named(tmp_path: Path, edges: str, message: str) -> None:
         ("graph = 'cycle_graph'", "needs nodes, a number of at least 1"),
         ("graph = 'cycle_graph'\nnodes = 0", "needs nodes, a number of at least 1"),
         ("graph = 'cycle_graph'\nnodes = true", "needs nodes, a number of at least 1"),
+        ("graph = 'cycle_graph'\nnodes = 4\nn = 5", "n = 5: the number of nodes is written nodes"),
         ("graph = 'cicle_graph'\nnodes = 4", "unknown graph 'cicle_graph'. Did you mean 'cycle_graph'"),
         ("graph = 'read_gml'\nnodes = 4", "unknown graph 'read_gml'"),
         ("graph = 'cycle_graph'\nnodes = 4\np = 1", "cycle_graph with 4 nodes: .*unexpected keyword argument 'p'"),
@@ -291,6 +292,16 @@ def test_placed_swaps_the_edges_and_not_the_selves(tmp_path: Path) -> None:
     )
     assert gated.placed("b").settings == {Edge("b", "a"): EdgeSettings("always")}
     assert set(gated.placed("b").edges) == {("b", "a"), ("a", "b"), ("b", "c")}
+
+
+def test_reviews_move_with_the_hub(tmp_path: Path) -> None:
+    judged = written(
+        tmp_path,
+        "hub = 'strongest'\nnodes = [{id='a'}, {id='b'}, {id='c'}]\n"
+        "edges = [{tutor='a', tutee='c'}, {tutor='b', tutee='c'}, {kind='review', reviewer='a', reviewed='b'}]",
+    )
+    placed = judged.placed("b")
+    assert (placed.reviewers_of("a"), placed.reviewers_of("b")) == (["b"], [])
 
 
 def test_unknown_names() -> None:

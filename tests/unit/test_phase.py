@@ -14,15 +14,17 @@ from coopt.config.schema import Config
 from coopt.domains.load import load_domains
 from coopt.engine.base import Generation
 from coopt.engine.hf import HFEngine
+from coopt.feedback.anchor import Feedback
 from coopt.feedback.assign import OpenTutor
 from coopt.feedback.local import LocalSpeaker
 from coopt.feedback.tutors import ModelTutor, OracleTutor, Request, Tutor, TutorAwayError
 from coopt.graph.files import load_topology
 from coopt.graph.topology import Style
-from coopt.methods.base import RolloutGroup, earliest_correct
+from coopt.methods.base import RolloutGroup, Told, earliest_correct
 from coopt.methods.registry import make_method
 from coopt.models.policy import Policy
 from coopt.phase import Phase, assign_tutors, collect_feedback, roll_out, train_phase, train_rows, train_step
+from coopt.records import written
 from coopt.running import store
 from coopt.training.adapters import make_trainable
 from coopt.training.checkpoint import save_checkpoint
@@ -43,7 +45,7 @@ class Said:
         self.asked += len(requests)
         return [self.text] * len(requests)
 
-    def judge(self, requests: Sequence[Request]) -> list[float | None]:
+    def judge(self, requests: Sequence[Request]) -> list[str | None]:
         return [None] * len(requests)
 
 
@@ -94,6 +96,15 @@ def test_spread_shares_rollouts_out_whatever_the_degree(shipped: Policy, tmp_pat
     assert all(Counter(row).most_common()[-1][1] >= 2 for row in assigned), "each prompt is read by every tutor"
     collect_feedback(made, groups, assigned)
     assert sum(t.asked for t in tutors.values()) == 48
+
+
+def test_what_tutors_write_counts_once_a_distinct_request() -> None:
+    """Two equal rollouts are one request; the same words of another tutor are another answer, judged by a third."""
+    two = group([0.0, 0.0])._replace(rollouts=[Generation((1,), "same", True)] * 2)
+    kept = Feedback("kept", "x", False, False)
+    by_a, by_b = (Told(n, "raw", kept, False, judgements=(("c", "score 4"),)) for n in "ab")
+    assert sorted(written([two], [[(by_a,), (by_a,)]])) == ["raw", "score 4"]
+    assert sorted(written([two], [[(by_a,), (by_b,)]])) == ["raw", "raw", "score 4"]
 
 
 def test_feedback_only_where_no_own_rollout_is_correct(shipped: Policy, tmp_path: Path) -> None:
@@ -214,7 +225,7 @@ class Away:
         self.asked += 1
         raise TutorAwayError("nobody at home")
 
-    def judge(self, requests: Sequence[Request]) -> list[float | None]:
+    def judge(self, requests: Sequence[Request]) -> list[str | None]:
         return [None] * len(requests)
 
 

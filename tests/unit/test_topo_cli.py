@@ -89,6 +89,8 @@ def test_check_says_ok_or_the_fault(topo: Command, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["check", "loop.toml"], "loop.toml: edge a -> a is a self-loop"),
+        (["check", "gate.toml"], "edge a -> b: gate.kind: unknown gate 'nope'. Allowed: always"),
+        (["check", "model.toml"], "node 'a': --model nowhere: no such directory"),
         (["check", "none.toml"], "topology none.toml: no such file. Shipped:"),
         (["check", "loop.yaml"], "A file ends in .toml, .json, .graphml"),
         (["show", "rign"], "Did you mean 'ring'?"),
@@ -106,11 +108,15 @@ def test_check_says_ok_or_the_fault(topo: Command, tmp_path: Path) -> None:
 )
 def test_one_line_and_exit_code_2(topo: Command, tmp_path: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "loop.toml").write_text("nodes = [{id='a'}]\nedges = [{tutor='a', tutee='a'}]")
+    edge = "edges = [{tutor='a', tutee='b', gate='nope'}]"
+    (tmp_path / "gate.toml").write_text(f"nodes = [{{id='a'}}, {{id='b'}}]\n{edge}")
+    (tmp_path / "model.toml").write_text("nodes = [{id='a', model='nowhere'}]")
+    before = sorted(tmp_path.iterdir())
     done = topo(*arguments)
     assert (done.code, done.out) == (2, "")
     assert message in done.err
     assert len(done.err.strip().splitlines()) == 1
-    assert [p.name for p in tmp_path.iterdir()] == ["loop.toml"]
+    assert sorted(tmp_path.iterdir()) == before, "nothing is written"
 
 
 # -- drawings ------------------------------------------------------------------------------------------
