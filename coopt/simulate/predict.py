@@ -63,7 +63,7 @@ class Score(NamedTuple):
     """RMSE of the better naive predictor minus the simulator's."""
     low: float | None
     high: float | None
-    """Its interval: seeds of runs resampled; None where there is one seed only."""
+    """Its interval: seeds resampled; None where there is one seed only."""
     verdict: str
 
 
@@ -169,8 +169,9 @@ def _score(name: str, part: Sequence[Prediction], draws: int) -> Score:
 def _advantage_interval(
     part: Sequence[Prediction], naive: Floats, simulator: Floats, draws: int
 ) -> tuple[float | None, float | None]:
-    """Interval of the difference of root mean squared errors; a seed of a run is one cluster."""
-    _, cluster = np.unique([f"{p.run}/{p.seed}" for p in part], return_inverse=True)
+    """Interval of the difference of root mean squared errors; a seed is one cluster, because runs of one seed on other
+    graphs start from the same students."""
+    _, cluster = np.unique([p.seed for p in part], return_inverse=True)
     count = np.bincount(cluster)
     if len(count) < 2:
         return None, None
