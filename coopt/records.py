@@ -58,6 +58,10 @@ def step_record(
         for m in told_of
     }
     feedback_tokens = sum(len(tokenizer(raw, add_special_tokens=False)["input_ids"]) for _, _, raw in distinct)
+    weights = stats.importance
+    importance = (
+        {"mean": weights.total / weights.tokens, "at_cap": weights.capped / weights.tokens} if weights.tokens else None
+    )
     seconds = {**clock.seconds, **stats.seconds, "total": time.perf_counter() - clock.started}
     return {
         "step": step,
@@ -80,7 +84,7 @@ def step_record(
         },
         "memory_gib": peak_memory_gib(),
         "seconds": {k: round(v, 4) for k, v in seconds.items()},
-    }
+    } | ({"importance": importance} if importance else {})
 
 
 def peak_memory_gib() -> float:
