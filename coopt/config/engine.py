@@ -22,8 +22,6 @@ class EngineConfig(Section):
     """On GPUs vLLM gives its memory back while the trainer works."""
     max_sequences: int = Field(256, ge=1)
     """Sequences that vLLM decodes at once."""
-    max_length: int = Field(0, ge=0)
-    """Tokens of prompt and response together that vLLM makes room for; 0: the model's context."""
     cpu_cache_gib: int = Field(1, ge=1)
     """Key-value cache of vLLM on a CPU."""
     start_seconds: float = Field(900.0, gt=0)

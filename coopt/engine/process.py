@@ -15,6 +15,9 @@ import torch
 from coopt.config.engine import EngineConfig
 from coopt.errors import EngineError
 
+_OF_THE_RANK = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""What tells a trainer's process its place among its ranks: vLLM has no part in that."""
+
 
 class ServerProcess:
     """A running ``python -m coopt.engine``. It ends with this process, or when it is closed.
@@ -22,14 +25,14 @@ class ServerProcess:
     What it prints goes to ``folder/log``. Raises ``EngineError`` if it does not start.
     """
 
-    def __init__(self, options: dict[str, Any], settings: EngineConfig, folder: Path) -> None:
+    def __init__(self, options: dict[str, Any], settings: EngineConfig, device: torch.device, folder: Path) -> None:
         self.log = folder / "log"
         self._pipe, theirs = multiprocessing.Pipe()
         arguments = [str(theirs.fileno()), str(os.getpid()), str(folder), json.dumps(options)]
         with self.log.open("w") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "coopt.engine", *arguments],
-                env=_environment(settings),
+                env=_environment(settings, device),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -81,7 +84,7 @@ class ServerProcess:
         self._process.wait()
 
 
-def _environment(settings: EngineConfig) -> dict[str, str]:
+def _environment(settings: EngineConfig, device: torch.device) -> dict[str, str]:
     """The server's environment: no network, no chatter, as many threads as this process computes with."""
     vllm = {
         "HF_HUB_OFFLINE": "1",
@@ -93,6 +96,9 @@ def _environment(settings: EngineConfig) -> dict[str, str]:
         "OMP_NUM_THREADS": str(torch.get_num_threads()),
         "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
     }
-    if not torch.cuda.is_available():
+    if device.type == "cpu":
         vllm["TORCH_COMPILE_DISABLE"] = "1"  # the CPU wheel comes without a compiler
-    return os.environ | vllm
+    elif settings.tensor_parallel == 1:  # the card of the policy: ranks have one each
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(torch.cuda.device_count())))
+        vllm["CUDA_VISIBLE_DEVICES"] = seen.split(",")[device.index or 0]
+    return {k: v for k, v in os.environ.items() if k not in _OF_THE_RANK} | vllm

@@ -38,7 +38,6 @@ class Serving:
     """
 
     def __init__(self, policy: Policy, settings: EngineConfig) -> None:
-        self.length = settings.max_length or policy.context_length
         self.swaps = 0
         self._settings = settings
         self._base = policy.base
@@ -52,7 +51,7 @@ class Serving:
         self._write_weights(
             policy if self._base is None else Policy(self._base, policy.tokenizer, policy.compute_dtype)
         )
-        self.process = ServerProcess(self._options(policy), settings, self._folder)
+        self.process = ServerProcess(self._options(policy), settings, policy.device, self._folder)
         if self._base is None:
             self._held = [_held(policy, 0)]
 
@@ -151,7 +150,7 @@ class Serving:
             "skip_tokenizer_init": True,  # token ids go in and come out
             "generation_config": "vllm",  # nothing is drawn otherwise than asked
             "dtype": _dtype(policy),
-            "max_model_len": self.length,
+            "max_model_len": policy.context_length,
             "max_num_seqs": settings.max_sequences,
             "use_tqdm_on_load": False,
         }

@@ -55,7 +55,7 @@ class VLLMEngine:
     ) -> list[list[Generation]]:
         policy, serving = self.policy, self.serving
         assert policy is not None
-        check_room(prompts, sampling, serving.length)
+        check_room(prompts, sampling, policy.context_length)
         if not serving.holds(policy):  # another engine of this process has had it since
             serving.sync(policy)
         seeds = rng.integers(2**31, size=(len(prompts), samples)).tolist()

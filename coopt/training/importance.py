@@ -18,7 +18,7 @@ def importance_weights(
     """Weights [N] of the tokens that were drawn, from the trainer's logits and the engine's log-probs; counted in
     ``sums``."""
     own_N = student_NV.log_softmax(-1).gather(-1, tokens_N[:, None]).squeeze(-1)
-    weights_N = (own_N - engine_N).exp().clamp(max=cap)
+    weights_N = (own_N - engine_N).exp().clamp(max=cap).to(student_NV.dtype)
     sums.tokens += len(weights_N)
     sums.total += weights_N.sum().item()
     sums.capped += int((weights_N >= cap).sum())

@@ -114,7 +114,8 @@ class LocalTrainer:
         if not all(s.logprobs for s in batch):
             return None
         tokens = torch.tensor([t for s in batch for t in s.response], device=self.policy.device)
-        return tokens, torch.tensor([x for s in batch for x in s.logprobs], device=self.policy.device)
+        logprobs = [x for s in batch for x in s.logprobs]
+        return tokens, torch.tensor(logprobs, dtype=torch.float64, device=self.policy.device)
 
     def _hidden(self, sequences: list[PromptResponse]) -> torch.Tensor:
         pad = self.policy.tokenizer.pad_token_id
