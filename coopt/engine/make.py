@@ -15,7 +15,7 @@ def make_engine(config: Config, on_batch: Callable[[int, int], None] | None = No
     if config.engine.kind == "vllm":
         from coopt.engine.vllm import VLLMEngine
 
-        return VLLMEngine(config.engine, on_batch)
+        return VLLMEngine(config.engine, config.model.lora_rank, on_batch)
     from coopt.engine.hf import HFEngine
 
     return HFEngine(config.sampling.batch_rows, on_batch)

@@ -21,7 +21,7 @@ from coopt.engine.base import Sampling
 
 
 class Ask(NamedTuple):
-    """One response to be drawn: prompt ids, its seed, and the tokens that end it."""
+    """One response to be drawn: prompt ids and its seed."""
 
     prompt: Sequence[int]
     seed: int
@@ -148,6 +148,7 @@ def main() -> None:
     descriptor, parent, folder, options = sys.argv[1:]
     threading.Thread(target=_end_with, args=(int(parent), folder), daemon=True).start()
     serve(Connection(int(descriptor)), json.loads(options))
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end_with(parent: int, folder: str) -> None:

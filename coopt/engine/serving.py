@@ -32,12 +32,12 @@ class Held(NamedTuple):
 
 
 class Serving:
-    """A vLLM process for policies of one architecture, or for adapters on one base.
+    """A vLLM process for policies of one architecture, or for adapters (of ``lora_rank`` at most) on one base.
 
     Raises ``EngineError`` if vLLM does not start. TMPDIR places the files that weights are handed over in.
     """
 
-    def __init__(self, policy: Policy, settings: EngineConfig) -> None:
+    def __init__(self, policy: Policy, settings: EngineConfig, lora_rank: int) -> None:
         self.swaps = 0
         self._settings = settings
         self._base = policy.base
@@ -51,7 +51,7 @@ class Serving:
         self._write_weights(
             policy if self._base is None else Policy(self._base, policy.tokenizer, policy.compute_dtype)
         )
-        self.process = ServerProcess(self._options(policy), settings, policy.device, self._folder)
+        self.process = ServerProcess(self._options(policy, lora_rank), settings, policy.device, self._folder)
         if self._base is None:
             self._held = [_held(policy, 0)]
 
@@ -112,10 +112,13 @@ class Serving:
 
     def _hand_over_adapter(self, policy: Policy) -> None:
         """Under a new number; adapters of policies that changed or are gone make room."""
-        for old in [h for h in self._held if h.adapter and h.policy() in (None, policy)]:
-            self.process.call("drop", old.adapter)
-            shutil.rmtree(self._adapter(old.adapter), ignore_errors=True)
-            self._held.remove(old)
+        held, self._held = self._held, []
+        for each in held:
+            if each.policy() not in (None, policy):
+                self._held.append(each)
+            elif each.adapter:
+                self.process.call("drop", each.adapter)
+                shutil.rmtree(self._adapter(each.adapter), ignore_errors=True)
         if policy.model is policy.causal_lm:  # the base itself
             self._held.append(_held(policy, 0))
             return
@@ -142,7 +145,7 @@ class Serving:
         config.architectures = [type(policy.causal_lm).__name__]
         config.save_pretrained(directory)
 
-    def _options(self, policy: Policy) -> dict[str, Any]:
+    def _options(self, policy: Policy, lora_rank: int) -> dict[str, Any]:
         """What ``vllm.LLM`` is started with."""
         settings = self._settings
         options: dict[str, Any] = {
@@ -163,7 +166,8 @@ class Serving:
         else:
             options["enforce_eager"] = True
         if self._base is not None:
-            options |= {"enable_lora": True, "max_loras": _ADAPTERS, "max_lora_rank": _rank(policy)}
+            rank = next((r for r in _RANKS if r >= lora_rank), lora_rank)
+            options |= {"enable_lora": True, "max_loras": _ADAPTERS, "max_lora_rank": rank}
         return options
 
 
@@ -174,10 +178,3 @@ def _held(policy: Policy, adapter: int) -> Held:
 
 def _dtype(policy: Policy) -> str:
     return str(policy.compute_dtype).removeprefix("torch.")
-
-
-def _rank(policy: Policy) -> int:
-    """The smallest rank of vLLM's that holds this policy's adapter; a base alone says nothing of those to come."""
-    adapters = getattr(policy.model, "peft_config", {})
-    wanted = max((a.r for a in adapters.values()), default=_RANKS[0])
-    return next((r for r in _RANKS if r >= wanted), wanted)

@@ -29,8 +29,11 @@ class VLLMEngine:
     vLLM does not promise the same last digits for another batch, so a near-tie may fall otherwise.
     """
 
-    def __init__(self, settings: EngineConfig, on_batch: Callable[[int, int], None] | None = None) -> None:
+    def __init__(
+        self, settings: EngineConfig, lora_rank: int = 8, on_batch: Callable[[int, int], None] | None = None
+    ) -> None:
         self.settings = settings
+        self.lora_rank = lora_rank
         self.on_batch = on_batch or (lambda rows, tokens: None)
         self.policy: Policy | None = None
 
@@ -46,7 +49,7 @@ class VLLMEngine:
             if other != key:
                 serving.rest()  # one at a time has the GPU
         if key not in _serving:
-            _serving[key] = Serving(policy, self.settings)
+            _serving[key] = Serving(policy, self.settings, self.lora_rank)
         _serving[key].sync(policy)
         self.policy = policy
 

@@ -26,7 +26,7 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-@dataclass
+@dataclass(eq=False)
 class Policy:
     """A model that is run, and perhaps trained, in this process."""
 
