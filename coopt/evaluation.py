@@ -10,7 +10,7 @@ import numpy as np
 from coopt.config.schema import Config
 from coopt.domains.base import SPLITS
 from coopt.domains.load import load_domains
-from coopt.engine.hf import HFEngine
+from coopt.engine.make import check_engine, make_engine
 from coopt.errors import ConfigError, unknown
 from coopt.metrics.bootstrap import interval, resample_weights
 from coopt.metrics.verdicts import change
@@ -27,6 +27,7 @@ def evaluate_models(models: Sequence[str], config: Config, split: str) -> list[d
     splits = {s: s for s in SPLITS}
     if split not in splits:
         raise ConfigError(unknown("split", split, SPLITS))
+    check_engine(config)
     directories = {m: base_directory(m) for m in models}  # refuse a bad one before scoring any
     for directory in directories.values():
         check_model_files(directory)
@@ -35,7 +36,7 @@ def evaluate_models(models: Sequence[str], config: Config, split: str) -> list[d
     rows: list[dict[str, Any]] = []
     for name, directory in directories.items():
         policy = load_policy(directory, dtype=config.model.dtype, device=config.run.device)
-        engine = HFEngine(config.sampling.batch_rows)
+        engine = make_engine(config)
         result = score_policy(policy, engine, domains, splits[split], config.sampling, (config.seed, "eval"))
         for domain, found in result["domains"].items():
             values = np.mean(found["correct"], axis=1)[None]

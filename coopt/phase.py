@@ -92,6 +92,7 @@ def train_step(phase: Phase, step: int) -> tuple[dict[str, Any], list[dict[str, 
     demonstrations = [phase.method.demonstrations(g, phase.config.rounds.exclude_self) for g in groups]
     told = collect_feedback(phase, groups, assign_tutors(phase, groups, demonstrations, step))
     clock.lap("feedback")
+    phase.engine.rest()
     rows, too_long = train_rows(phase, groups, demonstrations, phase.method.deliver(told))
     stats = phase.trainer.update(rows, rollouts=sum(len(g.rollouts) for g in groups))
     clock.lap("update")
@@ -185,7 +186,7 @@ def train_rows(
             if len(teacher) + len(y.tokens) > policy.context_length:
                 too_long += 1
                 continue
-            rows.append(TrainRow(prompts[group.item.id, Context(None, None)], teacher, y.tokens))
+            rows.append(TrainRow(prompts[group.item.id, Context(None, None)], teacher, y.tokens, y.logprobs))
     return rows, too_long
 
 

@@ -54,6 +54,10 @@ def step_record(
     feedback_tokens = sum(
         len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in written(groups, messages)
     )
+    weights = stats.importance
+    importance = (
+        {"mean": weights.total / weights.tokens, "at_cap": weights.capped / weights.tokens} if weights.tokens else None
+    )
     seconds = {**clock.seconds, **stats.seconds, "total": time.perf_counter() - clock.started}
     return {
         "step": step,
@@ -76,7 +80,7 @@ def step_record(
         },
         "memory_gib": peak_memory_gib(),
         "seconds": {k: round(v, 4) for k, v in seconds.items()},
-    }
+    } | ({"importance": importance} if importance else {})
 
 
 def written(groups: Sequence[RolloutGroup], messages: Messages) -> list[str]:

@@ -38,6 +38,8 @@ def check_students(config: Config, topology: Topology) -> None:
         for where, row in read_rows(way.removeprefix(RATIONALES)):
             if not isinstance(row, Mapping) or not row.get("question") or not row.get("rationale"):
                 raise DataError(f"{where}: a rationale row needs 'question' and 'rationale'.")
+    if config.model.shared_base and config.model.weights != "lora":
+        raise ConfigError("setting model.shared_base = true needs adapters: add --set model.weights=lora.")
     for domain, directory in config.model.students.items():
         if domain not in config.domains:
             raise ConfigError(f"--students names {domain}, which is not among the run's {', '.join(config.domains)}.")
@@ -79,17 +81,20 @@ def make_student(
     elif way == "world":
         _world_specialist(config, topology, seed, student, target, meter)
     else:
-        from coopt.models.policy import load_policy, save_policy
+        from coopt.models.policy import save_policy
+        from coopt.models.shared import load_student
         from coopt.training.sft import specialise_on_text
 
-        policy = load_policy(base_directory(config.model.path), dtype=config.model.dtype, device=config.run.device)
+        policy = load_student(config, base_directory(config.model.path))
         save_policy(specialise_on_text(policy, config, domains[native], (seed, student), meter), target)
 
 
 def _world_specialist(config: Config, topology: Topology, seed: int, student: str, target: Path, meter: Meter) -> None:
     """Fine-tune the embedded base on the facts that this student is to know."""
     from coopt.domains.scimini.specialist import known_facts, teach
-    from coopt.models.policy import load_policy, save_policy
+    from coopt.models.policy import save_policy
+    from coopt.models.shared import load_student
+    from coopt.training.adapters import make_trainable
 
     world = config.world
     if topology.nodes[student].role == "critic" and not topology.nodes[student].native:
@@ -101,7 +106,8 @@ def _world_specialist(config: Config, topology: Topology, seed: int, student: st
         natives = {n.id: n.native for n in topology.nodes.values() if n.native}
         known = known_facts(natives, student, seed, world.own_share, world.foreign_share, config.domains)
     meter.units = world.specialist_steps
-    policy = load_policy(base_directory(config.model.path), device=config.run.device)
-    key = (seed, student)
+    policy, key = load_student(config, base_directory(config.model.path)), (seed, student)
+    if config.model.shared_base:
+        policy = make_trainable(policy, "lora", config.model.lora_rank, *key, "specialise")
     teach(policy.model, policy.tokenizer, known, config.domains, world.specialist_steps, key, lambda *_: meter.add(1))
     save_policy(policy, target)

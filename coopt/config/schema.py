@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from coopt.config.engine import EngineConfig
 from coopt.config.section import Section
 
 
@@ -26,6 +27,9 @@ class ModelConfig(Section):
     weights: Literal["full", "lora"] = "full"
     """What is trained: all weights, or a LoRA adapter on all linear layers."""
     lora_rank: int = Field(8, ge=1)
+    shared_base: bool = False
+    """Adapter mode (needs weights = lora): specialists are adapters on the one frozen base too and are trained on, so
+    N students cost one base, and vLLM serves tutee and tutors from one engine."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of compute. Weights are kept, and the loss is computed, in float32."""
 
@@ -233,6 +237,7 @@ class Config(Section):
     gate: GateConfig = GateConfig()
     feedback: FeedbackConfig = FeedbackConfig()
     critics: CriticConfig = CriticConfig()
+    engine: EngineConfig = EngineConfig()
     break_rate: BreakRateConfig = BreakRateConfig()
     run: RunConfig = RunConfig()
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from coopt.errors import ModelError
+
 if TYPE_CHECKING:
     from coopt.models.policy import Policy
 
@@ -20,11 +22,16 @@ class Sampling(NamedTuple):
 
 
 class Generation(NamedTuple):
-    """One response. ``tokens`` includes the end token if the model wrote one (``finished``)."""
+    """One response. ``tokens`` includes the end token if the model wrote one (``finished``).
+
+    ``logprobs``: for each token its log-probability under the engine's own model at temperature 1, whatever it was
+    drawn with; empty from an engine that does not give them.
+    """
 
     tokens: tuple[int, ...]
     text: str
     finished: bool
+    logprobs: tuple[float, ...] = ()
 
 
 class Engine(Protocol):
@@ -39,6 +46,21 @@ class Engine(Protocol):
     ) -> list[list[Generation]]:
         """``samples`` responses to each prompt (token ids), in order.
 
-        All randomness comes from ``rng``, and what a prompt gets does not depend on how rows are batched.
+        All randomness comes from ``rng``, and what a prompt gets does not depend on how rows are batched. Raises
+        ``ModelError`` if a prompt leaves no room for ``sampling.max_tokens``.
         """
         ...
+
+    def rest(self) -> None:
+        """Nothing is asked until the next ``sync``: accelerator memory may be given back until then."""
+        ...
+
+
+def check_room(prompts: Sequence[Sequence[int]], sampling: Sampling, room: int) -> None:
+    """Refuse prompts after which ``sampling.max_tokens`` do not fit a context of ``room`` tokens."""
+    longest = max(map(len, prompts), default=0)
+    if longest + sampling.max_tokens > room:
+        raise ModelError(
+            f"a prompt of {longest} tokens and {sampling.max_tokens} new ones do not fit the model's {room}: lower"
+            " sampling.max_response_tokens, or leave long rows out (coopt data check PATH --model DIR counts them)."
+        )

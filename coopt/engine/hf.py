@@ -14,32 +14,35 @@ import numpy as np
 import torch
 from transformers import StaticCache
 
-from coopt.engine.base import Generation, Sampling
-from coopt.errors import ModelError
+from coopt.engine.base import Generation, Sampling, check_room
 from coopt.models.policy import Policy
 
 
 class HFEngine:
-    """Generation with the policy's own module: it always serves the present weights."""
+    """Generation with the policy's own module: it always serves the present weights.
 
-    def __init__(self, batch_rows: int, on_batch: Callable[[int, int], None] | None = None) -> None:
+    ``logprobs``: also give the log-probability of every token, which costs a softmax a position.
+    """
+
+    def __init__(
+        self, batch_rows: int, on_batch: Callable[[int, int], None] | None = None, *, logprobs: bool = False
+    ) -> None:
         self.batch_rows = batch_rows
         self.on_batch = on_batch or (lambda rows, tokens: None)
+        self.logprobs = logprobs
         self.policy: Policy | None = None
 
     def sync(self, policy: Policy) -> None:
         self.policy = policy
 
+    def rest(self) -> None:
+        """The weights are the trainer's own: there is nothing to give back."""
+
     def generate(
         self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, rng: np.random.Generator
     ) -> list[list[Generation]]:
         assert self.policy is not None, "sync a policy first"
-        longest, room = max(map(len, prompts), default=0), self.policy.context_length
-        if longest + sampling.max_tokens > room:
-            raise ModelError(
-                f"a prompt of {longest} tokens and {sampling.max_tokens} new ones do not fit the model's {room}: lower"
-                " sampling.max_response_tokens, or leave long rows out (coopt data check PATH --model DIR counts them)."
-            )
+        check_room(prompts, sampling, self.policy.context_length)
         uniforms = rng.random((len(prompts), samples, sampling.max_tokens), dtype=np.float32)
         per_batch = max(1, self.batch_rows // samples)
         by_length = sorted(range(len(prompts)), key=lambda k: len(prompts[k]))  # little padding
@@ -48,7 +51,7 @@ class HFEngine:
             chosen = by_length[start : start + per_batch]
             draws = torch.from_numpy(uniforms[chosen].reshape(-1, sampling.max_tokens))
             with self.policy.autocast():
-                rows = _decode(self.policy, [prompts[k] for k in chosen], samples, sampling, draws)
+                rows = _decode(self.policy, [prompts[k] for k in chosen], samples, sampling, draws, self.logprobs)
             self.on_batch(len(rows), sum(len(r.tokens) for r in rows))
             for place, k in enumerate(chosen):
                 answers[k] = rows[place * samples : (place + 1) * samples]
@@ -57,7 +60,12 @@ class HFEngine:
 
 @torch.inference_mode()
 def _decode(
-    policy: Policy, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, uniforms: torch.Tensor
+    policy: Policy,
+    prompts: Sequence[Sequence[int]],
+    samples: int,
+    sampling: Sampling,
+    uniforms: torch.Tensor,
+    logprobs: bool,
 ) -> list[Generation]:
     """Decode ``samples`` rows per prompt. ``uniforms``: [prompts * samples, max_tokens]."""
     device, model = policy.device, policy.model
@@ -81,9 +89,12 @@ def _decode(
     stops = torch.tensor(sorted(policy.stop_ids()), device=device)
     uniforms = uniforms.to(device)
     written = torch.full((len(expand), sampling.max_tokens), -1, dtype=torch.long, device=device)
+    scored = torch.zeros(written.shape, device=device) if logprobs else None
     for t in range(sampling.max_tokens):
         token = sample(logits, sampling, uniforms[alive, t])
         written[alive, t] = token
+        if scored is not None:
+            scored[alive, t] = logits.float().log_softmax(-1).gather(-1, token[:, None]).squeeze(1)
         going = ~torch.isin(token, stops)
         if t + 1 == sampling.max_tokens or not going.any():
             break
@@ -97,7 +108,9 @@ def _decode(
         logits = model(
             input_ids=token[:, None], attention_mask=mask, position_ids=position, past_key_values=cache, use_cache=True
         ).logits[:, -1]
-    return [_generation(policy, row) for row in written.tolist()]
+    rows = written.tolist()
+    values: list[list[float]] = [[] for _ in rows] if scored is None else scored.tolist()
+    return [_generation(policy, *row) for row in zip(rows, values, strict=True)]
 
 
 def sample(logits: torch.Tensor, sampling: Sampling, uniforms: torch.Tensor) -> torch.Tensor:
@@ -130,7 +143,7 @@ def _select(cache: StaticCache, rows: torch.Tensor) -> None:
         layer.batch_size = len(rows)
 
 
-def _generation(policy: Policy, row: list[int]) -> Generation:
+def _generation(policy: Policy, row: list[int], logprobs: list[float]) -> Generation:
     stops = policy.stop_ids()
     tokens: list[int] = []
     for token in row:
@@ -138,5 +151,6 @@ def _generation(policy: Policy, row: list[int]) -> Generation:
             break
         tokens.append(token)
         if token in stops:
-            return Generation(tuple(tokens), policy.decode(tokens), True)
-    return Generation(tuple(tokens), policy.decode(tokens), False)
+            break
+    finished = bool(tokens) and tokens[-1] in stops
+    return Generation(tuple(tokens), policy.decode(tokens), finished, tuple(logprobs[: len(tokens)]))

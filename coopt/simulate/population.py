@@ -41,7 +41,8 @@ def measure(
     noise_ND = luck_ND * np.sqrt(between_ND / questions)
     noise_ND = noise_ND + rng.standard_normal(theta_ND.shape) * np.sqrt(within_ND / (questions * samples))
     answers = questions * samples
-    return np.clip(np.rint((model.accuracy(theta_ND) + noise_ND) * answers) / answers, 0.0, 1.0)
+    scores_ND: Floats = np.clip(np.rint((model.accuracy(theta_ND) + noise_ND) * answers) / answers, 0.0, 1.0)
+    return scores_ND
 
 
 def place_hub(topology: Topology, scores_ND: Floats, nodes: Nodes, seed: int) -> Topology:

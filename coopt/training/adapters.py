@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -22,11 +23,15 @@ def make_trainable(policy: Policy, weights: Literal["full", "lora"], rank: int, 
     if weights == "full":
         policy.model.requires_grad_(True)
         return policy
+    if policy.base is not None and policy.model is not policy.causal_lm:  # an adapter on the shared base: train it on
+        for name, parameter in policy.model.named_parameters():
+            parameter.requires_grad_(".lora_" in name)
+        return policy
     settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stable_hash(*key, "lora") % 2**63)
         adapted = get_peft_model(policy.model, settings)
-    return Policy(adapted.eval(), policy.tokenizer, policy.compute_dtype)
+    return replace(policy, model=adapted.eval())
 
 
 @torch.no_grad()

@@ -12,11 +12,24 @@ if TYPE_CHECKING:
 
 
 class TrainRow(NamedTuple):
-    """One rollout with its target: the same response after the student's and after the teacher's prompt."""
+    """One rollout with its target: the same response after the student's and after the teacher's prompt.
+
+    ``logprobs``: the engine's, of the response's tokens; empty if the engine is the trainer's own model.
+    """
 
     student_prompt: tuple[int, ...]
     teacher_prompt: tuple[int, ...]
     response: tuple[int, ...]
+    logprobs: tuple[float, ...] = ()
+
+
+@dataclass
+class ImportanceSums:
+    """Importance weights over the tokens of the loss (a token counts once for each of its teachers)."""
+
+    tokens: int = 0
+    total: float = 0.0
+    capped: int = 0
 
 
 @dataclass
@@ -29,6 +42,7 @@ class StepStats:
     active_rows: int = 0
     distinct_rows: int = 0
     trained_tokens: int = 0
+    importance: ImportanceSums = field(default_factory=ImportanceSums)
     seconds: dict[str, float] = field(default_factory=lambda: {"teacher": 0.0, "student": 0.0})
 
 

@@ -13,7 +13,7 @@ from coopt.config.schema import Config
 from coopt.domains.base import Domain, Item
 from coopt.domains.files import read_rows
 from coopt.engine.base import Sampling
-from coopt.engine.hf import HFEngine
+from coopt.engine.make import make_engine
 from coopt.errors import DataError, ModelError
 from coopt.models.policy import Policy
 from coopt.rng import generator
@@ -62,7 +62,7 @@ def _own_correct(
 
     They are sampled after a worked example of the format and learnt after the plain prompt.
     """
-    engine = HFEngine(config.sampling.batch_rows, lambda rows, tokens: meter.add(rows, tokens))
+    engine = make_engine(config, lambda rows, tokens: meter.add(rows, tokens))
     engine.sync(policy)
     prompts = [policy.prompt_ids(domain.wording, i.prompt) for i in items]
     shown = [policy.prompt_ids(domain.wording, i.prompt, example=True) for i in items]

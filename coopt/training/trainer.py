@@ -15,6 +15,7 @@ from coopt.errors import TrainingError
 from coopt.models.policy import Policy
 from coopt.training.base import StepStats, TrainRow
 from coopt.training.batch import PromptResponse, by_tokens, model_input, response_hidden
+from coopt.training.importance import importance_weights
 from coopt.training.losses import Divergence, TokenLoss
 from coopt.training.teacher import Teacher
 
@@ -65,13 +66,19 @@ class LocalTrainer:
         head = lm.get_output_embeddings()
         hidden_Sd = self._hidden([(s.prompt, s.response) for s in batch])
         leaf_Sd = hidden_Sd.detach().requires_grad_()
+        drawn = self._drawn(batch)
         teacher_head = self.teacher.head(head)
         chunk_tokens = max(1, self.config.loss.chunk_logits // lm.config.get_text_config().vocab_size)
         for chunk in torch.arange(len(teacher_Nd), device=leaf_Sd.device).split(chunk_tokens):
             student_NV = logits32(head, leaf_Sd[student_index[chunk]])
             with torch.no_grad():
                 teacher_NV = logits32(head, teacher_Nd[chunk], teacher_head)
-            loss = (self.objective(student_NV, teacher_NV) * weights[chunk]).sum()
+            terms = self.objective(student_NV, teacher_NV) * weights[chunk]
+            if drawn is not None:
+                tokens, logprobs = (x[student_index[chunk]] for x in drawn)
+                cap = self.config.engine.importance_cap
+                terms = terms * importance_weights(student_NV, tokens, logprobs, cap, stats.importance)
+            loss = terms.sum()
             if not torch.isfinite(loss):
                 raise TrainingError(
                     f"step {self.step + 1}: the loss is {loss.item()}. The weights were not changed."
@@ -102,6 +109,14 @@ class LocalTrainer:
         device, wide = hidden.device, torch.promote_types(hidden.dtype, torch.float32)
         return hidden, torch.tensor(index, device=device), torch.tensor(weights, device=device, dtype=wide)
 
+    def _drawn(self, batch: list[StudentRow]) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """The students' tokens [S] and the engine's log-probs of them; None if the engine is this very model."""
+        if not all(s.logprobs for s in batch):
+            return None
+        tokens = torch.tensor([t for s in batch for t in s.response], device=self.policy.device)
+        logprobs = [x for s in batch for x in s.logprobs]
+        return tokens, torch.tensor(logprobs, dtype=torch.float64, device=self.policy.device)
+
     def _hidden(self, sequences: list[PromptResponse]) -> torch.Tensor:
         pad = self.policy.tokenizer.pad_token_id
         inputs = model_input(sequences, self.config.loss.packed, pad, self.policy.device)
@@ -129,16 +144,20 @@ class StudentRow(NamedTuple):
     prompt: tuple[int, ...]
     response: tuple[int, ...]
     teachers: list[tuple[tuple[int, ...], float]]
+    logprobs: tuple[float, ...] = ()
 
 
 def merge(rows: Sequence[TrainRow], rollouts: int) -> list[StudentRow]:
-    """Identical rows computed once, with their number as weight: exact, because the loss is a sum."""
+    """Identical rows computed once, with their number as weight: exact, because the loss is a sum. Log-probs of equal
+    tokens differ by an engine's rounding only: the first row's stand for all."""
+    logprobs: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[float, ...]] = {}
     counts: dict[tuple[tuple[int, ...], tuple[int, ...]], dict[tuple[int, ...], int]] = defaultdict(dict)
     for row in rows:
+        logprobs.setdefault((row.student_prompt, row.response), row.logprobs)
         teachers = counts[row.student_prompt, row.response]
         teachers[row.teacher_prompt] = teachers.get(row.teacher_prompt, 0) + 1
     return [
-        StudentRow(prompt, response, [(t, n / rollouts) for t, n in teachers.items()])
+        StudentRow(prompt, response, [(t, n / rollouts) for t, n in teachers.items()], logprobs[prompt, response])
         for (prompt, response), teachers in counts.items()
     ]
 
