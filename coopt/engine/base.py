@@ -39,6 +39,7 @@ class Engine(Protocol):
     ) -> list[list[Generation]]:
         """``samples`` responses to each prompt (token ids), in order.
 
-        All randomness comes from ``rng``, and what a prompt gets does not depend on how rows are batched.
+        All randomness comes from ``rng``, drawn as arrays whose first axis is the prompts, and what a prompt gets
+        does not depend on how rows are batched.
         """
         ...
