@@ -150,7 +150,9 @@ class Tutors:
     def _load(self, directory: Path) -> Policy:
         if self._held is None or self._held[0] != directory:
             self._held = None  # let go of one before the next is loaded
-            self._held = directory, _load(self.run, directory)
+            tutor = _load(self.run, directory)
+            # Ranks are many on one machine, and each holds the tutor.
+            self._held = directory, tutor.in_compute_dtype() if ranks.world() > 1 else tutor
         return self._held[1]
 
 

@@ -107,12 +107,15 @@ def join_ranks(backend: Backend = "auto", timeout: timedelta = TIMEOUT) -> None:
 
 
 def _join(backend: Backend, timeout: timedelta) -> None:
-    if backend == "auto":
-        backend = "nccl" if torch.cuda.is_available() else "gloo"
-    if backend == "nccl":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    if _uses_gpus(backend):
+        # A cluster may show every rank one GPU, its own.
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
     # Objects and asynchronous checkpoints go over the CPU, so a GPU's ranks have gloo beside nccl.
-    dist.init_process_group("cpu:gloo,cuda:nccl" if backend == "nccl" else "gloo", timeout=timeout)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if _uses_gpus(backend) else "gloo", timeout=timeout)
+
+
+def _uses_gpus(backend: Backend) -> bool:
+    return torch.cuda.is_available() if backend == "auto" else backend == "nccl"
 
 
 def launch_ranks(
@@ -129,6 +132,11 @@ def launch_ranks(
     (a ``CooptError`` before others), a rank that was killed or that waited for longer than ``timeout`` is a
     ``RunError``.
     """
+    if _uses_gpus(backend) and ranks > torch.cuda.device_count():
+        raise RunError(
+            f"parallel.ranks = {ranks} needs as many GPUs, and this machine has {torch.cuda.device_count()}. Lower it,"
+            " or train on the CPU: --set run.device=cpu --set parallel.backend=gloo."
+        )
     # This process keeps the store at which the ranks meet, so no port is lost between choosing and using it.
     meeting = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
     place = Place(ranks, meeting.port, max(1, torch.get_num_threads() // ranks), backend, timeout)

@@ -33,7 +33,8 @@ class ShardedTrainer(LocalTrainer):
     """
 
     def __init__(self, policy: Policy, config: Config, objective: TokenLoss | None = None) -> None:
-        self.replica = _replica(policy, pick_device(config.run.device))
+        copied = copy.deepcopy(policy.model).to(pick_device(config.run.device))
+        self.replica = Policy(copied, policy.tokenizer, policy.compute_dtype).in_compute_dtype()
         super().__init__(Policy(policy.model, policy.tokenizer), config, objective)
         self.checkpoints = ShardedCheckpoints()
 
@@ -73,7 +74,9 @@ class ShardedTrainer(LocalTrainer):
         """All ranks gather, rank 0 writes. Float32, whatever the precision of compute."""
         written: dict[str, torch.Tensor] = {}
         if ranks.leads():
-            model = copy.deepcopy(self.replica.model).to("cpu", torch.float32)
+            device = self.replica.device
+            model = copy.deepcopy(self.replica.model.to("cpu")).to(torch.float32)  # not twice on the device
+            self.replica.model.to(device)
             written = dict(model.named_parameters())
         for name, parameter in self.policy.model.named_parameters():
             full = whole(parameter)
@@ -91,14 +94,6 @@ class ShardedTrainer(LocalTrainer):
 
     def settle(self) -> None:
         self.checkpoints.settle()
-
-
-def _replica(policy: Policy, device: torch.device) -> Policy:
-    """A whole copy for generation. Buffers keep their precision: rotary frequencies need it."""
-    model = copy.deepcopy(policy.model).to(device)
-    for parameter in model.parameters():
-        parameter.data = parameter.data.to(policy.compute_dtype)
-    return Policy(model, policy.tokenizer, policy.compute_dtype)
 
 
 def _cost(student: StudentRow) -> int:

@@ -5,17 +5,20 @@ Every rank writes its shards; a checkpoint can be read by another number of rank
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
+from safetensors import SafetensorError
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save, save
 
+from coopt.errors import RunError
 from coopt.running import store
 from coopt.running.faults import fault_point
 from coopt.training import ranks
@@ -43,11 +46,10 @@ class ShardedCheckpoints:
         writer = HuggingFaceStorageWriter(str(store.temporary_of(directory)), save_distributed=True)
         how: dict[str, Any] = {"storage_writer": writer, "process_group": self.group}
         if background:
-            written = async_save(state_tensors(trainer), **how)
-            self.pending = self.thread.submit(_complete, directory, trainer.step, written)
+            written: Any = async_save(state_tensors(trainer), **how)
+            self.pending = self.thread.submit(_complete, directory, trainer.step, written.result)
         else:
-            save(state_tensors(trainer), **how)
-            _complete(directory, trainer.step)
+            _complete(directory, trainer.step, lambda: save(state_tensors(trainer), **how))
             ranks.wait_for_all()
 
     def settle(self) -> None:
@@ -57,24 +59,41 @@ class ShardedCheckpoints:
             pending.result()
 
     def load(self, trainer: ShardedTrainer, directory: Path, *, optimizer: bool) -> None:
-        """Read this rank's shards, whatever number of ranks wrote them."""
+        """Read this rank's shards, whatever number of ranks wrote them. Raises ``TornCheckpointError`` on all."""
         reader = HuggingFaceStorageReader(str(directory))
+        names = ranks.from_first(lambda: _names(reader))
+        if names is None:
+            raise TornCheckpointError(f"{directory}: a file is not whole.")
+        tensors = _empty(trainer, names)
         try:
-            tensors = _empty(trainer, ranks.from_first(lambda: set(reader.read_metadata().state_dict_metadata)))
             load(tensors, storage_reader=reader, process_group=self.group)
-        except CheckpointException as error:
+        except CheckpointException as error:  # of any rank, told to all
             raise TornCheckpointError(str(error)) from None
         restore(trainer, tensors, int(store.read_json(directory / STEP)["step"]), optimizer=optimizer)
 
 
-def _complete(directory: Path, step: int, written: Any = None) -> None:
-    """Rank 0 marks the directory complete, when every rank has written."""
-    if written is not None:
-        written.result()
+def _complete(directory: Path, step: int, write: Callable[[], object]) -> None:
+    """When every rank has written, rank 0 marks the directory complete."""
+    try:
+        write()
+    except CheckpointException as error:
+        why = next(iter(error.failures.values()))[0]
+        raise RunError(
+            f"{directory}: cannot write ({why}). Nothing finished is lost: make room or choose another --out, then run"
+            " the same command again."
+        ) from None
     if ranks.leads():
         fault_point("checkpoint_write")
         store.write_json(store.temporary_of(directory) / STEP, {"step": step})
         store.complete_directory(directory)
+
+
+def _names(reader: HuggingFaceStorageReader) -> set[str] | None:
+    """What the checkpoint holds; None if a file of it is torn."""
+    try:
+        return set(reader.read_metadata().state_dict_metadata)
+    except SafetensorError:
+        return None
 
 
 def _empty(trainer: ShardedTrainer, names: set[str]) -> dict[str, torch.Tensor]:

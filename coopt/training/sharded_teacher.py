@@ -41,7 +41,8 @@ class ShardedTeacher(Teacher):
 
     def head(self, head: torch.nn.Module) -> dict[str, torch.Tensor]:
         """The head's weights gathered whole; all ranks must call it."""
-        return {name: whole(shadow) for name, shadow in super().head(head).items()}
+        gathered = dict(head.named_parameters())  # where the student computes, though shards may lie on the CPU
+        return {name: whole(shadow).to(gathered[name].device) for name, shadow in super().head(head).items()}
 
 
 def _local(tensor: torch.Tensor) -> torch.Tensor:
