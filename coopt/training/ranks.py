@@ -29,6 +29,13 @@ T = TypeVar("T")
 Backend = Literal["auto", "gloo", "nccl"]
 TIMEOUT = timedelta(minutes=30)
 """A rank that waits longer than this for another gives up. It must outlast a slow endpoint's answers to one step."""
+_PRELOADED = [
+    "peft",
+    "torch.distributed.checkpoint",
+    "torch.distributed.fsdp",
+    "transformers.models.auto.modeling_auto",
+]
+"""Libraries only: the server has not the caller's sys.path, and must not find another coopt."""
 _GRACE = 5.0  # seconds in which the other ranks of a dead one may say what they saw before they are ended
 
 
@@ -160,7 +167,7 @@ def _process_context() -> Any:
     if torch.cuda.is_available():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["coopt.running.perform", "coopt.training.sharded"])
+    context.set_forkserver_preload(_PRELOADED)
     return context
 
 
