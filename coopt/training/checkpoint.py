@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from coopt.errors import RunError
 from coopt.running import store
 from coopt.running.faults import fault_point
 
@@ -21,8 +22,15 @@ STEP = "step.json"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # AdamW counts its own steps: a step without rows is none
 
 
-class TornCheckpointError(Exception):
+class TornCheckpointError(RunError):
     """A checkpoint that was marked complete and cannot be read: the machine was killed, not the run."""
+
+
+def torn(directory: Path) -> TornCheckpointError:
+    return TornCheckpointError(
+        f"{directory}: a file of this checkpoint is torn. Delete the folder that holds it, then run the same command"
+        " again: it is made anew."
+    )
 
 
 def save_checkpoint(trainer: LocalTrainer, directory: Path) -> None:
@@ -38,8 +46,8 @@ def load_checkpoint(trainer: LocalTrainer, directory: Path, *, optimizer: bool =
     """Restore what ``save_checkpoint`` wrote; without ``optimizer`` only the student's weights."""
     try:
         tensors = load_file(directory / _FILE)
-    except SafetensorError as error:
-        raise TornCheckpointError(str(error)) from None
+    except SafetensorError:
+        raise torn(directory) from None
     restore(trainer, tensors, int(store.read_json(directory / STEP)["step"]), optimizer=optimizer)
 
 

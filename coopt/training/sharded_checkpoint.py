@@ -22,7 +22,7 @@ from coopt.errors import RunError
 from coopt.running import store
 from coopt.running.faults import fault_point
 from coopt.training import ranks
-from coopt.training.checkpoint import MOMENTS, STEP, TornCheckpointError, restore, state_tensors
+from coopt.training.checkpoint import MOMENTS, STEP, restore, state_tensors, torn
 
 if TYPE_CHECKING:
     from coopt.training.sharded import ShardedTrainer
@@ -63,12 +63,12 @@ class ShardedCheckpoints:
         reader = HuggingFaceStorageReader(str(directory))
         names = ranks.from_first(lambda: _names(reader))
         if names is None:
-            raise TornCheckpointError(f"{directory}: a file is not whole.")
+            raise torn(directory)
         tensors = _empty(trainer, names)
         try:
             load(tensors, storage_reader=reader, process_group=self.group)
-        except CheckpointException as error:  # of any rank, told to all
-            raise TornCheckpointError(str(error)) from None
+        except CheckpointException:  # of any rank, told to all
+            raise torn(directory) from None
         restore(trainer, tensors, int(store.read_json(directory / STEP)["step"]), optimizer=optimizer)
 
 
