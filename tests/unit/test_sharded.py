@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 from datetime import timedelta
@@ -152,3 +154,22 @@ def test_one_rank_brings_nothing_of_sharding_in() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_ranks_that_something_else_started_join_by_their_environment() -> None:
+    """As in a cluster's job: nothing but RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT."""
+    code = "from coopt.training.ranks import gather, join_ranks, rank; join_ranks(); print(gather(rank() * 10))"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=os.environ | place | {"RANK": str(own), "LOCAL_RANK": str(own)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for own in range(2)
+    ]
+    assert [process.communicate(timeout=300)[0].strip() for process in started] == ["[0, 10]", "[0, 10]"]
