@@ -1,4 +1,7 @@
-"""One phase of one tutee: K steps of on-policy self-distillation with frozen tutors (paper Algorithm 1)."""
+"""One phase of one tutee: K steps of on-policy self-distillation with frozen tutors (paper Algorithm 1).
+
+With several ranks each of them runs all of this alike, and rank 0 writes.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-
-from safetensors import SafetensorError
 
 from coopt.config.schema import Config
 from coopt.domains.base import Domain, Item
@@ -19,15 +20,14 @@ from coopt.feedback.committee import vote
 from coopt.feedback.reprompt import reprompt
 from coopt.feedback.tutors import Request, Tutor, TutorAwayError
 from coopt.methods.base import Context, Messages, Method, RolloutGroup, Told, heard
-from coopt.models.policy import save_policy
 from coopt.records import Clock, group_record, step_record
 from coopt.rng import generator
 from coopt.running import store
 from coopt.running.faults import fault_point
-from coopt.training.base import TrainRow
-from coopt.training.checkpoint import load_checkpoint, save_checkpoint
+from coopt.training import ranks
+from coopt.training.base import Trainer, TrainRow
+from coopt.training.checkpoint import TornCheckpointError
 from coopt.training.order import PromptOrder
-from coopt.training.trainer import LocalTrainer
 
 KEEP_CHECKPOINTS = 2  # the newest may be damaged by what killed the run
 
@@ -42,7 +42,7 @@ class Phase:
     seed: int
     round: int
     tutee: str
-    trainer: LocalTrainer
+    trainer: Trainer
     engine: Engine
     tutors: Mapping[str, Tutor]
     directory: Path
@@ -69,17 +69,20 @@ def train_phase(phase: Phase) -> None:
     rounds = phase.config.rounds
     for k in range(done, rounds.steps):
         record, groups = train_step(phase, phase.first_step + k)
-        store.append_lines(phase.directory.with_name(f"{phase.tutee}.steps.jsonl"), [record])
-        store.append_lines(phase.directory.with_name(f"{phase.tutee}.rollouts.jsonl"), groups)
-        fault_point("step")
+        if ranks.leads():
+            store.append_lines(phase.directory.with_name(f"{phase.tutee}.steps.jsonl"), [record])
+            store.append_lines(phase.directory.with_name(f"{phase.tutee}.rollouts.jsonl"), groups)
+            fault_point("step")
         if (k + 1) % rounds.checkpoint_every == 0 and k + 1 < rounds.steps:
-            save_checkpoint(phase.trainer, _checkpoints(phase) / f"step_{k + 1}")
+            phase.trainer.save(_checkpoints(phase) / f"step_{k + 1}", background=True)
             _forget_old(phase)
         phase.on_step(record["tokens"]["rollout"] + record["tokens"]["feedback"] + record["tokens"]["trained"])
-    with store.new_directory(phase.directory) as temporary:
-        save_policy(phase.trainer.policy, temporary / "model")
-        save_checkpoint(phase.trainer, temporary / "state")
-    shutil.rmtree(_checkpoints(phase), ignore_errors=True)
+    phase.trainer.settle()
+    with ranks.new_directory(phase.directory) as temporary:
+        phase.trainer.publish(temporary / "model")
+        phase.trainer.save(temporary / "state")
+    if ranks.leads():
+        shutil.rmtree(_checkpoints(phase), ignore_errors=True)
 
 
 def train_step(phase: Phase, step: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -104,7 +107,7 @@ def train_step(phase: Phase, step: int) -> tuple[dict[str, Any], list[dict[str, 
 def roll_out(phase: Phase, items: Sequence[Item], step: int) -> list[RolloutGroup]:
     """n rollouts of each prompt by the tutee, with rewards."""
     policy, config = phase.trainer.policy, phase.config
-    phase.engine.sync(policy)
+    phase.engine.sync(phase.trainer.serving())
     prompts = [policy.prompt_ids(phase.domains[i.domain].wording, i.prompt) for i in items]
     how = Sampling(config.sampling.temperature, config.sampling.max_response_tokens)
     rng = generator(phase.seed, phase.tutee, step, "rollout")
@@ -197,17 +200,18 @@ def _checkpoints(phase: Phase) -> Path:
 def _resume(phase: Phase) -> int:
     """Load the newest complete checkpoint of this phase; returns the steps that are done."""
     done = 0
-    for checkpoint in reversed(_complete_checkpoints(phase)):
+    for checkpoint in reversed(ranks.from_first(lambda: _complete_checkpoints(phase))):
         try:
-            load_checkpoint(phase.trainer, checkpoint)
-        except SafetensorError:  # torn by what killed the machine: the one before it is whole
+            phase.trainer.load(checkpoint)
+        except TornCheckpointError:  # by what killed the machine: the one before it is whole
             continue
         done = _step_of(checkpoint)
         break
     for name in ("steps", "rollouts"):
         path = phase.directory.with_name(f"{phase.tutee}.{name}.jsonl")
         lines = [x for x in store.read_lines(path) if x["step"] < phase.first_step + done]
-        store.rewrite_lines(path, lines)
+        if ranks.leads():
+            store.rewrite_lines(path, lines)
         if name == "steps" and lines:
             phase.away |= lines[-1]["away"]  # who stayed away in this phase is not asked again in it
     return done
@@ -222,5 +226,5 @@ def _step_of(checkpoint: Path) -> int:
 
 
 def _forget_old(phase: Phase) -> None:
-    for old in _complete_checkpoints(phase)[:-KEEP_CHECKPOINTS]:
+    for old in _complete_checkpoints(phase)[:-KEEP_CHECKPOINTS] if ranks.leads() else ():
         shutil.rmtree(old)

@@ -40,6 +40,9 @@ def check_students(config: Config, topology: Topology) -> None:
                 raise DataError(f"{where}: a rationale row needs 'question' and 'rationale'.")
     if config.model.shared_base and config.model.weights != "lora":
         raise ConfigError("setting model.shared_base = true needs adapters: add --set model.weights=lora.")
+    if config.model.shared_base and config.parallel.ranks > 1:
+        raise ConfigError("setting model.shared_base = true needs parallel.ranks = 1: a base that students share is not"
+                          " sharded. Leave one of the two out.")  # fmt: skip
     for domain, directory in config.model.students.items():
         if domain not in config.domains:
             raise ConfigError(f"--students names {domain}, which is not among the run's {', '.join(config.domains)}.")

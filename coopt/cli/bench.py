@@ -164,14 +164,15 @@ _LISTED = 8  # more students than this are pointed to, not named
 
 
 def _default_workers(config: Config) -> int:
-    """On CPUs one worker a student up to the cores; on a GPU one, because workers would share its memory."""
+    """On CPUs one worker a student up to the cores that its ranks leave; on a GPU one, because workers would share its
+    memory."""
     from coopt.graph.files import load_topology
     from coopt.models.policy import pick_device
 
     if pick_device(config.run.device).type == "cuda":
         return 1
     students = len(load_topology(config.topology, config.domains, config.nodes).students)
-    return max(1, min(os.cpu_count() or 1, students))
+    return max(1, min((os.cpu_count() or 1) // config.parallel.ranks, students))
 
 
 def _goodbye(run: Any, console: Console) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from coopt.config.engine import EngineConfig
+from coopt.config.parallel import ParallelConfig
 from coopt.config.section import Section
 
 
@@ -240,6 +241,7 @@ class Config(Section):
     engine: EngineConfig = EngineConfig()
     break_rate: BreakRateConfig = BreakRateConfig()
     run: RunConfig = RunConfig()
+    parallel: ParallelConfig = ParallelConfig()
 
     @property
     def all_seeds(self) -> range:

@@ -46,8 +46,9 @@ class Engine(Protocol):
     ) -> list[list[Generation]]:
         """``samples`` responses to each prompt (token ids), in order.
 
-        All randomness comes from ``rng``, and what a prompt gets does not depend on how rows are batched. Raises
-        ``ModelError`` if a prompt leaves no room for ``sampling.max_tokens``.
+        All randomness comes from ``rng``, drawn as arrays whose first axis is the prompts, and what a prompt gets
+        does not depend on how rows are batched. Raises ``ModelError`` if a prompt leaves no room for
+        ``sampling.max_tokens``.
         """
         ...
 

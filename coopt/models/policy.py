@@ -43,6 +43,13 @@ class Policy:
         reduced = self.compute_dtype != torch.float32
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced)
 
+    def in_compute_dtype(self) -> Policy:
+        """The same policy, its weights in the precision of compute: for a model that is run and not trained here.
+        Buffers keep theirs, because rotary frequencies need it."""
+        for parameter in self.model.parameters():
+            parameter.data = parameter.data.to(self.compute_dtype)
+        return self
+
     @property
     def device(self) -> torch.device:
         device: torch.device = next(self.model.parameters()).device

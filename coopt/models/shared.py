@@ -19,14 +19,14 @@ from coopt.models.bases import base_directory
 from coopt.models.policy import ADAPTER, Policy, load_policy
 
 
-def load_student(config: Config, directory: Path) -> Policy:
-    """A student, critic or base of a run; on the run's one base where it is an adapter of it."""
+def load_student(config: Config, directory: Path, device: str = "") -> Policy:
+    """A student, critic or base of a run; on the run's one base where it is an adapter of it. ``device``: the run's."""
+    device, own = device or config.run.device, directory.resolve()
     if not config.model.shared_base:
-        return load_policy(directory, dtype=config.model.dtype, device=config.run.device)
-    own = directory.resolve()
+        return load_policy(directory, dtype=config.model.dtype, device=device)
     if not (own / ADAPTER).is_dir() and own != base_directory(config.model.path):
-        return load_policy(directory, dtype=config.model.dtype, device=config.run.device)  # weights of its own
-    base = shared_base(base_directory(config.model.path), config.model.dtype, config.run.device)
+        return load_policy(directory, dtype=config.model.dtype, device=device)  # weights of its own
+    base = shared_base(base_directory(config.model.path), config.model.dtype, device)
     model = shared_copy(base.model)
     if (own / ADAPTER).is_dir():
         model = PeftModel.from_pretrained(model, own / ADAPTER).eval()

@@ -40,7 +40,7 @@ class Launcher:
         # A waiting OpenMP thread must not spin: two workers share two cores.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         self.pool = ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(threads, os.getpid())
+            workers, multiprocessing.get_context("spawn"), initializer=start_worker, initargs=(threads, os.getpid())
         )
 
     def __enter__(self) -> Launcher:
@@ -94,7 +94,7 @@ def _result(future: Future[None], task: Task) -> None:
         ) from None
 
 
-def _start_worker(threads: int, parent: int) -> None:
+def start_worker(threads: int, parent: int) -> None:
     """Set a fresh worker up: its threads, quiet libraries, and an end with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what Ctrl-C means
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

@@ -11,10 +11,13 @@ from coopt.break_rate import probe_tutee
 from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
 from coopt.engine.make import make_engine
+from coopt.engine.ranked import over_ranks
+from coopt.errors import RunError
 from coopt.feedback.adversary import HostileTutor
 from coopt.feedback.assign import OpenTutor
 from coopt.feedback.endpoint import EndpointSpeaker
 from coopt.feedback.local import LocalSpeaker
+from coopt.feedback.ranked import FirstRankSpeaker
 from coopt.feedback.tutors import ModelTutor, OracleTutor, Speaker, Tutor
 from coopt.graph.topology import Edge
 from coopt.methods.base import ORACLE
@@ -29,8 +32,9 @@ from coopt.running.meter import Meter
 from coopt.running.run import BASE, Run
 from coopt.scoring import score_policy
 from coopt.students import make_student
+from coopt.training import ranks
 from coopt.training.adapters import make_trainable
-from coopt.training.checkpoint import load_checkpoint
+from coopt.training.base import Trainer
 from coopt.training.trainer import LocalTrainer
 
 if TYPE_CHECKING:
@@ -63,17 +67,20 @@ def score(task: Score, run: Run, meter_path: Path | None) -> None:
 
 
 def train(task: Train, run: Run, meter_path: Path | None) -> None:
-    """Train one tutee for one round."""
+    """Train one tutee for one round: in this process, as one of ``parallel.ranks`` that have joined, or by ranks that
+    are started here and now."""
     config = run.config
-    start = run.phase_dir(task.seed, task.method, 0, task.tutee) / "model"
-    policy = make_trainable(
-        load_student(config, start), config.model.weights, config.model.lora_rank, task.seed, task.tutee
-    )
-    trainer = LocalTrainer(policy, config)
+    if config.parallel.ranks > 1 and ranks.world() == 1:
+        arguments = (run.directory, task, meter_path)
+        ranks.launch_ranks(config.parallel.ranks, _train_as_rank, arguments, backend=config.parallel.backend)
+        return
+    if ranks.world() != config.parallel.ranks:
+        raise RunError(f"{ranks.world()} ranks were started for a run with parallel.ranks = {config.parallel.ranks}.")
+    trainer = _trainer(task, run)
     if task.round > 1:
         before = run.phase_dir(task.seed, task.method, task.round - 1, task.tutee) / "state"
-        load_checkpoint(trainer, before, optimizer=config.rounds.carry_state)
-    meter = Meter(meter_path, config.rounds.steps)
+        trainer.load(before, optimizer=config.rounds.carry_state)
+    meter = Meter(meter_path if ranks.leads() else None, config.rounds.steps)
     method, tutors = make_method(task.method), Tutors(run, task.method, task.seed)
     phase = Phase(
         config=config,
@@ -83,7 +90,7 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         round=task.round,
         tutee=task.tutee,
         trainer=trainer,
-        engine=make_engine(config),
+        engine=over_ranks(make_engine(config)),
         tutors={t.name: tutors.make(t, run.domains, hostile=method.adversaries) for t in task.tutors},
         directory=task.output(run),
         open_tutors=task.tutors,
@@ -91,6 +98,23 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         on_step=lambda tokens: meter.add(1, tokens),
     )
     train_phase(phase)
+
+
+def _trainer(task: Train, run: Run) -> Trainer:
+    """The tutee at its start, ready to be trained."""
+    config, start = run.config, run.phase_dir(task.seed, task.method, 0, task.tutee) / "model"
+    # A model that is to be sharded is loaded on the CPU: whole, it need not fit a GPU.
+    policy = load_student(config, start, device="cpu" if ranks.world() > 1 else config.run.device)
+    policy = make_trainable(policy, config.model.weights, config.model.lora_rank, task.seed, task.tutee)
+    if ranks.world() == 1:
+        return LocalTrainer(policy, config)
+    from coopt.training.sharded import ShardedTrainer
+
+    return ShardedTrainer(policy, config)
+
+
+def _train_as_rank(directory: Path, task: Train, meter_path: Path | None) -> None:
+    train(task, Run.open(directory), meter_path)
 
 
 class Tutors:
@@ -101,7 +125,7 @@ class Tutors:
         self.run = run
         self.method = method
         self.seed = seed
-        self.engine = make_engine(run.config)
+        self.engine = over_ranks(make_engine(run.config))
         self._held: dict[Path, Policy] = {}
 
     def make(self, tutor: OpenTutor, domains: Mapping[str, Domain], *, hostile: bool) -> Tutor:
@@ -118,7 +142,7 @@ class Tutors:
     def _speaker(self, tutor: OpenTutor) -> Speaker:
         node = self.run.topology.nodes[tutor.name]
         if node.endpoint:
-            return EndpointSpeaker(node.id, node.endpoint, node.model, self.run.config.critics)
+            return FirstRankSpeaker(EndpointSpeaker(node.id, node.endpoint, node.model, self.run.config.critics))
         directory = self.run.weights(self.seed, self.method, tutor.round, tutor.name)
         return LocalSpeaker(partial(self._load, directory), self.engine)
 
@@ -126,7 +150,9 @@ class Tutors:
         if directory not in self._held:
             if not self.run.config.model.shared_base:
                 self._held.clear()  # let go of one before the next is loaded
-            self._held[directory] = load_student(self.run.config, directory)
+            tutor = load_student(self.run.config, directory)
+            # Ranks are many on one machine, and each holds the tutor.
+            self._held[directory] = tutor.in_compute_dtype() if ranks.world() > 1 else tutor
         return self._held[directory]
 
 

@@ -42,13 +42,28 @@ def read_json(path: Path) -> Any:
 @contextmanager
 def new_directory(path: Path) -> Iterator[Path]:
     """Fill a directory under another name; on success mark it complete and rename it to ``path``."""
-    temporary = path.with_name(f"{path.name}.tmp")
+    yield begin_directory(path)
+    complete_directory(path)
+
+
+def temporary_of(path: Path) -> Path:
+    """The name under which a directory is filled."""
+    return path.with_name(f"{path.name}.tmp")
+
+
+def begin_directory(path: Path) -> Path:
+    """An empty directory in which to make ``path``."""
+    temporary = temporary_of(path)
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    yield temporary
-    write_json(temporary / COMPLETE, {"version": VERSION})
+    return temporary
+
+
+def complete_directory(path: Path) -> None:
+    """Mark what was made for ``path`` complete and put it there."""
+    write_json(temporary_of(path) / COMPLETE, {"version": VERSION})
     shutil.rmtree(path, ignore_errors=True)  # only an incomplete one can be there
-    os.replace(temporary, path)
+    os.replace(temporary_of(path), path)
 
 
 def is_complete(path: Path) -> bool:

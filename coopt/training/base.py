@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class StepStats:
 
 
 class Trainer(Protocol):
-    """Updates one policy. ``coopt.training.trainer.LocalTrainer`` is the one-process trainer."""
+    """Updates one policy: in one process (``coopt.training.trainer.LocalTrainer``) or sharded over ranks
+    (``coopt.training.sharded.ShardedTrainer``), whose ranks call every method together with equal arguments."""
 
     policy: Policy
     teacher: Teacher
@@ -55,4 +57,26 @@ class Trainer(Protocol):
 
     def update(self, rows: Sequence[TrainRow], rollouts: int) -> StepStats:
         """One optimizer step on ``rows``; the loss is divided by ``rollouts``, trained on or not."""
+        ...
+
+    def serving(self) -> Policy:
+        """A policy with the present weights, whole, for an engine; valid until the next update."""
+        ...
+
+    def publish(self, directory: Path) -> None:
+        """Write the weights as a Hugging Face directory, adapters merged."""
+        ...
+
+    def save(self, directory: Path, *, background: bool = False) -> None:
+        """Write the resumable state, marked complete last. ``background``: it may be complete only after the next
+        ``settle``; the state is that of the call."""
+        ...
+
+    def load(self, directory: Path, *, optimizer: bool = True) -> None:
+        """Restore what ``save`` wrote; without ``optimizer`` only the student's weights. Raises
+        ``TornCheckpointError``."""
+        ...
+
+    def settle(self) -> None:
+        """Return when nothing is written in the background any more."""
         ...

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -12,11 +14,13 @@ from torch.nn import functional as F
 
 from coopt.config.schema import Config, OptimizerConfig
 from coopt.errors import TrainingError
-from coopt.models.policy import Policy
+from coopt.models.policy import Policy, save_policy
+from coopt.training import checkpoint
 from coopt.training.base import StepStats, TrainRow
 from coopt.training.batch import PromptResponse, by_tokens, model_input, response_hidden
 from coopt.training.importance import importance_weights
 from coopt.training.losses import Divergence, TokenLoss
+from coopt.training.recompute import recompute_activations
 from coopt.training.teacher import Teacher
 
 
@@ -28,18 +32,52 @@ class LocalTrainer:
         self.policy = policy
         self.config = config
         self.objective = objective or Divergence(config.loss.alpha, config.loss.top_k, config.loss.tail)
-        self.teacher = Teacher(policy, config.teacher.kind, config.teacher.rate)
+        self.decoder, self.teacher = self._place()
+        if config.parallel.activation_checkpointing:
+            recompute_activations(policy)
         self.optimizer = make_optimizer(policy, config.optimizer)
         self.step = 0
 
     def update(self, rows: Sequence[TrainRow], rollouts: int) -> StepStats:
         """Raises ``TrainingError`` before the update if loss or gradient is not finite."""
+        students = merge(rows, rollouts)
         stats = StepStats(lr=self.config.optimizer.lr * self._warmup(), active_rows=len(rows))
+        stats.distinct_rows = sum(len(s.teachers) for s in students)
+        stats.trained_tokens = sum(len(s.response) for s in students)
         self.optimizer.zero_grad(set_to_none=True)
-        for batch in self._micro_batches(merge(rows, rollouts)):
+        for batch in self._micro_batches(students):
             self._accumulate(batch, stats)
+        self._total(stats)
+        if not math.isfinite(stats.loss):
+            raise TrainingError(
+                f"step {self.step + 1}: the loss is {stats.loss}. The weights were not changed."
+                " Lower optimizer.lr, or start again from the last checkpoint with another --seed."
+            )
         self._apply(stats)
         return stats
+
+    def _place(self) -> tuple[torch.nn.Module, Teacher]:
+        """Where the weights live: the module that gives hidden states, and the teacher."""
+        teacher = Teacher(self.policy, self.config.teacher.kind, self.config.teacher.rate)
+        return self.policy.causal_lm.get_decoder(), teacher
+
+    def serving(self) -> Policy:
+        return self.policy
+
+    def publish(self, directory: Path) -> None:
+        save_policy(self.policy, directory)
+
+    def save(self, directory: Path, *, background: bool = False) -> None:
+        checkpoint.save_checkpoint(self, directory)
+
+    def load(self, directory: Path, *, optimizer: bool = True) -> None:
+        checkpoint.load_checkpoint(self, directory, optimizer=optimizer)
+
+    def settle(self) -> None:
+        """Nothing is written in the background here."""
+
+    def _total(self, stats: StepStats) -> None:
+        """Add what other processes found of the step's loss and importance weights: there are none."""
 
     def _now(self) -> float:
         """Seconds; on a GPU after what was queued has been done, so that each part pays for itself."""
@@ -79,16 +117,9 @@ class LocalTrainer:
                 cap = self.config.engine.importance_cap
                 terms = terms * importance_weights(student_NV, tokens, logprobs, cap, stats.importance)
             loss = terms.sum()
-            if not torch.isfinite(loss):
-                raise TrainingError(
-                    f"step {self.step + 1}: the loss is {loss.item()}. The weights were not changed."
-                    " Lower optimizer.lr, or start again from the last checkpoint with another --seed."
-                )
             loss.backward()
             stats.loss += loss.item()
         hidden_Sd.backward(leaf_Sd.grad)
-        stats.trained_tokens += len(hidden_Sd)
-        stats.distinct_rows += sum(len(s.teachers) for s in batch)
         stats.seconds["student"] += self._now() - start
 
     def _teacher_side(self, batch: list[StudentRow]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -121,12 +152,11 @@ class LocalTrainer:
         pad = self.policy.tokenizer.pad_token_id
         inputs = model_input(sequences, self.config.loss.packed, pad, self.policy.device)
         with self.policy.autocast():
-            return response_hidden(self.policy.causal_lm.get_decoder(), inputs)
+            return response_hidden(self.decoder, inputs)
 
     def _apply(self, stats: StepStats) -> None:
         start = self._now()
-        parameters = list(self.policy.trainable().values())
-        norm = torch.nn.utils.clip_grad_norm_(parameters, self.config.optimizer.clip)
+        norm = self._clip()
         if not torch.isfinite(norm):
             raise TrainingError(f"step {self.step + 1}: the gradient is not finite. The weights were not changed.")
         for group in self.optimizer.param_groups:
@@ -136,6 +166,10 @@ class LocalTrainer:
         self.step += 1
         stats.grad_norm = norm.item()
         stats.seconds["student"] += self._now() - start
+
+    def _clip(self) -> torch.Tensor:
+        """Clip the gradients; their norm before that."""
+        return torch.nn.utils.clip_grad_norm_(self.policy.trainable().values(), self.config.optimizer.clip)
 
 
 class StudentRow(NamedTuple):

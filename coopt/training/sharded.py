@@ -1,0 +1,111 @@
+"""The trainer over several ranks: PyTorch FSDP2 shards weights, gradients, moments and teacher.
+
+Every rank holds its shard of every parameter and trains on its share of the step's rows; blocks are gathered when
+they compute. Everything that decides (rows, shares, numbers of micro-batches, whether to stop) is computed alike on
+every rank, so that all of them make the same collective calls in the same order.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch.distributed.tensor import DTensor
+
+from coopt.config.schema import Config
+from coopt.models.policy import Policy, pick_device, save_policy
+from coopt.training import ranks
+from coopt.training.base import ImportanceSums, StepStats
+from coopt.training.losses import TokenLoss
+from coopt.training.sharded_checkpoint import ShardedCheckpoints
+from coopt.training.sharded_teacher import ShardedTeacher
+from coopt.training.sharding import shard, whole
+from coopt.training.share import shares
+from coopt.training.teacher import Teacher
+from coopt.training.trainer import LocalTrainer, StudentRow
+
+
+class ShardedTrainer(LocalTrainer):
+    """``LocalTrainer`` whose weights are sharded over the joined ranks; the same loss, the same update.
+
+    The policy that it is given is loaded whole, on the CPU, by every rank; it is sharded in place.
+    """
+
+    def __init__(self, policy: Policy, config: Config, objective: TokenLoss | None = None) -> None:
+        copied = copy.deepcopy(policy.model).to(pick_device(config.run.device))
+        self.replica = Policy(copied, policy.tokenizer, policy.compute_dtype).in_compute_dtype()
+        super().__init__(Policy(policy.model, policy.tokenizer), config, objective)
+        self.checkpoints = ShardedCheckpoints()
+
+    def _place(self) -> tuple[torch.nn.Module, Teacher]:
+        kind, rate, compute = self.config.teacher.kind, self.config.teacher.rate, self.replica.compute_dtype
+        root = shard(self.policy, self.config.parallel, pick_device(self.config.run.device), compute)
+        return root, ShardedTeacher(self.policy, kind, rate, root)
+
+    def _micro_batches(self, students: list[StudentRow]) -> list[list[StudentRow]]:
+        """This rank's micro-batches, as many as the rank with the most has: a rank that has fewer computes a row
+        of weight 0, because a block can only be gathered, and its gradients summed, by all ranks together."""
+        batches = [super(ShardedTrainer, self)._micro_batches(s) for s in shares(students, _cost, ranks.world())]
+        most = max(map(len, batches))
+        own = batches[ranks.rank()]
+        return own + [[_weightless(students)] for _ in range(most - len(own))]
+
+    def _total(self, stats: StepStats) -> None:
+        """One sum over the ranks, so a loss that is not finite on one of them stops all before the update."""
+        weights = stats.importance
+        total = torch.tensor([stats.loss, weights.tokens, weights.total, weights.capped], dtype=torch.float64)
+        dist.all_reduce(total)
+        stats.loss = total[0].item()
+        stats.importance = ImportanceSums(int(total[1]), total[2].item(), int(total[3]))
+
+    def _clip(self) -> torch.Tensor:
+        norm = super()._clip()
+        return norm.full_tensor() if isinstance(norm, DTensor) else norm
+
+    @torch.no_grad()
+    def serving(self) -> Policy:
+        """This rank's whole copy, in the precision of compute, with the present weights."""
+        theirs = self.replica.trainable()
+        for name, parameter in self.policy.trainable().items():
+            theirs[name].copy_(whole(parameter))
+        return self.replica
+
+    @torch.no_grad()
+    def publish(self, directory: Path) -> None:
+        """All ranks gather, rank 0 writes. Float32, whatever the precision of compute."""
+        written: dict[str, torch.Tensor] = {}
+        if ranks.leads():
+            device = self.replica.device
+            model = copy.deepcopy(self.replica.model.to("cpu")).to(torch.float32)  # not twice on the device
+            self.replica.model.to(device)
+            written = dict(model.named_parameters())
+        for name, parameter in self.policy.model.named_parameters():
+            full = whole(parameter)
+            if written:
+                written[name].copy_(full)
+        if written:
+            save_policy(Policy(model, self.policy.tokenizer), directory)
+        ranks.wait_for_all()
+
+    def save(self, directory: Path, *, background: bool = False) -> None:
+        self.checkpoints.save(self, directory, background=background)
+
+    def load(self, directory: Path, *, optimizer: bool = True) -> None:
+        self.checkpoints.load(self, directory, optimizer=optimizer)
+
+    def settle(self) -> None:
+        self.checkpoints.settle()
+
+
+def _cost(student: StudentRow) -> int:
+    """Tokens that a row makes the models read."""
+    teachers = sum(len(t) + len(student.response) for t, _ in student.teachers)
+    return len(student.prompt) + len(student.response) + teachers
+
+
+def _weightless(students: list[StudentRow]) -> StudentRow:
+    """The cheapest row with no say in the loss."""
+    cheapest = min(students, key=_cost)
+    return cheapest._replace(teachers=[(cheapest.teachers[0][0], 0.0)])
