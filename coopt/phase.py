@@ -23,6 +23,7 @@ from coopt.models.policy import save_policy
 from coopt.records import Clock, group_record, step_record
 from coopt.rng import generator
 from coopt.running import store
+from coopt.running.blame import blame
 from coopt.running.faults import fault_point
 from coopt.training.base import TrainRow
 from coopt.training.checkpoint import load_checkpoint, save_checkpoint
@@ -151,7 +152,8 @@ def _asked(phase: Phase, name: str, what: Literal["critique", "judge"], requests
     if requests and name not in phase.away:
         try:
             tutor = phase.tutors[name]
-            return list(tutor.critique(requests) if what == "critique" else tutor.judge(requests))
+            with blame(f"tutor {name}"):
+                return list(tutor.critique(requests) if what == "critique" else tutor.judge(requests))
         except TutorAwayError as error:
             if phase.config.critics.when_unavailable == "stop":
                 raise

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from coopt.config.cluster import ClusterConfig
 from coopt.config.section import Section
 
 
@@ -235,6 +236,7 @@ class Config(Section):
     critics: CriticConfig = CriticConfig()
     break_rate: BreakRateConfig = BreakRateConfig()
     run: RunConfig = RunConfig()
+    cluster: ClusterConfig = ClusterConfig()
 
     @property
     def all_seeds(self) -> range:

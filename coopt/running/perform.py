@@ -23,6 +23,7 @@ from coopt.models.bases import base_directory
 from coopt.models.policy import Policy, load_policy
 from coopt.phase import Phase, train_phase
 from coopt.running import store
+from coopt.running.blame import blame
 from coopt.running.faults import fault_point
 from coopt.running.meter import Meter
 from coopt.running.run import BASE, Run
@@ -65,6 +66,11 @@ def score(task: Score, run: Run, meter_path: Path | None) -> None:
 
 def train(task: Train, run: Run, meter_path: Path | None) -> None:
     """Train one tutee for one round."""
+    with blame(f"tutee {task.tutee}"):
+        _train(task, run, meter_path)
+
+
+def _train(task: Train, run: Run, meter_path: Path | None) -> None:
     config = run.config
     start = run.phase_dir(task.seed, task.method, 0, task.tutee) / "model"
     policy = make_trainable(_load(run, start), config.model.weights, config.model.lora_rank, task.seed, task.tutee)
@@ -119,12 +125,13 @@ class Tutors:
         if node.endpoint:
             return EndpointSpeaker(node.id, node.endpoint, node.model, self.run.config.critics)
         directory = self.run.weights(self.seed, self.method, tutor.round, tutor.name)
-        return LocalSpeaker(partial(self._load, directory), self.engine)
+        return LocalSpeaker(partial(self._load, tutor.name, directory), self.engine)
 
-    def _load(self, directory: Path) -> Policy:
+    def _load(self, name: str, directory: Path) -> Policy:
         if self._held is None or self._held[0] != directory:
             self._held = None  # let go of one before the next is loaded
-            self._held = directory, _load(self.run, directory)
+            with blame(f"tutor {name}, its weights {directory}"):
+                self._held = directory, _load(self.run, directory)
         return self._held[1]
 
 
