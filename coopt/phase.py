@@ -94,7 +94,8 @@ def train_step(phase: Phase, step: int) -> tuple[dict[str, Any], list[dict[str, 
     told = collect_feedback(phase, groups, assign_tutors(phase, groups, demonstrations, step))
     clock.lap("feedback")
     rows, too_long = train_rows(phase, groups, demonstrations, phase.method.deliver(told))
-    stats = phase.trainer.update(rows, rollouts=sum(len(g.rollouts) for g in groups))
+    with blame(f"tutee {phase.tutee}"):
+        stats = phase.trainer.update(rows, rollouts=sum(len(g.rollouts) for g in groups))
     clock.lap("update")
     record = step_record(step, groups, told, stats, clock, list(phase.tutors), policy.tokenizer)
     record |= {"too_long": too_long, "no_target": record["rollouts"] - stats.active_rows, "away": dict(phase.away)}

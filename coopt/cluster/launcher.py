@@ -75,7 +75,13 @@ class SubmititLauncher:
         for batch in self.batches.all():
             if batch["ids"] is not None:
                 continue
-            first = queue_of(batch["kind"]).find(batch["name"], batch["time"])
+            try:
+                first = queue_of(batch["kind"]).find(batch["name"], batch["time"])
+            except QueueAwayError as error:
+                raise RunError(
+                    f"the queue does not answer ({error}), and it must say what became of the jobs {batch['name']}. Run"
+                    " the same command again when it does."
+                ) from None
             if first is None:
                 self.batches.close(batch, None)  # they were not submitted
                 continue

@@ -66,14 +66,10 @@ def score(task: Score, run: Run, meter_path: Path | None) -> None:
 
 def train(task: Train, run: Run, meter_path: Path | None) -> None:
     """Train one tutee for one round."""
-    with blame(f"tutee {task.tutee}"):
-        _train(task, run, meter_path)
-
-
-def _train(task: Train, run: Run, meter_path: Path | None) -> None:
     config = run.config
     start = run.phase_dir(task.seed, task.method, 0, task.tutee) / "model"
-    policy = make_trainable(_load(run, start), config.model.weights, config.model.lora_rank, task.seed, task.tutee)
+    with blame(f"tutee {task.tutee}, its weights {start}"):
+        policy = make_trainable(_load(run, start), config.model.weights, config.model.lora_rank, task.seed, task.tutee)
     trainer = LocalTrainer(policy, config)
     if task.round > 1:
         before = run.phase_dir(task.seed, task.method, task.round - 1, task.tutee) / "state"

@@ -98,11 +98,13 @@ def test_preempted_out_of_time_and_without_a_driver(coopt: Coopt, undisturbed: P
         cwd=begun.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     preempted, timed_out = (when_at_step(begun, task, 3) for task in TUTEES)
-    with frozen(preempted), frozen(timed_out):
-        os.killpg(driver.pid, signal.SIGKILL)
-        driver.wait()
-        node = shell("squeue", "-h", "-j", preempted.id, "-o", "%N").stdout.strip()
-        shell("sbatch", "-p", "high", "-w", node, "--exclusive", "-o", "/dev/null", "--wrap", "true")
+    with frozen(timed_out):
+        with frozen(preempted):
+            os.killpg(driver.pid, signal.SIGKILL)
+            driver.wait()
+            node = shell("squeue", "-h", "-j", preempted.id, "-o", "%N").stdout.strip()
+            shell("sbatch", "-p", "high", "-w", node, "--exclusive", "-o", "/dev/null", "--wrap", "true")
+            time.sleep(6)  # it is warned within SLURM's scheduling interval
         # SLURM looks at time limits every 30 s, and warns `signal_seconds` and up to 30 s before the end.
         end = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 45))
         assert shell("scontrol", "update", f"jobid={timed_out.id}", f"EndTime={end}").returncode == 0

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from submitit.core.utils import DelayedSubmission
 
 from coopt.bench import default_name
-from coopt.cluster import launcher, work
+from coopt.cluster import work
 from coopt.cluster.choose import make_launcher
 from coopt.cluster.jobs import Batches, cancel, jobs_of, leases, submitted
 from coopt.cluster.launcher import SubmititLauncher
@@ -24,7 +25,8 @@ from coopt.cluster.work import Work
 from coopt.config.load import load_config
 from coopt.errors import ConfigError, ModelError, RunError
 from coopt.running import store
-from coopt.running.blame import blame
+from coopt.running.blame import blame, blamed
+from coopt.running.perform import Tutors
 from coopt.running.progress import Display
 from coopt.running.run import Run
 from tests.unit.conftest import Command
@@ -164,6 +166,13 @@ def test_the_last_failure_stops_the_run_and_the_next_command_tries_anew(tmp_path
     assert task.tries(run) == 4
 
 
+def test_unreadable_weights_of_a_tutor_are_its_fault(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    with pytest.raises(ModelError) as error:
+        Tutors(new_run(tmp_path), "opcod", 0)._load("s2", gone)
+    assert blamed(error.value) == f"tutor s2, its weights {gone}"
+
+
 def test_a_users_error_is_not_tried_again(tmp_path: Path) -> None:
     run, task = new_run(tmp_path, "cluster.kind=debug"), Mark("a", failures=1, how="final")
     with new_launcher(run) as launch, pytest.raises(RunError, match=r"failed: no such model."):
@@ -194,7 +203,7 @@ def test_a_submission_that_was_not_written_down_is_found_by_name(
     made._logs.mkdir(parents=True)
     made._adopt({task.label(): task for task in (Mark("a"), Mark("b"))})
     assert [(j.task, j.id) for j in submitted(run.directory)] == [("mark a", "77_0"), ("mark b", "77_1")]
-    handed = launcher.mend.__globals__["DelayedSubmission"].load(made._logs / "77_1_submitted.pkl")
+    handed = DelayedSubmission.load(made._logs / "77_1_submitted.pkl")
     assert handed.function.task == Mark("b")
 
 
