@@ -24,7 +24,7 @@ from coopt.running.run import Run
 from coopt.running.tasks import Task, Train, is_done, meter_path
 
 _LOOK = 0.5  # seconds between two looks at outputs and meters
-_LOST = 60.0  # seconds after which a job that no queue knows has ended
+_LATE = 60.0  # seconds until a job that no queue knows, or that has completed, counts as ended without its output
 _PATIENCE = 600.0  # seconds for which an unanswering queue is borne
 _LAST_LINES = 12
 _NOT_ITS_FAULT = ("PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "REVOKED")  # ends that count as no try
@@ -44,7 +44,7 @@ class SubmititLauncher:
         self.batches = Batches(self.run.directory)
         self.failures: Counter[str] = Counter()
         self._known: set[str] = set()  # ids that this driver submitted or saw alive
-        self._unknown: dict[str, float] = {}  # ids that no queue knew, and since when
+        self._unsure: dict[str, float] = {}  # ids that seem to have ended without output, and since when
         self._answered = time.monotonic()
 
     def __enter__(self) -> SubmititLauncher:
@@ -110,9 +110,12 @@ class SubmititLauncher:
     def _lives(self, job: Job, task: Task) -> bool:
         if job.live or is_done(task, self.run) or works_on(self.run.directory, job.task):
             self._known.add(job.id)
+            self._unsure.pop(job.id, None)
             return True
-        if job.state == UNKNOWN and time.monotonic() - self._unknown.setdefault(job.id, time.monotonic()) < _LOST:
-            return True  # accounting is some seconds late
+        if job.state in (UNKNOWN, "COMPLETED"):  # accounting, or the sight of a shared file system, may be late
+            since = self._unsure.setdefault(job.id, time.monotonic())
+            if time.monotonic() - since < _LATE:
+                return True
         if job.id in self._known:  # what ended before this driver began is no failure that it has seen
             self._known.remove(job.id)
             self._count(job)

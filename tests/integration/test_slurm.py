@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -98,19 +98,16 @@ def test_preempted_out_of_time_and_without_a_driver(coopt: Coopt, undisturbed: P
         cwd=begun.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     preempted, timed_out = (when_at_step(begun, task, 3) for task in TUTEES)
-    with frozen(timed_out):
-        with frozen(preempted):
-            os.killpg(driver.pid, signal.SIGKILL)
-            driver.wait()
-            node = shell("squeue", "-h", "-j", preempted.id, "-o", "%N").stdout.strip()
-            shell("sbatch", "-p", "high", "-w", node, "--exclusive", "-o", "/dev/null", "--wrap", "true")
-            time.sleep(6)  # it is warned within SLURM's scheduling interval
+    with frozen(preempted), frozen(timed_out):
+        os.killpg(driver.pid, signal.SIGKILL)
+        driver.wait()
+        node = shell("squeue", "-h", "-j", preempted.id, "-o", "%N").stdout.strip()
+        shell("sbatch", "-p", "high", "-w", node, "--exclusive", "-o", "/dev/null", "--wrap", "true")
         # SLURM looks at time limits every 30 s, and warns `signal_seconds` and up to 30 s before the end.
         end = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 45))
         assert shell("scontrol", "update", f"jobid={timed_out.id}", f"EndTime={end}").returncode == 0
-        time.sleep(32)
-    for holder in (preempted, timed_out):
-        wait_until(lambda holder=holder: "Restarts=1" in released(holder.id))
+        for holder in (preempted, timed_out):
+            wait_until(lambda id_=holder.id: "Restarts=1" in released(id_))
     done = coopt(*ON_SLURM, timeout=1200)
     assert done.returncode == 0, done.stderr
     assert tables(begun) == tables(undisturbed)
@@ -156,7 +153,7 @@ def shell(*command: str, at: Path | None = None) -> subprocess.CompletedProcess[
     return subprocess.run(command, cwd=at, capture_output=True, text=True, timeout=1200, check=False)
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 300) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 600) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come to that"
@@ -174,12 +171,14 @@ def when_at_step(run: Path, task: str, step: int) -> Holder:
 
 @contextmanager
 def frozen(holder: Holder) -> Iterator[None]:
-    """Stop a job's process, so that what happens to the job happens in the middle of its phase."""
+    """Stop a job's process, so that what happens to the job happens in the middle of its phase. SLURM wakes those that
+    it warns."""
     os.kill(holder.pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(holder.pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            os.kill(holder.pid, signal.SIGCONT)
 
 
 def released(id_: str) -> str:
