@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ from coopt.config.cluster import ClusterConfig
 from coopt.errors import ConfigError, RunError
 
 _ALL = 100_000  # more than the elements of any array
+_DEAF = """bash -c 'trap "" USR2; exec "$@"' coopt """  # a warning before Python can handle it must not kill the job
 
 
 def check_cluster(cluster: ClusterConfig) -> None:
@@ -73,7 +76,7 @@ def _executor(cluster: ClusterConfig, folder: Path, name: str, ranks: int) -> su
             **common,
         )
         return local
-    slurm = submitit.SlurmExecutor(folder, max_num_timeout=cluster.timeouts)
+    slurm = submitit.SlurmExecutor(folder, max_num_timeout=cluster.timeouts, python=_DEAF + shlex.quote(sys.executable))
     named = ("partition", "account", "qos", "constraint")
     slurm.update_parameters(
         job_name=name,

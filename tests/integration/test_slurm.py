@@ -74,7 +74,7 @@ def test_killed_between_a_submission_and_its_journal_line_nothing_runs_twice(
     coopt: Coopt, undisturbed: Path, tmp_path: Path
 ) -> None:
     """The whole bench; its second driver is a SLURM job itself."""
-    killed = coopt(*ON_SLURM, COOPT_KILL_AT="submitted")
+    killed = coopt(*ON_SLURM, timeout=1200, COOPT_KILL_AT="submitted")
     assert killed.returncode == -signal.SIGKILL
     batches = sorted((tmp_path / "run/jobs/batches").iterdir())
     assert [store.read_json(b)["ids"] for b in batches] == [None]
@@ -124,7 +124,7 @@ def test_a_job_that_dies_is_tried_again_and_one_that_always_dies_stops_the_run(
     coopt: Coopt, undisturbed: Path, begun: Path
 ) -> None:
     """Jobs kill themselves with SIGKILL at their third step; without that the same command goes on from there."""
-    stopped = coopt(*ON_SLURM, "--set", "cluster.attempts=2", COOPT_KILL_AT="step:3")
+    stopped = coopt(*ON_SLURM, "--set", "cluster.attempts=2", timeout=1200, COOPT_KILL_AT="step:3")
     assert stopped.returncode == 2, stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert "failed, 2 times" in stopped.stderr
