@@ -27,6 +27,8 @@ def main(run: Path) -> None:
         whole = job.output / store.COMPLETE if job.output.is_dir() else job.output
         starts.append(holder.time - job.submitted)
         ends.append(seen[job.task] - whole.stat().st_mtime)
+    if not starts:
+        sys.exit(f"{run}: no task of this run was performed as a job.")
     for what, seconds in (("submitted to started", starts), ("output to seen", ends)):
         print(
             f"{what}: median {statistics.median(seconds):.2f} s, from {min(seconds):.2f} to {max(seconds):.2f} s"
