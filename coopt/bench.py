@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from coopt.cluster.executors import check_cluster
 from coopt.config.schema import Config
 from coopt.domains.load import data_hashes
 from coopt.engine.make import check_engine
@@ -35,7 +36,7 @@ from coopt.running.tasks import BreakRate, Score, Specialise
 from coopt.students import check_students
 
 _GROWING = ("seeds", "methods")  # a run may be given more of these later
-_PRACTICAL = ("critics",)  # how endpoints are asked: no part of what a run is
+_PRACTICAL = ("critics", "cluster")  # how endpoints are asked, where tasks run: no part of what a run is
 _FREE = {*_GROWING, *_PRACTICAL}
 
 
@@ -67,6 +68,7 @@ def check_run(config: Config) -> None:
             "method shuffled needs rounds.prompts of at least 2 and feedback.only_without_own = false: it hands the"
             " feedback of one prompt to another."
         )
+    check_cluster(config.cluster)
     run = Run(Path(), config)
     check_graph(run)
     for critic in run.topology.critics:

@@ -23,6 +23,7 @@ from coopt.methods.base import Context, Messages, Method, RolloutGroup, Told, he
 from coopt.records import Clock, group_record, step_record
 from coopt.rng import generator
 from coopt.running import store
+from coopt.running.blame import blame
 from coopt.running.faults import fault_point
 from coopt.training import ranks
 from coopt.training.base import Trainer, TrainRow
@@ -97,7 +98,8 @@ def train_step(phase: Phase, step: int) -> tuple[dict[str, Any], list[dict[str, 
     clock.lap("feedback")
     phase.engine.rest()
     rows, too_long = train_rows(phase, groups, demonstrations, phase.method.deliver(told))
-    stats = phase.trainer.update(rows, rollouts=sum(len(g.rollouts) for g in groups))
+    with blame(f"tutee {phase.tutee}"):
+        stats = phase.trainer.update(rows, rollouts=sum(len(g.rollouts) for g in groups))
     clock.lap("update")
     record = step_record(step, groups, told, stats, clock, list(phase.tutors), policy.tokenizer)
     record |= {"too_long": too_long, "no_target": record["rollouts"] - stats.active_rows, "away": dict(phase.away)}
@@ -155,7 +157,8 @@ def _asked(phase: Phase, name: str, what: Literal["critique", "judge"], requests
     if requests and name not in phase.away:
         try:
             tutor = phase.tutors[name]
-            return list(tutor.critique(requests) if what == "critique" else tutor.judge(requests))
+            with blame(f"tutor {name}"):
+                return list(tutor.critique(requests) if what == "critique" else tutor.judge(requests))
         except TutorAwayError as error:
             if phase.config.critics.when_unavailable == "stop":
                 raise

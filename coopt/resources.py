@@ -1,4 +1,4 @@
-"""Files that are shipped with coopt but live at the top of the repository (topologies, presets).
+"""Files that are shipped with coopt but live at the top of the repository (topologies, cluster profiles).
 
 In a wheel they are package data under ``coopt/_data``; in a checkout they are read in place.
 """

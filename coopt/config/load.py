@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from coopt.cluster.profiles import load_profile
 from coopt.config.schema import Config
 from coopt.config.section import Section
 from coopt.domains.names import resolve_domains
@@ -23,16 +24,25 @@ def preset_names() -> list[str]:
     return sorted(p.stem for p in _PRESETS.glob("*.toml"))
 
 
-def load_config(*, preset: str = "mini", smoke: bool = False, settings: Iterable[str] = (), **flags: Any) -> Config:
+def load_config(
+    *,
+    preset: str = "mini",
+    smoke: bool = False,
+    profile: str | None = None,
+    settings: Iterable[str] = (),
+    **flags: Any,
+) -> Config:
     """The configuration of a run.
 
-    Order, later wins: defaults, preset, the preset's ``[smoke]`` table, ``settings`` (``key=value``, a dotted
-    key), ``flags`` (None: not given). Raises ``ConfigError`` with one line.
+    Order, later wins: defaults, preset, the preset's ``[smoke]`` table, the cluster ``profile``, ``settings``
+    (``key=value``, a dotted key), ``flags`` (None: not given). Raises ``ConfigError`` with one line.
     """
     tree = _preset(preset)
     smoke_tree = tree.pop("smoke", {})
     if smoke:
         _merge(tree, smoke_tree)
+    if profile is not None:
+        _merge(tree, {"cluster": load_profile(profile)})
     for setting in settings:
         _merge(tree, _parse_setting(setting))
     _merge(tree, {k: v for k, v in flags.items() if v is not None})

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from coopt.config.cluster import ClusterConfig
 from coopt.config.engine import EngineConfig
 from coopt.config.parallel import ParallelConfig
 from coopt.config.section import Section
@@ -242,6 +243,7 @@ class Config(Section):
     break_rate: BreakRateConfig = BreakRateConfig()
     run: RunConfig = RunConfig()
     parallel: ParallelConfig = ParallelConfig()
+    cluster: ClusterConfig = ClusterConfig()
 
     @property
     def all_seeds(self) -> range:

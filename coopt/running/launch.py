@@ -22,7 +22,7 @@ from coopt.quiet import quiet_libraries
 from coopt.running.meter import Reading, read_meter
 from coopt.running.progress import Display
 from coopt.running.run import Run
-from coopt.running.tasks import Task, is_done
+from coopt.running.tasks import Task, is_done, meter_path
 
 _POLL = 0.2  # seconds between two looks at the meters
 
@@ -61,7 +61,7 @@ class Launcher:
             if is_done(task, self.run):
                 self.display.finish(task, already=True)
                 continue
-            meter = self.run.directory / "progress" / f"{task.label().replace(' ', '_')}.json"
+            meter = meter_path(task, self.run)
             meter.unlink(missing_ok=True)
             waiting[self.pool.submit(_work, str(self.run.directory), task, str(meter))] = (task, meter)
         while waiting:
@@ -98,6 +98,11 @@ def start_worker(threads: int, parent: int) -> None:
     """Set a fresh worker up: its threads, quiet libraries, and an end with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what Ctrl-C means
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    set_up_torch(threads)
+
+
+def set_up_torch(threads: int) -> None:
+    """What a process that performs tasks begins with."""
     import torch
 
     torch.set_num_threads(threads)

@@ -27,6 +27,7 @@ from coopt.models.policy import Policy
 from coopt.models.shared import load_student
 from coopt.phase import Phase, train_phase
 from coopt.running import store
+from coopt.running.blame import blame
 from coopt.running.faults import fault_point
 from coopt.running.meter import Meter
 from coopt.running.run import BASE, Run
@@ -104,8 +105,9 @@ def _trainer(task: Train, run: Run) -> Trainer:
     """The tutee at its start, ready to be trained."""
     config, start = run.config, run.phase_dir(task.seed, task.method, 0, task.tutee) / "model"
     # A model that is to be sharded is loaded on the CPU: whole, it need not fit a GPU.
-    policy = load_student(config, start, device="cpu" if ranks.world() > 1 else config.run.device)
-    policy = make_trainable(policy, config.model.weights, config.model.lora_rank, task.seed, task.tutee)
+    with blame(f"tutee {task.tutee}, its weights {start}"):
+        policy = load_student(config, start, device="cpu" if ranks.world() > 1 else config.run.device)
+        policy = make_trainable(policy, config.model.weights, config.model.lora_rank, task.seed, task.tutee)
     if ranks.world() == 1:
         return LocalTrainer(policy, config)
     from coopt.training.sharded import ShardedTrainer
@@ -144,13 +146,14 @@ class Tutors:
         if node.endpoint:
             return FirstRankSpeaker(EndpointSpeaker(node.id, node.endpoint, node.model, self.run.config.critics))
         directory = self.run.weights(self.seed, self.method, tutor.round, tutor.name)
-        return LocalSpeaker(partial(self._load, directory), self.engine)
+        return LocalSpeaker(partial(self._load, tutor.name, directory), self.engine)
 
-    def _load(self, directory: Path) -> Policy:
+    def _load(self, name: str, directory: Path) -> Policy:
         if directory not in self._held:
             if not self.run.config.model.shared_base:
                 self._held.clear()  # let go of one before the next is loaded
-            tutor = load_student(self.run.config, directory)
+            with blame(f"tutor {name}, its weights {directory}"):
+                tutor = load_student(self.run.config, directory)
             # Ranks are many on one machine, and each holds the tutor.
             self._held[directory] = tutor.in_compute_dtype() if ranks.world() > 1 else tutor
         return self._held[directory]

@@ -26,6 +26,7 @@ class Run:
     seeds/<seed>/<method>/r<round>/<student>/       steps.jsonl, rollouts.jsonl, checkpoints, model
     seeds/<seed>/<method>/scores/<split>/r<round>/<student>.json
     seeds/<seed>/break_rate/<tutee>.json
+    jobs/                                           a cluster's jobs (coopt.cluster.jobs)
     """
 
     def __init__(self, directory: Path, config: Config) -> None:

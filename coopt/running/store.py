@@ -35,6 +35,20 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, allow_nan=False, indent=1, sort_keys=True) + "\n")
 
 
+def create_json(path: Path, value: Any) -> bool:
+    """Write a file that does not exist yet; False if it exists. Of two writers one succeeds (a link is atomic, also on
+    NFS), and nobody sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
+        whole = Path(folder) / path.name
+        write_json(whole, value)
+        try:
+            os.link(whole, path)
+        except FileExistsError:
+            return False
+    return True
+
+
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 

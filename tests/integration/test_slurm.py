@@ -1,0 +1,189 @@
+"""A real SLURM (slurm/dev-cluster): the tables are those of this machine, whatever befalls jobs and driver."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from coopt.cluster.jobs import jobs_of, leases
+from coopt.cluster.lease import Holder, newest
+from coopt.running import store
+from tests.integration.conftest import SMOKE, Coopt, tables
+
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
+_ROOT = Path(__file__).resolve().parents[2]
+STEPS = 16
+SMALL = (
+    *SMOKE, "--method", "opcod", "--set", "gate.kind=always", "--set", "break_rate.questions=0",
+    "--set", "rounds.rounds=1", "--set", f"rounds.steps={STEPS}", "--set", "rounds.checkpoint_every=2",
+)  # fmt: skip
+# A node for each job, so that only the job that is meant is preempted.
+ON_SLURM = (*SMALL, "--out", "run", "--profile", "dev", "--set", "cluster.options={exclusive=true}")
+TUTEES = ("seed 0 opcod round 1 s1", "seed 0 opcod round 1 s2")
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[None]:
+    """A cluster of its own, started and ended here. Not under pytest's folder, which munge refuses: it is private."""
+    folder = tempfile.mkdtemp(prefix="coopt-slurm-test-")
+    place = {"COOPT_SLURM_ROOT": folder, "COOPT_SLURM_PORT": "28817"}
+    script = _ROOT / "slurm/dev-cluster"
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in place.items():
+            patch.setenv(key, value)
+        done = subprocess.run([script, "start"], stdout=subprocess.PIPE, text=True, timeout=600, check=True)
+        patch.setenv("SLURM_CONF", done.stdout.strip().rpartition("=")[2])
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")]))
+        yield
+        subprocess.run([script, "stop"], timeout=120, check=True)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run on this machine, in worker processes."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    command = [sys.executable, "-m", "coopt", *SMALL, "--out", "run", "--workers", "2"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=1200, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+@pytest.fixture
+def begun(undisturbed: Path, tmp_path: Path) -> Path:
+    """The same run, all done but its training."""
+    run = tmp_path / "run"
+    shutil.copytree(undisturbed / "seeds", run / "seeds", ignore=shutil.ignore_patterns("opcod"))
+    for name in ("config.json", "provenance.json"):
+        shutil.copy(undisturbed / name, run / name)
+    return run
+
+
+@pytest.mark.usefixtures("slurm")
+def test_killed_between_a_submission_and_its_journal_line_nothing_runs_twice(
+    coopt: Coopt, undisturbed: Path, tmp_path: Path
+) -> None:
+    """The whole bench; its second driver is a SLURM job itself."""
+    killed = coopt(*ON_SLURM, timeout=1200, COOPT_KILL_AT="submitted")
+    assert killed.returncode == -signal.SIGKILL
+    batches = sorted((tmp_path / "run/jobs/batches").iterdir())
+    assert [store.read_json(b)["ids"] for b in batches] == [None]
+    driver = f"{sys.executable} -m coopt {' '.join(map(repr, ON_SLURM))}"
+    done = shell(
+        "sbatch", "--wait", "--mem=1500M", "--cpus-per-task=1", "-o", "driver.log", "--wrap", driver, at=tmp_path
+    )
+    assert done.returncode == 0, (tmp_path / "driver.log").read_text()
+    assert tables(tmp_path / "run") == tables(undisturbed)
+    jobs = jobs_of(tmp_path / "run")
+    assert len(jobs) == len({job.task for job in jobs}) == 13
+    assert {job.state for job in jobs} <= {"COMPLETED", "COMPLETING", "RUNNING"}  # the last may be ending still
+    assert {newest(leases(tmp_path / "run", job.task))[0] for job in jobs} == {1}
+
+
+@pytest.mark.usefixtures("slurm")
+def test_preempted_out_of_time_and_without_a_driver(coopt: Coopt, undisturbed: Path, begun: Path) -> None:
+    """In the middle of a phase: the driver is killed, one tutee is preempted, the other runs out of time."""
+    driver = subprocess.Popen(
+        [sys.executable, "-m", "coopt", *ON_SLURM, "--set", "cluster.signal_seconds=30"],
+        cwd=begun.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    preempted, timed_out = (when_at_step(begun, task, 3) for task in TUTEES)
+    with frozen(preempted), frozen(timed_out):
+        os.killpg(driver.pid, signal.SIGKILL)
+        driver.wait()
+        node = shell("squeue", "-h", "-j", preempted.id, "-o", "%N").stdout.strip()
+        shell("sbatch", "-p", "high", "-w", node, "--exclusive", "-o", "/dev/null", "--wrap", "true")
+        # SLURM looks at time limits every 30 s, and warns `signal_seconds` and up to 30 s before the end.
+        end = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 45))
+        assert shell("scontrol", "update", f"jobid={timed_out.id}", f"EndTime={end}").returncode == 0
+        for holder in (preempted, timed_out):
+            wait_until(lambda id_=holder.id: "Restarts=1" in released(id_))
+    done = coopt(*ON_SLURM, timeout=1200)
+    assert done.returncode == 0, done.stderr
+    assert tables(begun) == tables(undisturbed)
+    jobs = [job for job in jobs_of(begun) if job.task in TUTEES]
+    assert [job.attempt for job in jobs] == [1, 1]
+    for task, tutee in zip(TUTEES, ("s1", "s2"), strict=True):
+        assert newest(leases(begun, task))[0] == 1
+        steps = [line["step"] for line in store.read_lines(begun / f"seeds/0/opcod/r1/{tutee}.steps.jsonl")]
+        assert steps == list(range(STEPS))
+
+
+@pytest.mark.usefixtures("slurm")
+def test_a_job_that_dies_is_tried_again_and_one_that_always_dies_stops_the_run(
+    coopt: Coopt, undisturbed: Path, begun: Path
+) -> None:
+    """Jobs kill themselves with SIGKILL at their third step; without that the same command goes on from there."""
+    stopped = coopt(*ON_SLURM, "--set", "cluster.attempts=2", timeout=1200, COOPT_KILL_AT="step:3")
+    assert stopped.returncode == 2, stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert "failed, 2 times" in stopped.stderr
+    assert "run the same command again" in stopped.stderr
+    assert max(newest(leases(begun, task))[0] for task in TUTEES) == 2
+    done = coopt(*ON_SLURM, timeout=1200)
+    assert done.returncode == 0, done.stderr
+    assert tables(begun) == tables(undisturbed)
+
+
+@pytest.mark.usefixtures("slurm")
+def test_cancel_ends_the_jobs(coopt: Coopt, begun: Path) -> None:
+    driver = subprocess.Popen(
+        [sys.executable, "-m", "coopt", *ON_SLURM], cwd=begun.parent, stderr=subprocess.PIPE, text=True
+    )
+    when_at_step(begun, TUTEES[0], 1)
+    done = coopt("cancel", "run")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("cancelled slurm job") == 2
+    assert "cancelled" in driver.communicate(timeout=60)[1]
+    assert driver.returncode == 2
+    wait_until(lambda: not any(job.live for job in jobs_of(begun)))
+
+
+def shell(*command: str, at: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=at, capture_output=True, text=True, timeout=1200, check=False)
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 600) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.2)
+
+
+def when_at_step(run: Path, task: str, step: int) -> Holder:
+    """The job of a tutee, as soon as it has done so many steps."""
+    steps = run / f"seeds/0/opcod/r1/{task.split()[-1]}.steps.jsonl"
+    wait_until(lambda: len(store.read_lines(steps)) >= step)
+    holder = newest(leases(run, task))[1]
+    assert holder is not None
+    return holder
+
+
+@contextmanager
+def frozen(holder: Holder) -> Iterator[None]:
+    """Stop a job's process, so that what happens to the job happens in the middle of its phase. SLURM wakes those that
+    it warns."""
+    os.kill(holder.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(holder.pid, signal.SIGCONT)
+
+
+def released(id_: str) -> str:
+    """What SLURM says of a job; a requeued one is spared the two minutes that it would wait."""
+    shown = shell("scontrol", "show", "job", id_).stdout
+    if "Reason=BeginTime" in shown:
+        shell("scontrol", "update", f"jobid={id_}", "starttime=now")
+    return shown
