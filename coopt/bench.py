@@ -55,6 +55,16 @@ def file_hashes(config: Config) -> dict[str, str]:
 
 def check_run(config: Config) -> None:
     """Everything that can be refused before work begins. Raises a ``CooptError``."""
+    check_settings(config)
+    run = Run(Path(), config)
+    check_students(config, run.topology)
+    _ = run.domains  # loading checks them
+    if "oracle" in config.methods:
+        OracleTutor(run.domains, config.feedback.style)
+
+
+def check_settings(config: Config) -> None:
+    """What can be refused without models and data. Raises a ``CooptError``."""
     for method in config.methods:
         make_method(method)
     if not config.methods or len(set(config.methods)) < len(config.methods):
@@ -66,15 +76,11 @@ def check_run(config: Config) -> None:
             " feedback of one prompt to another."
         )
     run = Run(Path(), config)
-    check_students(config, run.topology)
     for critic in run.topology.critics:
         if run.topology.nodes[critic].endpoint:
             check_client(critic)
     _check_gates(run)
     _check_adversaries(run)
-    _ = run.domains  # loading checks them
-    if "oracle" in config.methods:
-        OracleTutor(run.domains, config.feedback.style)
 
 
 def _check_gates(run: Run) -> None:

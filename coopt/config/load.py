@@ -34,7 +34,7 @@ def load_config(*, preset: str = "mini", smoke: bool = False, settings: Iterable
     if smoke:
         _merge(tree, smoke_tree)
     for setting in settings:
-        _merge(tree, _parse_setting(setting))
+        _merge(tree, parse_setting(setting))
     _merge(tree, {k: v for k, v in flags.items() if v is not None})
     tree |= {"preset": preset, "smoke": smoke}
     if "domains" in tree:
@@ -96,7 +96,8 @@ def _preset(name: str) -> dict[str, Any]:
     return tomllib.loads((_PRESETS / f"{name}.toml").read_text())
 
 
-def _parse_setting(setting: str) -> dict[str, Any]:
+def parse_setting(setting: str) -> dict[str, Any]:
+    """The tree of one ``key=value``: a dotted key, a value as TOML writes it, or a bare word."""
     key, found, raw = setting.partition("=")
     if not found or not key.strip():
         raise ConfigError(f"--set takes key=value, for example rounds.steps=50; got '{setting}'.")

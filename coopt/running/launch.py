@@ -25,6 +25,8 @@ from coopt.running.run import Run
 from coopt.running.tasks import Task, is_done
 
 _POLL = 0.2  # seconds between two looks at the meters
+END_WITH = "COOPT_END_WITH"
+"""Environment variable of a bench that a sweep started: the sweep's process, with which it ends."""
 
 
 class Launcher:
@@ -102,6 +104,12 @@ def _start_worker(threads: int, parent: int) -> None:
 
     torch.set_num_threads(threads)
     quiet_libraries()
+
+
+def end_with_sweep() -> None:
+    """A bench that a sweep started ends with it, as workers end with their bench."""
+    if END_WITH in os.environ:
+        threading.Thread(target=_end_with, args=(int(os.environ[END_WITH]),), daemon=True).start()
 
 
 def _end_with(parent: int) -> None:
