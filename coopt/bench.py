@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -198,9 +198,14 @@ def run_bench(run: Run, launch: Launch, on_seed: Callable[[int], None] = lambda 
     journal = Journal(run.journal_path)
     now = {"commit": code_state()["commit"], "seeds": list(run.config.all_seeds), "methods": list(run.config.methods)}
     journal.note("resumed" if journal.events else "started", now)
-    for seed in run.config.all_seeds:
-        on_seed(seed)
-        _run_seed(run, seed, journal, launch)
+    try:
+        for seed in run.config.all_seeds:
+            on_seed(seed)
+            _run_seed(run, seed, journal, launch)
+    except Exception as error:
+        with suppress(OSError):  # a full disk must not hide what went wrong
+            journal.note("failed", {"error": str(error)})
+        raise
     results = summarise(run)
     store.write_text(run.directory / "results.json", results.model_dump_json(indent=1) + "\n")
     journal.note("measures", _headline(results))

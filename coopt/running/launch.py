@@ -19,10 +19,10 @@ from safetensors import SafetensorError
 from coopt.config.schema import Config
 from coopt.errors import RunError
 from coopt.quiet import quiet_libraries
-from coopt.running.meter import Reading, read_meter
+from coopt.running.meter import Reading, error_path, note_error, read_meter
 from coopt.running.progress import Display
 from coopt.running.run import Run
-from coopt.running.tasks import Task, is_done
+from coopt.running.tasks import Task, is_done, meter_path
 
 _POLL = 0.2  # seconds between two looks at the meters
 END_WITH = "COOPT_END_WITH"
@@ -63,14 +63,19 @@ class Launcher:
             if is_done(task, self.run):
                 self.display.finish(task, already=True)
                 continue
-            meter = self.run.directory / "progress" / f"{task.label().replace(' ', '_')}.json"
+            meter = meter_path(task, self.run)
             meter.unlink(missing_ok=True)
+            error_path(meter).unlink(missing_ok=True)
             waiting[self.pool.submit(_work, str(self.run.directory), task, str(meter))] = (task, meter)
         while waiting:
             done, _ = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
             for future in done:
                 task, meter = waiting.pop(future)
-                _result(future, task)
+                try:
+                    _result(future, task)
+                except Exception as error:
+                    note_error(meter, error)
+                    raise
                 self.display.finish(task, reading=read_meter(meter))
             readings: dict[Task, Reading] = {task: read_meter(meter) for task, meter in waiting.values()}
             self.display.update(readings)

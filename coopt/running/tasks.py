@@ -19,6 +19,9 @@ from coopt.running.run import BASE, INIT, Run
 class Task(Protocol):
     """One piece of work with one output."""
 
+    @property
+    def seed(self) -> int: ...
+
     def output(self, run: Run) -> Path: ...
 
     def label(self) -> str: ...
@@ -28,8 +31,22 @@ class Task(Protocol):
 
 def is_done(task: Task, run: Run) -> bool:
     """A file is written atomically, a folder is marked complete last."""
-    output = task.output(run)
-    return output.is_file() or store.is_complete(output)
+    return is_output(task.output(run))
+
+
+def is_output(path: Path) -> bool:
+    """Whether a finished task left this."""
+    return path.is_file() or store.is_complete(path)
+
+
+def slug(label: str) -> str:
+    """A task's label as the name of a file."""
+    return label.replace(" ", "_")
+
+
+def meter_path(task: Task, run: Run) -> Path:
+    """Where a task under way says how far it is (``coopt.running.meter``)."""
+    return run.directory / "progress" / f"{slug(task.label())}.json"
 
 
 @dataclass(frozen=True)
