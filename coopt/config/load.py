@@ -83,7 +83,18 @@ def _unknown_key(key: str) -> str:
 
 
 def _preset(name: str) -> dict[str, Any]:
-    """The settings of a shipped preset, or of a TOML file of the same form."""
+    """The settings of a shipped preset, or of a TOML file of the same form, over those of the one that it extends."""
+    tree = _read_preset(name)
+    if "extends" not in tree:
+        return tree
+    below = _read_preset(str(tree.pop("extends")))
+    if "extends" in below:
+        raise ConfigError(f"--preset {name} extends one that extends another. One level is enough.")
+    _merge(below, tree)
+    return below
+
+
+def _read_preset(name: str) -> dict[str, Any]:
     if name.endswith(".toml"):
         try:
             return tomllib.loads(Path(name).read_text(encoding="utf-8"))

@@ -37,6 +37,8 @@ class Layout(NamedTuple):
     ranks: int = 1
     recompute: bool = False
     """Activation checkpointing."""
+    offload: bool = False
+    """Shards of weights, gradients and moments stay on the CPU."""
     engine: str = "hf"
     share: float = 0.45
     """Of a GPU's memory, for vLLM's weights and cache."""
@@ -51,6 +53,7 @@ class Layout(NamedTuple):
         return cls(
             getattr(parallel, "ranks", 1),
             getattr(parallel, "activation_checkpointing", False),
+            getattr(parallel, "cpu_offload", False) and getattr(parallel, "ranks", 1) > 1,
             getattr(engine, "kind", "hf"),
             getattr(engine, "gpu_memory_share", 0.45),
             getattr(engine, "tensor_parallel", 1),
@@ -64,11 +67,13 @@ def memory_parts(config: Config, shape: Shape, assumed: Assumed, layout: Layout)
     trained, tensors = shape.trained(rank)
     frozen = shape.parameters if rank is not None else 0
     r, shared = layout.ranks, f" / {layout.ranks} ranks" * (layout.ranks > 1)
+    held = 0 if layout.offload else 1
+    shared += ", on the CPU" * layout.offload
     shadows = trained if config.teacher.kind != "live" else 0
     return [
-        Part("weights", _WIDE * (frozen + trained) / r, f"4 bytes x {frozen + trained:,}{shared}"),
-        Part("gradients", _WIDE * trained / r, f"4 bytes x {trained:,}{shared}", generating=False),
-        Part("AdamW moments", (2 * _WIDE * trained + _WIDE * tensors) / r, f"8 bytes x {trained:,}{shared}"),
+        Part("weights", held * _WIDE * (frozen + trained) / r, f"4 bytes x {frozen + trained:,}{shared}"),
+        Part("gradients", held * _WIDE * trained / r, f"4 bytes x {trained:,}{shared}", generating=False),
+        Part("AdamW moments", held * (2 * _WIDE * trained + _WIDE * tensors) / r, f"8 bytes x {trained:,}{shared}"),
         Part("EMA teacher", _WIDE * shadows / r, f"4 bytes x {shadows:,}{shared}"),
         *_computing(config, shape, assumed, layout, trained),
         *_generating(config, shape, assumed, layout),
