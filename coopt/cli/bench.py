@@ -42,8 +42,8 @@ def bench(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Settings: mini (embedded), smol, paper, paper-1gpu, or a TOML file. (default: mini; paper with --data"
-            " or --model)"
+            help="Settings: mini (embedded), smol, real, paper, paper-1gpu, or a TOML file. (default: mini; real with"
+            " --data or --model)"
         ),
     ] = None,
     method: Annotated[
@@ -78,7 +78,7 @@ def bench(
 ) -> None:
     """Train students that tutor each other, and say who got better at what."""
     config = load_config(
-        preset=preset or ("mini" if {data, model} <= {None, "scimini"} else "paper"),
+        preset=preset or ("mini" if {data, model} <= {None, "scimini"} else "real"),
         smoke=smoke,
         settings=settings or [],
         topology=topology,
