@@ -145,7 +145,7 @@ def _bench(
     import torch  # after everything that can be refused at once
 
     from coopt.quiet import quiet_libraries
-    from coopt.reports.plan import plan_data, plan_tables
+    from coopt.reports.plan import plan_data, plan_table, plan_tables
     from coopt.reports.table import output, show
     from coopt.reports.tables import all_tables
     from coopt.running.launch import Launcher, end_with_sweep, worker_threads
@@ -164,7 +164,7 @@ def _bench(
         else:
             show(plan_tables(plan), stdout)
         return
-    show(plan_tables(plan)[:1], stderr if as_json else stdout)
+    show([plan_table(plan)], stderr if as_json else stdout)
     with locked(directory):
         run = prepare(config, directory, sys.argv[1:])
         plan = replace(plan, run=run)

@@ -130,7 +130,8 @@ def _collapsed(task: Task, collapsed: Mapping[str, Any]) -> bool:
 
 
 def is_locked(directory: Path) -> bool:
-    """Whether a bench works on the run. A shared lock, held for a moment, asks without disturbing other readers."""
+    """Whether a bench works on the run. It asks by a shared lock, which it holds for microseconds: other readers do not
+    mind it, and a bench that is refused by it is started again by the same command."""
     lock = directory / "run.lock"
     if not lock.is_file():
         return False

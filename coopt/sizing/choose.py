@@ -10,15 +10,14 @@ from coopt.plan import Plan, probe_speed
 from coopt.running.run import Run
 from coopt.sizing.assumed import Assumed, assumed_questions, assumed_speed
 from coopt.sizing.memory import Layout
-from coopt.sizing.shape import read_shape
 
-_TOO_LARGE = 1_000_000_000  # parameters; the probe would train a larger model on one device
+_TOO_LARGE = 2e9  # bytes of weights; the probe would train a larger model on one device
 
 
 def make_plan(run: Run, workers: int, assumed: Assumed | None = None) -> Plan:
     """The run's plan. Speeds are measured, which takes seconds, unless ``assumed`` is given or they cannot be."""
     missing = not_here(run.config)
-    why = [*missing, *_too_large(run.config)]
+    why = missing or _too_large(run.config)
     if not why and assumed is None:
         return Plan(run, probe_speed(run.config), workers)
     assumed = assumed or Assumed()
@@ -32,7 +31,8 @@ def not_here(config: Config) -> list[str]:
     """The models and rows of a run that this machine does not have, and what stands for them in a plan."""
     reasons = []
     try:
-        base_directory(config.model.path)
+        if not _weights(config):
+            reasons.append(f"the weights of {config.model.path} are not here: its sizes are those of its config.json")
     except CooptError:
         reasons.append(f"{config.model.path} is not here: its sizes are taken to be Qwen3-8B's")
     if _no_rows(config):
@@ -51,10 +51,11 @@ def _no_rows(config: Config) -> bool:
 
 
 def _too_large(config: Config) -> list[str]:
-    try:
-        shape = read_shape(base_directory(config.model.path))
-    except CooptError:
+    if sum(_weights(config)) <= _TOO_LARGE:
         return []
-    if shape.parameters <= _TOO_LARGE:
-        return []
-    return [f"{config.model.path} has {shape.parameters / 1e9:.1f} billion parameters: no short probe can measure it"]
+    return [f"{config.model.path} has {sum(_weights(config)) / 1e9:.0f} GB of weights: no short probe can measure it"]
+
+
+def _weights(config: Config) -> list[int]:
+    """Bytes of the base's weight files. Raises ``ModelError`` if there is no such directory."""
+    return [p.stat().st_size for p in base_directory(config.model.path).glob("*.safetensors")]

@@ -74,8 +74,12 @@ def read_shape(directory: Path) -> Shape:
 
     if not (directory / "config.json").is_file():
         raise ModelError(f"model '{directory}': config.json is missing. Give a local Hugging Face causal LM directory.")
-    config = AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
-    return _shape(config, directory.name)
+    try:
+        config = AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+        return _shape(config, directory.name)
+    except Exception as error:  # transformers raises many kinds for a broken file
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"model '{directory}': config.json is none of a causal LM ({reason[:300]}).") from None
 
 
 def shape_of(tree: dict[str, Any], name: str) -> Shape:

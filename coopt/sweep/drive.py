@@ -92,7 +92,7 @@ class Driver:
     def _stop(self) -> None:
         with self._lock:
             self._stopped = True
-            for process in self._running:
+            for process in list(self._running):
                 process.terminate()
 
     def _tell(self, outcomes: Sequence[Outcome], count: int) -> None:

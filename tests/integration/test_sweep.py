@@ -14,7 +14,7 @@ from coopt.running import store
 from coopt.running.run import Run
 from tests.integration.conftest import Coopt, tables
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 SUITE = """
 question = "Does a sweep survive what happens to it?"
@@ -25,6 +25,9 @@ methods = ["opcod"]
 rounds.rounds = 1
 break_rate.questions = 0
 gate.kind = "always"
+world.specialist_steps = 4
+rounds.prompts = 2
+sampling.eval_samples = 1
 [[arms]]
 name = "broken"
 model.path = "nowhere"
@@ -37,12 +40,12 @@ name = "good"
 def test_a_sweep_is_killed_resumed_and_summarised(coopt: Coopt, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(SUITE)
     folder = tmp_path / "runs/sweeps/mine/good"
-    killed = coopt("sweep", "mine.toml", COOPT_KILL_AT="step:2")
+    killed = coopt("sweep", "mine.toml", timeout=1000, COOPT_KILL_AT="step:2")
     assert killed.returncode == -signal.SIGKILL
     assert (folder / "seed-0/seeds/0/init/s1/COMPLETE").is_file()
     assert not (folder / "seed-0/results.json").exists()
 
-    done = coopt("sweep", "mine.toml")
+    done = coopt("sweep", "mine.toml", timeout=1000)
     assert done.returncode == 2
     assert "finished (" in done.stdout
     for line in ("Failed: broken seed 0: coopt: --model nowhere: no such directory", "alone: coopt bench --preset mini",

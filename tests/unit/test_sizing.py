@@ -135,6 +135,18 @@ def test_the_plan_says_what_it_assumes(cli: Command) -> None:
         assert words in text
 
 
+def test_a_config_alone_is_enough_for_sizes(cli: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    (folder / "config.json").write_text((SCIMINI_BASE / "config.json").read_text())
+    plan = json.loads(cli("bench", "--preset", "paper", "--model", "bare", "--dry-run", "--json").out)
+    assert plan["model"] == {"name": "bare", "parameters": model_shape("scimini")[0].parameters}
+    assert "the weights of bare are not here" in plan["why_assumed"][0]
+    (folder / "config.json").write_text('{"model_type": "tea"}')
+    done = cli("bench", "--preset", "paper", "--model", "bare", "--dry-run")
+    assert (done.code, "config.json is none of a causal LM" in done.err) == (2, True), done.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
