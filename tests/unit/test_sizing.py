@@ -142,8 +142,9 @@ def test_a_config_alone_is_enough_for_sizes(cli: Command, tmp_path: Path) -> Non
     plan = json.loads(cli("bench", "--preset", "paper", "--model", "bare", "--dry-run", "--json").out)
     assert plan["model"] == {"name": "bare", "parameters": model_shape("scimini")[0].parameters}
     assert "the weights of bare are not here" in plan["why_assumed"][0]
-    (folder / "config.json").write_text('{"model_type": "tea"}')
-    done = cli("bench", "--preset", "paper", "--model", "bare", "--dry-run")
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd/config.json").write_text('{"model_type": "tea"}')
+    done = cli("bench", "--preset", "paper", "--model", "odd", "--dry-run")
     assert (done.code, "config.json is none of a causal LM" in done.err) == (2, True), done.err
 
 
