@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from coopt.config.schema import Config
@@ -18,15 +19,17 @@ def bench(config: Config, out: str | Path | None = None, workers: int = 1) -> Re
 
     from coopt.bench import check_run, default_name, locked, prepare, run_bench
     from coopt.cluster.choose import make_launcher
-    from coopt.plan import Plan, probe_speed
     from coopt.running.progress import Display
+    from coopt.running.run import Run
+    from coopt.sizing.choose import make_plan
 
     check_run(config)
     directory = Path(out) if out is not None else Path("runs") / default_name(config)
-    speed = probe_speed(config)
+    plan = make_plan(Run(directory, config), workers)
     with locked(directory):
         run = prepare(config, directory, ["coopt.bench"])
-        plan = Plan(run, speed, workers)
+        plan = replace(plan, run=run)
+        plan.save()
         total = plan.worker_seconds()
         with (
             Display(Console(stderr=True), total, plan.seconds) as display,

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,27 +57,34 @@ def file_hashes(config: Config) -> dict[str, str]:
 
 def check_run(config: Config) -> None:
     """Everything that can be refused before work begins. Raises a ``CooptError``."""
+    check_settings(config)
+    check_engine(config)
+    check_cluster(config.cluster)
+    run = Run(Path(), config)
+    check_students(config, run.topology)
+    _ = run.domains  # loading checks them
+    if "oracle" in config.methods:
+        OracleTutor(run.domains, config.feedback.style)
+
+
+def check_settings(config: Config) -> None:
+    """What can be refused without models, data and what else is to be installed. Raises a ``CooptError``."""
     for method in config.methods:
         make_method(method)
     if not config.methods or len(set(config.methods)) < len(config.methods):
         raise ConfigError("--method takes each method once, for example sdpo,opcod.")
     make_gate(config.gate)
-    check_engine(config)
     if "shuffled" in config.methods and (config.rounds.prompts < 2 or config.feedback.only_without_own):
         raise ConfigError(
             "method shuffled needs rounds.prompts of at least 2 and feedback.only_without_own = false: it hands the"
             " feedback of one prompt to another."
         )
-    check_cluster(config.cluster)
     run = Run(Path(), config)
-    check_graph(run)
     for critic in run.topology.critics:
         if run.topology.nodes[critic].endpoint:
             check_client(critic)
+    _check_gates(run)
     _check_adversaries(run)
-    _ = run.domains  # loading checks them
-    if "oracle" in config.methods:
-        OracleTutor(run.domains, config.feedback.style)
 
 
 def check_graph(run: Run) -> None:
@@ -201,9 +208,14 @@ def run_bench(run: Run, launch: Launch, on_seed: Callable[[int], None] = lambda 
     journal = Journal(run.journal_path)
     now = {"commit": code_state()["commit"], "seeds": list(run.config.all_seeds), "methods": list(run.config.methods)}
     journal.note("resumed" if journal.events else "started", now)
-    for seed in run.config.all_seeds:
-        on_seed(seed)
-        _run_seed(run, seed, journal, launch)
+    try:
+        for seed in run.config.all_seeds:
+            on_seed(seed)
+            _run_seed(run, seed, journal, launch)
+    except Exception as error:
+        with suppress(OSError):  # a full disk must not hide what went wrong
+            journal.note("failed", {"error": str(error)})
+        raise
     results = summarise(run)
     store.write_text(run.directory / "results.json", results.model_dump_json(indent=1) + "\n")
     journal.note("measures", _headline(results))

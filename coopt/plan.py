@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from coopt.config.schema import Config
@@ -16,12 +17,14 @@ from coopt.errors import ModelError
 from coopt.feedback.assign import OpenTutor
 from coopt.graph.cost import messages_a_rollout
 from coopt.methods.registry import make_method
+from coopt.running import store
 from coopt.running.run import BASE, INIT, Run
-from coopt.running.tasks import BreakRate, Score, Specialise, Task, Train
-from coopt.students import way_of
+from coopt.running.tasks import BreakRate, Score, Specialise, Task, Train, is_done
+from coopt.students import RATIONALES, way_of
 
 if TYPE_CHECKING:
     from coopt.models.policy import Policy
+    from coopt.sizing.assumed import Assumed
 
 _LARGE = 20_000_000  # parameters; a model over this is probed with a few short rows, its lengths are not measured
 _WARM_START = 8.0  # seconds until a worker has imported torch and transformers
@@ -40,6 +43,11 @@ class Speed(NamedTuple):
     train: float
     distinct: float
     """Share of rollouts that are distinct, which is what updates and critiques cost."""
+
+
+REFERENCE = Speed(prompt=11.9, response=17.8, generate=24_000, train=9_500, distinct=0.84)
+"""The embedded base on two idle cores, per worker: with it the plan of ``coopt bench`` is the 4 min 8 s that it took
+(README)."""
 
 
 def probe_speed(config: Config) -> Speed:
@@ -112,6 +120,14 @@ class Plan:
     run: Run
     speed: Speed
     workers: int
+    questions: Mapping[Split, int] | None = None
+    """Questions a split, of all domains together; None: counted in the run's data."""
+    source: str = "measured just now"
+    """Where the speeds come from."""
+    assumed: Assumed | None = None
+    """What is assumed, where the speeds are."""
+    why: tuple[str, ...] = ()
+    """Why they are: what is missing, or too large."""
 
     def tasks(self) -> Iterator[tuple[str, Task]]:
         """(what it is for, task) of everything that the run will do, whatever the gates decide."""
@@ -166,11 +182,23 @@ class Plan:
             read = rows * (self.speed.prompt + self.speed.response)
             # An open gate makes the teacher's prompts longer and leaves fewer rollouts without a target.
             return generating + self.run.config.rounds.steps * read * (1.3 if task.tutors else 1.0) / self.speed.train
-        if isinstance(task, Specialise) and way_of(self.run.config) == "world":
-            return self.run.config.world.specialist_steps * _SFT_STEP_TOKENS / self.speed.train
+        if isinstance(task, Specialise):
+            return generating + self._sft_tokens() / self.speed.train
         return generating
 
+    def _sft_tokens(self) -> float:
+        """Tokens that a specialist is fine-tuned on; not known before of a base's own correct answers."""
+        config, way = self.run.config, way_of(self.run.config)
+        if way == "world":
+            return config.world.specialist_steps * _SFT_STEP_TOKENS
+        if way.startswith(RATIONALES):  # at most one rationale a training question of its domain
+            each = self.speed.prompt + self.speed.response
+            return config.specialise.epochs * self._questions("train") / len(config.domains) * each
+        return 0.0
+
     def _questions(self, split: Split) -> int:
+        if self.questions is not None:
+            return self.questions[split]
         return sum(len(d.items(split)) for d in self.run.domains.values())
 
     def summary(self) -> dict[str, tuple[int, float, float]]:
@@ -185,6 +213,28 @@ class Plan:
         """Expected seconds of one worker doing everything."""
         return sum(seconds for _, _, seconds in self.summary().values())
 
+    def left_seconds(self) -> float:
+        """Expected wall time of what is not done yet."""
+        left = sum(self.seconds(task) for _, task in self.tasks() if not is_done(task, self.run))
+        return _WARM_START + left / self.workers
+
     def wall_seconds(self) -> float:
         """Expected wall time on this machine."""
         return _WARM_START + self.worker_seconds() / self.workers
+
+    def save(self) -> None:
+        """Leave the speeds in the run, for ``coopt status``."""
+        store.write_json(_saved(self.run), {"speed": self.speed._asdict(), "workers": self.workers})
+
+
+def saved_plan(run: Run) -> Plan:
+    """The plan with which the run was last started, else one with the reference speeds."""
+    path = _saved(run)
+    if not path.is_file():
+        return Plan(run, REFERENCE, 1)
+    tree = store.read_json(path)
+    return Plan(run, Speed(**tree["speed"]), tree["workers"])
+
+
+def _saved(run: Run) -> Path:
+    return run.directory / "progress" / "plan.json"

@@ -35,6 +35,11 @@ def check_students(config: Config, topology: Topology) -> None:
         raise ConfigError("setting model.specialise = 'world' needs the embedded data and base. Else use none,"
                           " own_correct or rationales:FILE (--set model.specialise=own_correct).")  # fmt: skip
     if way.startswith(RATIONALES):
+        if not Path(way.removeprefix(RATIONALES)).expanduser().is_file():
+            raise DataError(
+                f"setting model.specialise = '{way}': no such file. Give JSON Lines with question and rationale, or"
+                " let students learn from their own correct answers: --set model.specialise=own_correct."
+            )
         for where, row in read_rows(way.removeprefix(RATIONALES)):
             if not isinstance(row, Mapping) or not row.get("question") or not row.get("rationale"):
                 raise DataError(f"{where}: a rationale row needs 'question' and 'rationale'.")

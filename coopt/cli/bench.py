@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,7 @@ Examples:
   coopt bench --engine vllm
   coopt bench --data rows/ --model DIR --set model.specialise=own_correct
   coopt bench --set gate.kind=always --set rounds.steps=50 --dry-run
+  coopt bench --preset paper --dry-run --assume generate=4000
 """
 
 
@@ -41,7 +43,8 @@ def bench(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Settings: mini (embedded), smol, paper, or a TOML file. (default: mini; paper with --data or --model)"
+            help="Settings: mini (embedded), smol, real, paper, paper-1gpu, or a TOML file. (default: mini; real with"
+            " --data or --model)"
         ),
     ] = None,
     method: Annotated[
@@ -70,13 +73,20 @@ def bench(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory. (default: runs/NAME)")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --dry-run: generate=TOKENS or train=TOKENS a second of one GPU, prompt=TOKENS, response=TOKENS,"
+            " gpu_gib=GIB. Also where model or rows are not here. Repeatable."
+        ),
+    ] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="The whole path, tiny: under a minute.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results (or the plan) as JSON.")] = False,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=value. Repeatable.")] = None,
 ) -> None:
     """Train students that tutor each other, and say who got better at what."""
     config = load_config(
-        preset=preset or ("mini" if {data, model} <= {None, "scimini"} else "paper"),
+        preset=preset or ("mini" if {data, model} <= {None, "scimini"} else "real"),
         smoke=smoke,
         profile=profile,
         settings=settings or [],
@@ -94,7 +104,9 @@ def bench(
     )
     if workers is not None and workers < 1:
         raise ConfigError(f"--workers must be at least 1, got {workers}.")
-    _bench(config, workers, out, dry_run=dry_run, as_json=as_json)
+    if assume and not dry_run:
+        raise ConfigError("--assume is for --dry-run.")
+    _bench(config, workers, out, assume, dry_run=dry_run, as_json=as_json)
 
 
 bench.__doc__ = f"{bench.__doc__}\n\n\b{_EXAMPLES}"
@@ -132,39 +144,48 @@ def _cluster(kind: str | None, profile: str | None) -> dict[str, str] | None:
     return {"kind": kind} if kind else None
 
 
-def _bench(config: Config, workers: int | None, out: Path | None, *, dry_run: bool, as_json: bool) -> None:
-    from coopt.bench import check_directory, check_run, default_name, locked, prepare, run_bench
+def _bench(
+    config: Config, workers: int | None, out: Path | None, assume: list[str] | None, *, dry_run: bool, as_json: bool
+) -> None:
+    from coopt.bench import check_directory, check_run, check_settings, default_name, locked, prepare, run_bench
+    from coopt.sizing.assumed import parse_assumed
+    from coopt.sizing.choose import make_plan, not_here
 
-    check_run(config)
+    assumed = parse_assumed(assume)
+    if dry_run and not_here(config):  # a plan needs neither models nor rows
+        check_settings(config)
+    else:
+        check_run(config)
     directory = out or Path("runs") / default_name(config)
     check_directory(config, directory)
     import torch  # after everything that can be refused at once
 
     from coopt.cluster.choose import make_launcher
-    from coopt.plan import Plan, probe_speed
     from coopt.quiet import quiet_libraries
-    from coopt.reports.plan import plan_data, plan_table
+    from coopt.reports.plan import plan_data, plan_table, plan_tables
     from coopt.reports.table import output, show
     from coopt.reports.tables import all_tables
-    from coopt.running.launch import worker_threads
+    from coopt.running.launch import end_with_sweep, worker_threads
     from coopt.running.progress import Display
     from coopt.running.run import Run
 
     stdout, stderr = output(), Console(stderr=True)
     quiet_libraries()
-    workers = workers or _default_workers(config)
+    end_with_sweep()
+    workers = workers or default_workers(config)
     torch.set_num_threads(worker_threads(config, workers))  # the probe is to be as fast as a worker
-    plan = Plan(Run(directory, config), probe_speed(config), workers)
+    plan = make_plan(Run(directory, config), workers, assumed)
     if dry_run:
         if as_json:
             print(json.dumps(plan_data(plan), indent=1))
         else:
-            show([plan_table(plan)], stdout)
+            show(plan_tables(plan), stdout)
         return
     show([plan_table(plan)], stderr if as_json else stdout)
     with locked(directory):
         run = prepare(config, directory, sys.argv[1:])
-        plan = Plan(run, plan.speed, workers)
+        plan = replace(plan, run=run)
+        plan.save()
         with (
             Display(stderr, plan.worker_seconds(), plan.seconds) as display,
             make_launcher(run, workers, display) as launch,
@@ -180,7 +201,7 @@ def _bench(config: Config, workers: int | None, out: Path | None, *, dry_run: bo
 _LISTED = 8  # more students than this are pointed to, not named
 
 
-def _default_workers(config: Config) -> int:
+def default_workers(config: Config) -> int:
     """On CPUs one worker a student up to the cores that its ranks leave; on a GPU one, because workers would share its
     memory. On SLURM one job a student, or as many as run at once."""
     from coopt.graph.files import load_topology

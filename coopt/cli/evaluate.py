@@ -13,7 +13,7 @@ def evaluate(
     domains: Annotated[str, typer.Option(help="Comma list of domains.")] = "phys,chem",
     data: Annotated[str | None, typer.Option(help="SciKnowEval rows. (default: the embedded world)")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Settings: mini, smol, paper. (default: mini; paper with --data)")
+        str | None, typer.Option(help="Settings: mini, smol, real, paper. (default: mini; real with --data)")
     ] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
@@ -36,7 +36,7 @@ def evaluate(
     quiet_libraries()
     source = {"source": data} if data is not None else None
     config = load_config(
-        preset=preset or ("mini" if data in (None, "scimini") else "paper"),
+        preset=preset or ("mini" if data in (None, "scimini") else "real"),
         smoke=smoke,
         settings=settings or [],
         domains=domains,

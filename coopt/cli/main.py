@@ -1,4 +1,4 @@
-"""The command line: ``coopt bench | cancel | eval | report | simulate | data | topo | env``.
+"""The command line: ``coopt bench | sweep | status | logs | cancel | eval | report | simulate | data | topo | env``.
 
 User errors become one line and exit code 2. torch is imported only by commands that compute.
 """
@@ -19,6 +19,8 @@ from coopt.cli.env import env
 from coopt.cli.evaluate import evaluate
 from coopt.cli.report import report
 from coopt.cli.simulate import simulate
+from coopt.cli.status import logs, status
+from coopt.cli.sweep import sweep
 from coopt.cli.topo import topo
 from coopt.errors import CooptError
 
@@ -38,6 +40,9 @@ app.command("cancel")(cancel)
 app.command("eval")(evaluate)
 app.command("report")(report)
 app.command("simulate")(simulate)
+app.command("sweep")(sweep)
+app.command("status")(status)
+app.command("logs")(logs)
 app.command("env")(env)
 app.add_typer(data, name="data")
 app.add_typer(topo, name="topo")

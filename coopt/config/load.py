@@ -44,7 +44,7 @@ def load_config(
     if profile is not None:
         _merge(tree, {"cluster": load_profile(profile)})
     for setting in settings:
-        _merge(tree, _parse_setting(setting))
+        _merge(tree, parse_setting(setting))
     _merge(tree, {k: v for k, v in flags.items() if v is not None})
     tree |= {"preset": preset, "smoke": smoke}
     if "domains" in tree:
@@ -93,7 +93,18 @@ def _unknown_key(key: str) -> str:
 
 
 def _preset(name: str) -> dict[str, Any]:
-    """The settings of a shipped preset, or of a TOML file of the same form."""
+    """The settings of a shipped preset, or of a TOML file of the same form, over those of the one that it extends."""
+    tree = _read_preset(name)
+    if "extends" not in tree:
+        return tree
+    below = _read_preset(str(tree.pop("extends")))
+    if "extends" in below:
+        raise ConfigError(f"--preset {name} extends one that extends another. One level is enough.")
+    _merge(below, tree)
+    return below
+
+
+def _read_preset(name: str) -> dict[str, Any]:
     if name.endswith(".toml"):
         try:
             return tomllib.loads(Path(name).read_text(encoding="utf-8"))
@@ -106,7 +117,8 @@ def _preset(name: str) -> dict[str, Any]:
     return tomllib.loads((_PRESETS / f"{name}.toml").read_text())
 
 
-def _parse_setting(setting: str) -> dict[str, Any]:
+def parse_setting(setting: str) -> dict[str, Any]:
+    """The tree of one ``key=value``: a dotted key, a value as TOML writes it, or a bare word."""
     key, found, raw = setting.partition("=")
     if not found or not key.strip():
         raise ConfigError(f"--set takes key=value, for example rounds.steps=50; got '{setting}'.")

@@ -19,7 +19,7 @@ _SKIPPED = 1  # the first step of a phase warms caches up and is not timed
 def read_steps(run: Run) -> list[dict[str, Any]]:
     """All step records of a run, each with its seed, method, round and tutee."""
     steps = []
-    for seed in run.config.all_seeds:
+    for seed in run.seeds:
         for method in run.config.methods:
             for round_ in range(1, run.config.rounds.rounds + 1):
                 for tutee in run.topology.students:

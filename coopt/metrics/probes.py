@@ -18,7 +18,7 @@ def break_cells(run: Run, journal: Journal) -> list[BreakCell]:
     A state is that of the gate in the question's domain, on the initial students.
     """
     grids: dict[tuple[str, str, str], list[Grids]] = {}
-    for seed in run.config.all_seeds:
+    for seed in run.seeds:
         gates = journal.all("probe_gates").get(str(seed), {})
         for tutee in run.topology.students:
             probe = store.read_json(run.break_rate_path(seed, tutee))

@@ -30,7 +30,6 @@ from coopt.metrics.results import (
 from coopt.metrics.verdicts import Change, change
 from coopt.rng import generator
 from coopt.running import store
-from coopt.running.journal import Journal
 from coopt.running.run import BASE, INIT, Run
 
 
@@ -39,13 +38,19 @@ def summarise(run: Run) -> Results:
     return _Summary(run).results()
 
 
+def mean_changes(run: Run) -> list[ComparisonCell]:
+    """Every method against the initial students, on the mean of all students and domains."""
+    summary = _Summary(run)
+    return [summary.comparison(m, INIT, "all", summary.students) for m in run.config.methods]
+
+
 class _Summary:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.config = run.config
-        self.seeds = list(run.config.all_seeds)
+        self.seeds = run.seeds
         self.students = run.topology.students
-        self.journal = Journal(run.journal_path)
+        self.journal = run.journal()
         self.last = run.config.rounds.rounds
 
     def results(self) -> Results:
@@ -197,9 +202,10 @@ class _Summary:
         if "honest" in others:  # what the adversaries cost
             pairs += [(m, "honest") for m in others if make_method(m).adversaries]
         who = {s: [s] for s in self.students} | ({"all": self.students} if len(self.students) > 1 else {})
-        return [self._comparison(m, b, name, group) for m, b in pairs for name, group in who.items()]
+        return [self.comparison(m, b, name, group) for m, b in pairs for name, group in who.items()]
 
-    def _comparison(self, method: str, baseline: str, name: str, group: list[str]) -> ComparisonCell:
+    def comparison(self, method: str, baseline: str, name: str, group: list[str]) -> ComparisonCell:
+        """A method against another one, or against the initial students, on the mean of ``group``."""
         differences, weights = self._paired(method, baseline, group)
         moved = change(differences, weights)
         words = {"improves": "better", "worse": "worse"}

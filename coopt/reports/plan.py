@@ -5,9 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from coopt.plan import Plan
+from coopt.reports.sizing import memory_data, memory_table
 from coopt.reports.table import Table
 
 _LISTED = 8  # more edges than this are counted, not named
+
+
+def plan_tables(plan: Plan) -> list[Table]:
+    """The plan, and for a real model the memory that it needs."""
+    if plan.run.config.model.path == "scimini":
+        return [plan_table(plan)]
+    return [plan_table(plan), memory_table(plan)]
 
 
 def plan_table(plan: Plan) -> Table:
@@ -30,7 +38,7 @@ def plan_table(plan: Plan) -> Table:
         f"{r.rounds} rounds x {r.steps} steps of {r.prompts} prompts x {r.rollouts} rollouts; methods:"
         f" {', '.join(config.methods)}; seeds: {', '.join(map(str, config.all_seeds))}",
         f"expected: {duration(plan.wall_seconds())} with {plan.workers} worker{'s' * (plan.workers > 1)}"
-        f" ({plan.speed.generate:,.0f} tokens/s generated, {plan.speed.train:,.0f} trained, measured just now)",
+        f" ({plan.speed.generate:,.0f} tokens/s generated, {plan.speed.train:,.0f} trained, {plan.source})",
     ]
     title = f"Plan: {topology.name} on {', '.join(config.domains)}"
     return Table(title, ["work", "tasks", "1,000 tokens", "time of one worker"], rows, notes)
@@ -47,6 +55,9 @@ def plan_data(plan: Plan) -> dict[str, Any]:
             for what, (count, tokens, seconds) in plan.summary().items()
         },
         "workers": plan.workers,
+        "assumed": plan.assumed.model_dump() if plan.assumed else None,
+        "why_assumed": list(plan.why),
+        **memory_data(plan),
         "expected_seconds": round(plan.wall_seconds(), 1),
     }
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table as RichTable
 from rich.text import Text
 from tabulate import tabulate
@@ -70,16 +70,17 @@ def output() -> Console:
 
 
 def show(tables: Sequence[Table], console: Console) -> None:
-    """Print to a terminal. Cells are text, never markup: they may hold model output."""
+    """Print to a terminal."""
     for table in tables:
-        grid = RichTable(
-            title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
-        )
-        for column in table.columns:
-            grid.add_column(column, overflow="fold")
-        for row in table.rows:
-            grid.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-        console.print(grid)
-        for note in table.notes:
-            console.print(Text(f"  {note}", style="dim"))
-        console.print()
+        console.print(renderable(table))
+
+
+def renderable(table: Table) -> Group:
+    """What rich prints of a table. Cells are text, never markup: they may hold model output."""
+    grid = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns:
+        grid.add_column(column, overflow="fold")
+    for row in table.rows:
+        grid.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    notes = [Text(f"  {note}", style="dim") for note in table.notes]
+    return Group(grid, *notes, Text(""))

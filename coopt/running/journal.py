@@ -12,13 +12,14 @@ from coopt.running import store
 
 
 class Journal:
-    """Events as JSON lines: ``{"event", "key", "time", "value"}``; a key is decided once."""
+    """Events as JSON lines: ``{"event", "key", "time", "value"}``; a key is decided once.
 
-    def __init__(self, path: Path) -> None:
+    ``more``: journals of other runs, read with it as one and never written.
+    """
+
+    def __init__(self, path: Path, *more: Path) -> None:
         self.path = path
-        self.events: list[dict[str, Any]] = store.read_lines(path)
-        if path.is_file() and not path.read_bytes().endswith(b"\n"):
-            store.rewrite_lines(path, self.events)  # a torn last line would spoil the next one
+        self.events: list[dict[str, Any]] = [e for p in (path, *more) for e in store.read_lines(p)]
         self._decided = {(e["event"], e["key"]): e["value"] for e in self.events}
 
     def once(self, event: str, key: str, decide: Callable[[], Any]) -> Any:
@@ -39,5 +40,7 @@ class Journal:
 
     def _append(self, event: str, key: str, value: Any) -> None:
         line = {"event": event, "key": key, "time": round(time.time(), 3), "value": value}
+        if self.path.is_file() and not self.path.read_bytes().endswith(b"\n"):
+            store.rewrite_lines(self.path, store.read_lines(self.path))  # a torn last line would spoil the next one
         store.append_lines(self.path, [line])
         self.events.append(line)

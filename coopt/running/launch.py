@@ -19,12 +19,14 @@ from safetensors import SafetensorError
 from coopt.config.schema import Config
 from coopt.errors import RunError
 from coopt.quiet import quiet_libraries
-from coopt.running.meter import Reading, read_meter
+from coopt.running.meter import Reading, error_path, note_error, read_meter
 from coopt.running.progress import Display
 from coopt.running.run import Run
 from coopt.running.tasks import Task, is_done, meter_path
 
 _POLL = 0.2  # seconds between two looks at the meters
+END_WITH = "COOPT_END_WITH"
+"""Environment variable of a bench that a sweep started: the sweep's process, with which it ends."""
 
 
 class Launcher:
@@ -63,12 +65,17 @@ class Launcher:
                 continue
             meter = meter_path(task, self.run)
             meter.unlink(missing_ok=True)
+            error_path(meter).unlink(missing_ok=True)
             waiting[self.pool.submit(_work, str(self.run.directory), task, str(meter))] = (task, meter)
         while waiting:
             done, _ = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
             for future in done:
                 task, meter = waiting.pop(future)
-                _result(future, task)
+                try:
+                    _result(future, task)
+                except Exception as error:
+                    note_error(meter, error)
+                    raise
                 self.display.finish(task, reading=read_meter(meter))
             readings: dict[Task, Reading] = {task: read_meter(meter) for task, meter in waiting.values()}
             self.display.update(readings)
@@ -107,6 +114,12 @@ def set_up_torch(threads: int) -> None:
 
     torch.set_num_threads(threads)
     quiet_libraries()
+
+
+def end_with_sweep() -> None:
+    """A bench that a sweep started ends with it, as workers end with their bench."""
+    if END_WITH in os.environ:
+        threading.Thread(target=_end_with, args=(int(os.environ[END_WITH]),), daemon=True).start()
 
 
 def _end_with(parent: int) -> None:

@@ -14,6 +14,7 @@ from coopt.errors import ConfigError, RunError
 from coopt.graph.files import load_topology
 from coopt.graph.topology import Topology
 from coopt.running import store
+from coopt.running.journal import Journal
 
 INIT, BASE = "init", "base"
 """Round 0 of every method; the untouched base model."""
@@ -63,8 +64,17 @@ class Run:
         return [c for c in self.topology.critics if not self.topology.nodes[c].endpoint]
 
     @property
+    def seeds(self) -> list[int]:
+        """The run seeds."""
+        return list(self.config.all_seeds)
+
+    @property
     def journal_path(self) -> Path:
         return self.directory / "journal.jsonl"
+
+    def journal(self) -> Journal:
+        """The run's journal as it is now; reading changes nothing."""
+        return Journal(self.journal_path)
 
     def seed_dir(self, seed: int) -> Path:
         return self.directory / "seeds" / str(seed)

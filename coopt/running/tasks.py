@@ -19,6 +19,9 @@ from coopt.running.run import BASE, INIT, Run
 class Task(Protocol):
     """One piece of work with one output."""
 
+    @property
+    def seed(self) -> int: ...
+
     def output(self, run: Run) -> Path: ...
 
     def label(self) -> str: ...

@@ -1,0 +1,132 @@
+"""``coopt status`` and ``coopt logs``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from coopt.errors import RunError, unknown
+
+if TYPE_CHECKING:
+    from coopt.reports.table import Table
+    from coopt.running.run import Run
+
+_EVERY = 2.0  # seconds between two looks
+_Phase = tuple[dict[str, Any], list[dict[str, Any]]]
+
+
+def status(
+    run: Annotated[Path | None, typer.Argument(help="A run, or a folder of runs. (default: runs)")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until the run ends.")] = False,
+) -> None:
+    """How far runs are: rounds, tasks, speed, time left, errors.
+
+    \b
+    Examples:
+      coopt status
+      coopt status runs/NAME --watch
+      coopt status runs/sweeps/pairs
+    """
+    from coopt.reports.table import output, renderable, show
+
+    console, where = output(), run or Path("runs")
+    if not watch:
+        show(_tables(where)[0], console)
+        return
+    from rich.console import Group
+    from rich.live import Live
+
+    with Live(console=console, auto_refresh=False) as live:
+        going = True
+        while going:
+            tables, going = _tables(where)
+            live.update(Group(*map(renderable, tables)), refresh=True)
+            if going:
+                time.sleep(_EVERY)
+
+
+def _tables(where: Path) -> tuple[list[Table], bool]:
+    """The tables of a run, or of all runs in a folder, and whether one is going on. Raises ``RunError``."""
+    from coopt.reports.status import runs_table, status_tables
+    from coopt.running.run import Run
+    from coopt.running.status import find_runs, run_status
+
+    if (where / "config.json").is_file():
+        one = run_status(Run.open(where))
+        return status_tables(one, time.time()), one.word == "running"
+    found = find_runs(where)
+    if not found:
+        raise RunError(f"{where}: no runs here. coopt bench makes one under runs/; coopt sweep under runs/sweeps/.")
+    statuses = [(str(p.relative_to(where)), run_status(Run.open(p))) for p in found]
+    return [runs_table(statuses)], any(s.word == "running" for _, s in statuses)
+
+
+def logs(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    student: Annotated[str | None, typer.Argument(help="One student, step by step.")] = None,
+    method: Annotated[str | None, typer.Option(help="Only this method.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Only this run seed.")] = None,
+    last: Annotated[int, typer.Option(min=1, help="Only the last steps of each round.")] = 1_000_000,
+) -> None:
+    """What training did: loss, reward, kept feedback, speed, gates; and where the logs of jobs are.
+
+    \b
+    Examples:
+      coopt logs runs/NAME
+      coopt logs runs/NAME s1 --method opcod --last 10
+    """
+    from coopt.reports.status import phases_table, steps_table
+    from coopt.reports.table import output, show
+    from coopt.running.run import Run
+    from coopt.running.status import jobs_of
+
+    opened = Run.open(run)
+    for what, given, allowed in (
+        ("student", student, opened.topology.students),
+        ("method", method, opened.config.methods),
+        ("seed", None if seed is None else str(seed), map(str, opened.seeds)),
+    ):
+        allowed = list(allowed)
+        if given is not None and given not in allowed:
+            raise RunError(unknown(what, given, allowed, f"{run}: "))
+    wanted = {"student": student, "method": method, "seed": seed}
+    phases = [p for p in _phases(opened) if all(v is None or p[0][k] == v for k, v in wanted.items())]
+    if not phases:
+        raise RunError(f"{run}: nothing has been trained yet. coopt status {run} says how far it is.")
+    console = output()
+    if student is None:
+        show([phases_table(phases)], console)
+    else:
+        show([steps_table(where, steps[-last:], _gates(opened, where)) for where, steps in phases], console)
+    for job in jobs_of(run):
+        if student is None or job.task.split()[-1] == student:
+            console.print(f"{job.task}: job {job.id} {job.state}: {job.log}", markup=False, soft_wrap=True)
+
+
+def _phases(run: Run) -> Iterator[_Phase]:
+    """(where, step records) of every phase that has begun."""
+    from coopt.running import store
+
+    for seed in run.seeds:
+        for method in run.config.methods:
+            for round_ in range(1, run.config.rounds.rounds + 1):
+                for student in run.topology.students:
+                    folder = run.phase_dir(seed, method, round_, student)
+                    steps = store.read_lines(folder.with_name(f"{student}.steps.jsonl"))
+                    if steps:
+                        yield {"seed": seed, "method": method, "round": round_, "student": student}, steps
+
+
+def _gates(run: Run, where: dict[str, Any]) -> list[str]:
+    """The gates of the edges into a student in a round, one line each."""
+    key = f"{where['seed']}/{where['method']}/r{where['round']}"
+    lines = []
+    for edge, decision in run.journal().all("gates").get(key, {}).items():
+        if edge.endswith(f" -> {where['student']}"):
+            gap = "" if decision["gap"] is None else f", gap {decision['gap']:.3f}"
+            lines.append(f"gate {edge}: {'open' if decision['open'] else 'closed'} ({decision['reason']}{gap})")
+    return lines

@@ -1,0 +1,73 @@
+"""Memory of a GPU and hours of a run, as a table, and as data for ``--json``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from coopt.config.schema import Config
+from coopt.plan import Plan
+from coopt.reports.cells import NONE, yes
+from coopt.reports.table import Table
+from coopt.sizing.assumed import Assumed
+from coopt.sizing.memory import GIB, Layout, memory_parts, peaks
+from coopt.sizing.shape import model_shape
+
+_PAPER_MINUTES = (6.25, 6.66)
+"""Minutes a step of SDPO and of OPCoD on two H200 (paper, Appendix G)."""
+
+
+def memory_table(plan: Plan) -> Table:
+    """What lies in a GPU's memory while one student is trained (on a CPU: in a worker's)."""
+    config, assumed, layout = plan.run.config, plan.assumed or Assumed(), Layout.of(plan.run.config)
+    shape, _ = model_shape(config.model.path)
+    parts = memory_parts(config, shape, assumed, layout)
+    rows = [[p.name, _gib(p.bytes), yes(p.generating), yes(p.training), p.how] for p in parts]
+    generating, training = peaks(parts)
+    rows.append(["at most", _gib(max(generating, training)), _gib(generating), _gib(training), NONE])
+    fits = "fits" if max(generating, training) < assumed.gpu_gib * GIB else "DOES NOT FIT"
+    notes = [
+        f"{shape.name}: {shape.parameters:,} parameters in {shape.layers} blocks; trained: {config.model.weights};"
+        f" engine: {layout.engine}. Weights, gradients, moments and teacher are exact, the rest is estimated.",
+        f"{fits} into {assumed.gpu_gib:g} GiB (--assume gpu_gib=...)",
+        *([_assumptions(assumed)] if plan.assumed else []),
+        *plan.why,
+        *_paper(config),
+    ]
+    return Table("Memory of one GPU, GiB", ["part", "GiB", "generating", "training", "how"], rows, notes)
+
+
+def _gib(amount: float) -> str:
+    return f"{amount / GIB:.1f}" if amount >= GIB else f"{amount / GIB:.3f}"
+
+
+def _assumptions(a: Assumed) -> str:
+    return (
+        f"assumed: {a.generate:,.0f} tokens/s generated and {a.train:,.0f} trained on by one GPU, prompts of"
+        f" {a.prompt:,.0f} tokens ({a.longest_prompt:,} at most), responses of {a.response:,.0f}, every gate open"
+        " (--assume key=value changes one)"
+    )
+
+
+def _paper(config: Config) -> list[str]:
+    """What the paper says of its own speed, under its own preset."""
+    if not Path(config.preset).stem.startswith("paper"):
+        return []
+    steps, (sdpo, opcod) = config.total_steps, _PAPER_MINUTES
+    return [
+        f"the paper's steps took {sdpo} min (sdpo) and {opcod} min (opcod) on two H200 (Appendix G):"
+        f" {sdpo * steps / 60:.1f} and {opcod * steps / 60:.1f} h for the {steps} steps of a student"
+    ]
+
+
+def memory_data(plan: Plan) -> dict[str, Any]:
+    """The same for programs."""
+    config = plan.run.config
+    shape, _ = model_shape(config.model.path)
+    parts = memory_parts(config, shape, plan.assumed or Assumed(), Layout.of(config))
+    generating, training = peaks(parts)
+    return {
+        "model": {"name": shape.name, "parameters": shape.parameters},
+        "memory_bytes": {p.name: round(p.bytes) for p in parts},
+        "memory_at_most": {"generating": round(generating), "training": round(training)},
+    }

@@ -1,0 +1,141 @@
+"""The tables of a sweep: its plan, its arms, and the shipped suites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from coopt.metrics.results import Results
+from coopt.reports.cells import NONE, percent, signed, span, yes
+from coopt.reports.plan import duration
+from coopt.reports.table import Table
+from coopt.sweep.cells import Cell
+from coopt.sweep.estimate import Estimate
+from coopt.sweep.results import ArmState
+
+_COLUMNS = ["arm", "method", "change", "95 %", "per seed", "verdict", "mutual Pareto", "probability, %", "shown", "n",
+            "seeds"]  # fmt: skip
+
+
+def arm_table(states: Sequence[ArmState]) -> Table:
+    """One row an arm and method; an arm that is missing says so."""
+    rows = []
+    for state in states:
+        if state.found is None:
+            rows.append([state.arm, NONE, *["not run"], *[NONE] * 7, _seeds([], state.missing)])
+            continue
+        results = state.found.results
+        mutual = {c.method: c for c in results.pareto if c.student == "mutual"}
+        for cell in state.found.changes:
+            pareto = mutual[cell.method]
+            rows.append(
+                [
+                    state.arm,
+                    cell.method,
+                    signed(cell.difference),
+                    span(cell.low, cell.high, "+.1f"),
+                    " ".join(map(signed, cell.per_seed)),
+                    {"better": "improves"}.get(cell.verdict, cell.verdict),
+                    yes(pareto.point),
+                    percent(pareto.probability, 0),
+                    yes(pareto.shown),
+                    _count(results),
+                    _seeds(results.seeds, state.missing),
+                ]
+            )
+    notes = [
+        "change: against the initial students, mean of all students and domains, percent points; 95 %: paired bootstrap"
+        " over questions. n: test questions of all domains x answers.",
+        "mutual Pareto: for every student no domain lower and one higher; probability: share of bootstrap draws; shown:"
+        " by the verdicts of every student and domain.",
+    ]
+    return Table("Arms", _COLUMNS, rows, notes)
+
+
+def _count(results: Results) -> str:
+    return f"{sum(c.questions for c in results.constants)} x {results.scores[0].samples}"
+
+
+def _seeds(done: Sequence[int], missing: Sequence[int]) -> str:
+    parts = [" ".join(map(str, done)), f"missing: {' '.join(map(str, missing))}" if missing else ""]
+    return ", ".join(p for p in parts if p)
+
+
+def comparison_table(states: Sequence[ArmState]) -> Table:
+    """Within each arm, its methods against its first one."""
+    rows = []
+    for state in states:
+        cells = state.found.results.comparisons if state.found else []
+        alone = state.found is not None and len(state.found.results.native) == 1
+        for c in cells:
+            if c.student == "all" or alone:
+                per_seed = " ".join(map(signed, c.per_seed))
+                span_ = span(c.low, c.high, "+.1f")
+                rows.append([state.arm, f"{c.method} - {c.baseline}", signed(c.difference), span_, per_seed, c.verdict])
+    columns = ["arm", "methods", "difference", "95 %", "per seed", "verdict"]
+    return Table("Methods compared within an arm, mean of all students and domains, percent", columns, rows)
+
+
+def change_table(states: Sequence[ArmState]) -> Table:
+    """Change of every student in every domain."""
+    rows = [
+        [
+            state.arm,
+            c.who,
+            c.student,
+            c.domain + (" (native)" if c.native else ""),
+            percent(c.score),
+            signed(c.change),
+            span(c.change_low, c.change_high, "+.1f"),
+            c.verdict + (f" (collapsed: {', '.join(c.collapsed)})" if c.collapsed else ""),
+            str(c.questions),
+        ]
+        for state in states
+        if state.found
+        for c in state.found.results.scores
+        if c.change is not None
+    ]
+    columns = ["arm", "method", "student", "domain", "avg@k", "change", "95 %", "verdict", "n"]
+    return Table("Change by student and domain, percent", columns, rows)
+
+
+def sweep_tables(states: Sequence[ArmState]) -> list[Table]:
+    """Every table that has something to show."""
+    return [t for t in (arm_table(states), comparison_table(states), change_table(states)) if t.rows]
+
+
+def plan_table(
+    name: str, question: str, order: Sequence[Cell], estimates: Mapping[Cell, Estimate], left_out: Sequence[Cell],
+    jobs: int,
+) -> Table:  # fmt: skip
+    """What will run, in the order in which it will."""
+    rows = []
+    for place, cell in enumerate(order, start=1):
+        e = estimates[cell]
+        begun = (cell.directory / "config.json").is_file()
+        state = "left out by the budget" if cell in left_out else "resumes" if begun else "to run"
+        rows.append(
+            [str(place), cell.arm.name, str(cell.seed), ", ".join(cell.config.methods), duration(e.left), state]
+        )
+    total = sum(estimates[c].left for c in order if c not in left_out)
+    notes = [
+        f"question: {question}",
+        f"expected: {duration(total / jobs)} with {jobs} bench{'es' * (jobs > 1)} at a time; order: every arm's first"
+        " seed before any second, then higher priority, then cheaper first",
+    ]
+    if any(estimates[c].assumed for c in order):
+        notes.append("times are assumed where a model or rows are not here: coopt bench --dry-run says what is assumed")
+    return Table(f"Sweep: {name}", ["", "arm", "seed", "methods", "time", "state"], rows, notes)
+
+
+def suite_table(rows: Sequence[tuple[str, str, int, int, float, bool]]) -> Table:
+    """The shipped suites: (name, question, arms, seeds, seconds, assumed)."""
+    cells = [
+        [name, question, str(arms), str(seeds), f"{duration(seconds)}{' *' * assumed}"]
+        for name, question, arms, seeds, seconds, assumed in rows
+    ]
+    here = sum(seconds for *_, seconds, assumed in rows if not assumed)
+    notes = [
+        f"time: one bench at a time on two idle CPU cores, together {duration(here)}; what yours needs: --dry-run",
+        "* on GPUs, by assumed speeds: coopt bench --preset paper --dry-run says which",
+    ]
+    return Table("Suites", ["suite", "question", "arms", "seeds", "time"], cells, notes)

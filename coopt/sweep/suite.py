@@ -1,0 +1,94 @@
+"""A suite: a file that says which benches a sweep runs, and what it asks with them.
+
+    question = "Does it matter who tutors whom?"
+    seeds = 2                       # run seeds 0 and 1 of every arm
+
+    [base]                          # settings of every arm, as in a preset; also preset and smoke
+    preset = "mini"
+    methods = ["opcod"]
+
+    [grid]                          # every combination of these is an arm
+    topology = ["ring", "star"]     # a setting and its values
+    rounds.steps = [25, 50]
+    size = [{ name = "small", nodes = 4 }, { name = "large", nodes = 8, priority = -1 }]    # settings that go together
+
+    [[arms]]                        # arms beside the grid
+    name = "alone"
+    topology = "solo"
+
+The file's name is the suite's name. ``docs/sweeps.md`` has the whole format.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from coopt.config.section import Section
+from coopt.errors import ConfigError, unknown
+from coopt.resources import resource_dir
+
+
+class Suite(Section):
+    """What a suite file holds, as it is written there."""
+
+    question: str = Field(min_length=1)
+    """What the suite asks, in one sentence."""
+    seed: int = Field(0, ge=0)
+    """The first run seed of every arm."""
+    seeds: int = Field(1, ge=1)
+    """Run seeds of every arm."""
+    base: dict[str, Any] = Field(default_factory=dict)
+    """Settings of every arm."""
+    grid: dict[str, Any] = Field(default_factory=dict)
+    """Axes. A setting with its values, or any name with tables of settings that go together."""
+    arms: list[dict[str, Any]] = Field(default_factory=list)
+    """Arms beside the grid: a name, and settings over the base's."""
+
+
+def suite_names() -> list[str]:
+    """Names of the shipped suites."""
+    return sorted(p.stem for p in resource_dir("benchmarks").glob("*.toml"))
+
+
+def suite_path(name: str) -> Path:
+    """The file of a shipped suite, or a file by path. Raises ``ConfigError``."""
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise ConfigError(f"suite {name}: no such file. Shipped: {', '.join(suite_names())}.")
+        return path
+    if name not in suite_names():
+        raise ConfigError(unknown("suite", name, suite_names()) + " Or a file that ends in .toml.")
+    return resource_dir("benchmarks") / f"{name}.toml"
+
+
+def read_suite(path: Path) -> Suite:
+    """A suite file, checked but for the settings in it (``coopt.sweep.arms``). Raises ``ConfigError`` in one line."""
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Suite.model_validate(tree)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"suite {path}: not TOML ({error}).") from None
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(p) for p in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            hint = " Settings of every arm go into [base]." if key not in ("name", "suite") else ""
+            raise ConfigError(unknown("key", key, Suite.model_fields, f"suite {path}: ") + hint) from None
+        if fault["type"] == "missing":
+            raise ConfigError(f"suite {path}: {key} is missing. Allowed: {', '.join(Suite.model_fields)}.") from None
+        message = fault["msg"][0].lower() + fault["msg"][1:]
+        raise ConfigError(f"suite {path}: {key} = {fault['input']!r}: {message}.") from None
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as dotted keys: ``{"rounds": {"steps": 5}}`` is ``{"rounds.steps": 5}``."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return found
