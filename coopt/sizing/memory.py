@@ -5,7 +5,7 @@ Exact: weights, gradients, moments, teacher. Estimated: what is alive during a f
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from coopt.config.schema import Config
 from coopt.sizing.assumed import Assumed
@@ -32,7 +32,7 @@ class Part(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """How a task is spread over GPUs and which engine generates. From sections that other pieces own."""
+    """How a task is spread over GPUs and which engine generates."""
 
     ranks: int = 1
     recompute: bool = False
@@ -48,16 +48,15 @@ class Layout(NamedTuple):
 
     @classmethod
     def of(cls, config: Config) -> Layout:
-        sections: dict[str, Any] = {name: getattr(config, name, None) for name in ("parallel", "engine")}
-        parallel, engine = sections["parallel"], sections["engine"]
+        parallel, engine = config.parallel, config.engine
         return cls(
-            getattr(parallel, "ranks", 1),
-            getattr(parallel, "activation_checkpointing", False),
-            getattr(parallel, "cpu_offload", False) and getattr(parallel, "ranks", 1) > 1,
-            getattr(engine, "kind", "hf"),
-            getattr(engine, "gpu_memory_share", 0.45),
-            getattr(engine, "tensor_parallel", 1),
-            getattr(engine, "sleep", True),
+            parallel.ranks,
+            parallel.activation_checkpointing,
+            parallel.cpu_offload and parallel.ranks > 1,
+            engine.kind,
+            engine.gpu_memory_share,
+            engine.tensor_parallel,
+            engine.sleep,
         )
 
 
@@ -109,22 +108,28 @@ def activation_values(shape: Shape) -> int:
 
 
 def _generating(config: Config, shape: Shape, assumed: Assumed, layout: Layout) -> list[Part]:
-    """The engine's side: a model for it, or room for a tutor in the trainer's process, and the KV cache."""
+    """The engine's side: the whole copy that a rank serves from, a tutor in the trainer's process, and the engine."""
     size = _REDUCED if config.model.dtype == "bfloat16" else _WIDE
     rows = min(config.sampling.batch_rows, config.rounds.prompts * config.rounds.rollouts)
     tokens = assumed.longest_prompt + config.sampling.max_response_tokens
     each = size * 2 * shape.layers * shape.keys
-    if layout.engine == "vllm":  # tutors are swapped into the same engine
+    held_as = size if layout.ranks > 1 else _WIDE
+    models = []
+    if layout.ranks > 1:
+        models = [
+            Part("served copy", size * shape.parameters, f"{size} bytes x {shape.parameters:,}, whole on each rank")
+        ]
+    if not config.model.shared_base:  # there a tutor is an adapter
+        how = f"{held_as} bytes x {shape.parameters:,}, one tutor at a time"
+        models.append(Part("tutor", held_as * shape.parameters, how))
+    if layout.engine == "vllm":  # tutors are swapped into the same engine; the canary needs them in this process too
         held = layout.share * assumed.gpu_gib * GIB
         weights = size * shape.parameters / layout.tensor_parallel
         room = max(0.0, held - weights) * layout.tensor_parallel / (each * tokens)
         how = f"{layout.share:.0%} of {assumed.gpu_gib:g} GiB: weights {weights / GIB:.1f}, and {room:.0f} rows"
-        return [Part("vLLM", held, f"{how} x {tokens:,} x {each / 1024:,.0f} KiB", training=not layout.sleep)]
+        return [*models, Part("vLLM", held, f"{how} x {tokens:,} x {each / 1024:,.0f} KiB", training=not layout.sleep)]
     cache = f"{rows} rows x {tokens:,} tokens x {each / 1024:,.0f} KiB"
-    return [
-        Part("tutor", _WIDE * shape.parameters, f"4 bytes x {shape.parameters:,}, one tutor at a time"),
-        Part("KV cache", each * rows * tokens, cache, training=False),
-    ]
+    return [*models, Part("KV cache", each * rows * tokens, cache, training=False)]
 
 
 def peaks(parts: list[Part]) -> tuple[float, float]:

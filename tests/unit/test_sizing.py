@@ -118,14 +118,14 @@ def test_the_paper_preset_is_planned_without_model_and_rows(cli: Command) -> Non
     assert plan["work"]["training opcod"]["tasks"] == 4
     rollouts = 50 * 32 * 8 * 600
     assert plan["work"]["training sdpo"]["tokens"] == 4 * rollouts
-    assert plan["memory_bytes"]["AdamW moments"] // 2**30 == 61
+    assert plan["memory_bytes"]["AdamW moments"] // 2**30 == 30
     assert not Path("runs").exists()
 
 
 def test_the_plan_says_what_it_assumes(cli: Command) -> None:
     text = " ".join(cli("bench", "--preset", "paper-1gpu", "--dry-run").out.split())
     for words in (
-        "trained: lora; engine: hf",
+        "trained: lora; engine: vllm",
         "Qwen3-8B is not here: its sizes are taken to be Qwen3-8B's",
         "hicai-zju/SciKnowEval is not here",
         "assumed: 6,000 tokens/s generated",
@@ -154,7 +154,7 @@ def test_a_config_alone_is_enough_for_sizes(cli: Command, tmp_path: Path) -> Non
         (["--dry-run", "--assume", "speed=3"], "--assume: unknown assumption 'speed'"),
         (["--dry-run", "--assume", "train=-1"], "--assume train = -1: input should be greater than 0"),
         (["--assume", "train=3"], "--assume is for --dry-run"),
-        (["--preset", "paper"], "setting model.specialise = 'rationales:rationales.jsonl': no such file"),
+        (["--preset", "paper", "--engine", "hf"], "setting model.specialise = 'rationales:rationales.jsonl': no such file"),
     ],
 )
 def test_bad_assumptions_are_one_line(cli: Command, arguments: list[str], message: str) -> None:
