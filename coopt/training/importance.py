@@ -20,6 +20,6 @@ def importance_weights(
     own_N = student_NV.log_softmax(-1).gather(-1, tokens_N[:, None]).squeeze(-1)
     weights_N = (own_N - engine_N).exp().clamp(max=cap).to(student_NV.dtype)
     sums.tokens += len(weights_N)
-    sums.total += weights_N.sum().item()
+    sums.total += weights_N.double().sum().item()
     sums.capped += int((weights_N >= cap).sum())
     return weights_N
