@@ -8,6 +8,7 @@ every rank, so that all of them make the same collective calls in the same order
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -30,13 +31,15 @@ from coopt.training.trainer import LocalTrainer, StudentRow
 class ShardedTrainer(LocalTrainer):
     """``LocalTrainer`` whose weights are sharded over the joined ranks; the same loss, the same update.
 
-    The policy that it is given is loaded whole, on the CPU, by every rank; it is sharded in place.
+    The policy that it is given is loaded whole, on the CPU, by every rank. It becomes the copy that generates; a copy
+    of it is sharded, so what it may share with other policies stays whole.
     """
 
     def __init__(self, policy: Policy, config: Config, objective: TokenLoss | None = None) -> None:
-        copied = copy.deepcopy(policy.model).to(pick_device(config.run.device))
-        self.replica = Policy(copied, policy.tokenizer, policy.compute_dtype).in_compute_dtype()
-        super().__init__(Policy(policy.model, policy.tokenizer), config, objective)
+        trained = replace(policy, model=copy.deepcopy(policy.model), compute_dtype=torch.float32)
+        policy.model.to(pick_device(config.run.device))
+        self.replica = policy.in_compute_dtype()
+        super().__init__(trained, config, objective)
         self.checkpoints = ShardedCheckpoints()
 
     def _place(self) -> tuple[torch.nn.Module, Teacher]:
@@ -86,7 +89,7 @@ class ShardedTrainer(LocalTrainer):
             if written:
                 written[name].copy_(full)
         if written:
-            save_policy(Policy(model, self.policy.tokenizer), directory)
+            save_policy(replace(self.policy, model=model), directory)
         ranks.wait_for_all()
 
     def save(self, directory: Path, *, background: bool = False) -> None:
