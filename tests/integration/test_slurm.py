@@ -144,7 +144,7 @@ def test_cancel_ends_the_jobs(coopt: Coopt, begun: Path) -> None:
     done = coopt("cancel", "run")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("cancelled slurm job") == 2
-    assert "cancelled" in driver.communicate(timeout=60)[1]
+    assert "cancelled" in driver.communicate(timeout=600)[1]
     assert driver.returncode == 2
     wait_until(lambda: not any(job.live for job in jobs_of(begun)))
 
