@@ -154,7 +154,10 @@ def test_a_config_alone_is_enough_for_sizes(cli: Command, tmp_path: Path) -> Non
         (["--dry-run", "--assume", "speed=3"], "--assume: unknown assumption 'speed'"),
         (["--dry-run", "--assume", "train=-1"], "--assume train = -1: input should be greater than 0"),
         (["--assume", "train=3"], "--assume is for --dry-run"),
-        (["--preset", "paper", "--engine", "hf"], "setting model.specialise = 'rationales:rationales.jsonl': no such file"),
+        (
+            ["--preset", "paper", "--engine", "hf"],
+            "setting model.specialise = 'rationales:rationales.jsonl': no such file",
+        ),
     ],
 )
 def test_bad_assumptions_are_one_line(cli: Command, arguments: list[str], message: str) -> None:
