@@ -109,6 +109,6 @@ def _cost(student: StudentRow) -> int:
 
 
 def _weightless(students: list[StudentRow]) -> StudentRow:
-    """The cheapest row with no say in the loss."""
+    """The cheapest row with no say in the loss, nor in what is told of importance weights."""
     cheapest = min(students, key=_cost)
-    return cheapest._replace(teachers=[(cheapest.teachers[0][0], 0.0)])
+    return cheapest._replace(teachers=[(cheapest.teachers[0][0], 0.0)], logprobs=())
