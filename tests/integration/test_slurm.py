@@ -187,3 +187,20 @@ def released(id_: str) -> str:
     if "Reason=BeginTime" in shown:
         shell("scontrol", "update", f"jobid={id_}", "starttime=now")
     return shown
+
+
+@pytest.mark.usefixtures("slurm")
+def test_two_ranks_a_tutee_with_rollouts_and_feedback_by_vllm(coopt: Coopt, tmp_path: Path) -> None:
+    """The whole sentence at once: SLURM, FSDP2, vLLM."""
+    done = coopt(
+        "bench", "--topology", "pair", "--domains", "phys,chem", "--smoke", "--engine", "vllm", "--cluster", "slurm",
+        "--profile", "dev", "--method", "opcod", "--out", "run", "--set", "parallel.ranks=2",
+        "--set", "gate.kind=always", "--set", "break_rate.questions=0", "--set", "rounds.rounds=1", timeout=1200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for tutee in ("s1", "s2"):
+        folder = tmp_path / "run/seeds/0/opcod/r1"
+        steps = store.read_lines(folder / f"{tutee}.steps.jsonl")
+        assert all(s["importance"]["mean"] == pytest.approx(1, abs=1e-3) for s in steps), "log-probs are vLLM's"
+        assert all(s["tokens"]["feedback"] > 0 for s in steps)
+        assert len(list((folder / tutee / "state").glob("*.safetensors"))) == 2, "each rank wrote its shards"
