@@ -60,6 +60,74 @@ def _token_length(model: str) -> Any:
     return lambda text: len(tokenizer(text)["input_ids"])
 
 
+@data.command()
+def rationales(
+    source: Annotated[str, typer.Argument(help="Rows: a file, a folder, or the hub's name; or scimini.")],
+    model: Annotated[str, typer.Option(help="A local model directory, or with --endpoint the model's name there.")],
+    out: Annotated[Path, typer.Option(help="The file to write (JSON Lines); one that is there is gone on with.")],
+    endpoint: Annotated[
+        str | None, typer.Option(help="An OpenAI-compatible server, for example http://host/v1.")
+    ] = None,
+    domains: Annotated[str, typer.Option(help="Comma list: phys, chem, mat, bio.")] = "phys,chem",
+    questions: Annotated[int, typer.Option(min=1, help="Training questions of a domain, at most.")] = 1_000_000,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest solution.")] = 1024,
+) -> None:
+    """Have a model write worked solutions of the training questions, for specialists.
+
+    A solution is kept if it ends in the correct answer. The key of an endpoint comes from COOPT_ENDPOINT_KEY.
+
+    \b
+    Examples:
+      coopt data rationales rows/ --endpoint http://127.0.0.1:8000/v1 --model Qwen3-32B --out rationales.jsonl
+      coopt data rationales rows/ --model DIR --domains mat --questions 200 --out rationales.jsonl
+      coopt bench --data rows/ --set model.specialise=rationales:rationales.jsonl
+    """
+    from rich.progress import Progress
+
+    from coopt.config.load import load_config
+    from coopt.domains.load import load_domains
+    from coopt.domains.rationales import write_rationales
+    from coopt.reports.table import Table, output, show
+
+    from coopt.quiet import quiet_libraries
+
+    preset = "mini" if source == "scimini" else "real"
+    config = load_config(preset=preset, domains=domains, data={"source": source})
+    found = load_domains(config)
+    quiet_libraries()
+    speaker = _speaker(model, endpoint)
+    total = sum(min(questions, len(d.items("train"))) for d in found.values())
+    with Progress(console=Console(stderr=True)) as progress:
+        bar = progress.add_task("asking", total=total)
+        asked = write_rationales(
+            found, speaker, out, questions=questions, max_tokens=max_tokens, on_chunk=lambda n: progress.advance(bar, n)
+        )
+    rows = [[a.domain, str(a.questions), str(a.before), str(a.kept), str(a.wrong)] for a in asked]
+    columns = ["domain", "questions", "there before", "kept", "not the answer"]
+    notes = ["Solutions that do not end in the correct answer between <answer> and </answer> are not written."]
+    show([Table(f"Worked solutions in {out}", columns, rows, notes)], output())
+
+
+def _speaker(model: str, endpoint: str | None) -> Any:
+    from coopt.config.schema import CriticConfig
+
+    if endpoint is not None:
+        from coopt.feedback.endpoint import EndpointSpeaker, check_client
+
+        check_client(model)
+        return EndpointSpeaker(model, endpoint, model, CriticConfig())
+    from functools import lru_cache
+
+    from coopt.engine.hf import HFEngine
+    from coopt.feedback.local import LocalSpeaker
+    from coopt.models.bases import base_directory, check_model_files
+    from coopt.models.policy import load_policy
+
+    directory = base_directory(model)
+    check_model_files(directory)
+    return LocalSpeaker(lru_cache(maxsize=1)(lambda: load_policy(directory)), HFEngine(32))
+
+
 @data.command("make-base")
 def make_base(
     out: Annotated[Path, typer.Argument(help="Where to write the model directory.")],
