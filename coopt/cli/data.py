@@ -87,9 +87,8 @@ def rationales(
     from coopt.config.load import load_config
     from coopt.domains.load import load_domains
     from coopt.domains.rationales import write_rationales
-    from coopt.reports.table import Table, output, show
-
     from coopt.quiet import quiet_libraries
+    from coopt.reports.table import Table, output, show
 
     preset = "mini" if source == "scimini" else "real"
     config = load_config(preset=preset, domains=domains, data={"source": source})
