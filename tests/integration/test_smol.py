@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.conftest import Coopt
 
-pytestmark = [pytest.mark.heavy, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.heavy, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_lora_students_of_a_real_model_train_on_rows(coopt: Coopt, rows: Path, t
         "bench", "--preset", "smol", "--smoke", "--data", str(rows), "--method", "opcod", "--json", "--out", "run",
         "--workers", "1", "--set", "gate.kind=always", "--set", "sampling.max_response_tokens=32",
         "--set", "model.specialise=rationales:why.jsonl", "--set", "specialise.epochs=1",
-        "--set", "data.test=4", "--set", "data.validation=4", "--set", "break_rate.questions=2", timeout=1100,
+        "--set", "data.test=4", "--set", "data.validation=4", "--set", "break_rate.questions=2", timeout=2200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
