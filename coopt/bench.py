@@ -12,6 +12,7 @@ from typing import Any
 
 from coopt.cluster.executors import check_cluster
 from coopt.config.schema import Config
+from coopt.config.toml import flat
 from coopt.domains.load import data_hashes
 from coopt.engine.make import check_engine
 from coopt.errors import ConfigError, RunError, unknown
@@ -170,7 +171,7 @@ def prepare(config: Config, directory: Path, arguments: list[str]) -> Run:
 
 def _resumed(old: Config, new: Config, directory: Path) -> Config:
     """The configuration of a run that goes on: seeds and methods may grow, nothing else may differ."""
-    before, after = (_flat(c.model_dump(mode="json", exclude=_FREE)) for c in (old, new))
+    before, after = (flat(c.model_dump(mode="json", exclude=_FREE)) for c in (old, new))
     keys = dict.fromkeys([*before, *after])  # a free table (adversary, gate.options) may have lost a key
     different = [f"{k} was {before.get(k)!r}, is {after.get(k)!r}" for k in keys if before.get(k) != after.get(k)]
     if different:
@@ -180,13 +181,6 @@ def _resumed(old: Config, new: Config, directory: Path) -> Config:
         )
     methods = (*old.methods, *(m for m in new.methods if m not in old.methods))
     return new.model_copy(update={"seeds": max(old.seeds, new.seeds), "methods": methods})
-
-
-def _flat(tree: dict[str, object], prefix: str = "") -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for key, value in tree.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat
 
 
 @contextmanager

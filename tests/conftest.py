@@ -1,4 +1,4 @@
-"""Shared fixtures, and the rule that CI skips nothing but GPU tests."""
+"""Shared fixtures, and the rule that CI skips nothing."""
 
 from __future__ import annotations
 
@@ -18,18 +18,12 @@ quiet_libraries()
 torch.set_num_threads(1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
-            item.add_marker(pytest.mark.skip(reason="no CUDA GPU"))
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Under COOPT_NO_SKIP=1 a skipped test is a failed one, unless it needs a GPU."""
+    """Under COOPT_NO_SKIP=1 a skipped test is a failed one."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
-    if report.skipped and os.environ.get("COOPT_NO_SKIP") == "1" and not item.get_closest_marker("gpu"):
+    if report.skipped and os.environ.get("COOPT_NO_SKIP") == "1":
         report.outcome = "failed"
         report.longrepr = f"skipped under COOPT_NO_SKIP=1: {report.longrepr}"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
+from coopt.config.toml import read_toml
 from coopt.errors import ConfigError, unknown
 from coopt.resources import resource_dir
 
@@ -23,9 +23,4 @@ def load_profile(name: str) -> dict[str, Any]:
         if name not in profile_names():
             raise ConfigError(unknown("profile", name, profile_names(), "--profile: ") + " Or give a .toml file.")
         path = resource_dir("slurm") / f"{name}.toml"
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"--profile {name}: no such file. Shipped: {', '.join(profile_names())}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--profile {name}: not TOML ({error}).") from None
+    return read_toml(path, f"--profile {name}", f"Shipped: {', '.join(profile_names())}.")

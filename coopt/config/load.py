@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from coopt.cluster.profiles import load_profile
 from coopt.config.schema import Config
 from coopt.config.section import Section
+from coopt.config.toml import read_toml
 from coopt.domains.names import resolve_domains
 from coopt.errors import ConfigError, unknown
 
@@ -106,12 +107,7 @@ def _preset(name: str) -> dict[str, Any]:
 
 def _read_preset(name: str) -> dict[str, Any]:
     if name.endswith(".toml"):
-        try:
-            return tomllib.loads(Path(name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise ConfigError(f"--preset {name}: no such file. Shipped: {', '.join(preset_names())}.") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"--preset {name}: not TOML ({error}).") from None
+        return read_toml(Path(name), f"--preset {name}", f"Shipped: {', '.join(preset_names())}.")
     if name not in preset_names():
         raise ConfigError(unknown("preset", name, preset_names()))
     return tomllib.loads((_PRESETS / f"{name}.toml").read_text())

@@ -5,7 +5,6 @@ What each constant does is in ``docs/simulator.md``; where the committed values 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,11 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from coopt.config.section import Section
+from coopt.config.toml import read_toml
 from coopt.errors import ConfigError, unknown
 
 SHIPPED = Path(__file__).parent / "constants.toml"
+_CALIBRATE = "Write one with --calibrate RUN --out FILE."
 
 
 class Items(Section):
@@ -125,10 +126,10 @@ def load_constants(path: str | Path | None = None, changes: Iterable[str] = ()) 
 
     A file may hold some constants only; the others are the committed ones. Raises ``ConfigError``.
     """
-    tree = _read(SHIPPED)
+    tree = read_toml(SHIPPED, f"--constants {SHIPPED}", _CALIBRATE)
     name = f"coopt/simulate/{SHIPPED.name}"
     if path is not None:
-        own = _read(Path(path))
+        own = read_toml(Path(path), f"--constants {path}", _CALIBRATE)
         if set(own) - {"fit"} - set(GROUPS):
             wrong = sorted(set(own) - {"fit"} - set(GROUPS))[0]
             raise ConfigError(unknown("table", wrong, [*GROUPS, "fit"], f"--constants {path}: "))
@@ -153,15 +154,6 @@ def _apply(tree: dict[str, Any], change: str) -> None:
         raise ConfigError(unknown("constant", key, constant_keys(), "--constant: "))
     group, _, name = key.partition(".")
     tree[group][name] = value
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"--constants {path}: no such file. Write one with --calibrate RUN --out {path}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--constants {path}: not TOML ({error}).") from None
 
 
 def _check(tree: Mapping[str, Any], name: str) -> Constants:

@@ -12,9 +12,10 @@ from typing import Any
 
 from coopt.config.load import load_config, parse_setting
 from coopt.config.schema import Config
+from coopt.config.toml import flat
 from coopt.domains.names import resolve_domains
 from coopt.errors import ConfigError, CooptError
-from coopt.sweep.suite import Suite, flat
+from coopt.sweep.suite import Suite
 
 _FLAGS = {"topology": "--topology", "nodes": "--nodes", "domains": "--domains", "methods": "--method"}
 _LISTS = ("domains", "methods")

@@ -21,14 +21,13 @@ The file's name is the suite's name. ``docs/sweeps.md`` has the whole format.
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
 
 from coopt.config.section import Section
+from coopt.config.toml import read_toml
 from coopt.errors import ConfigError, unknown
 from coopt.resources import resource_dir
 
@@ -69,11 +68,9 @@ def suite_path(name: str) -> Path:
 
 def read_suite(path: Path) -> Suite:
     """A suite file, checked but for the settings in it (``coopt.sweep.arms``). Raises ``ConfigError`` in one line."""
+    tree = read_toml(path, f"suite {path}", "coopt sweep --list shows those that are shipped.")
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
         return Suite.model_validate(tree)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"suite {path}: not TOML ({error}).") from None
     except ValidationError as error:
         fault = error.errors()[0]
         key = ".".join(str(p) for p in fault["loc"])
@@ -84,11 +81,3 @@ def read_suite(path: Path) -> Suite:
             raise ConfigError(f"suite {path}: {key} is missing. Allowed: {', '.join(Suite.model_fields)}.") from None
         message = fault["msg"][0].lower() + fault["msg"][1:]
         raise ConfigError(f"suite {path}: {key} = {fault['input']!r}: {message}.") from None
-
-
-def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested tables as dotted keys: ``{"rounds": {"steps": 5}}`` is ``{"rounds.steps": 5}``."""
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
-    return found
