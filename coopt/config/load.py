@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from coopt.cluster.profiles import load_profile
+from coopt.config.faults import first_fault
 from coopt.config.schema import Config
 from coopt.config.section import Section
 from coopt.config.toml import read_toml
@@ -58,16 +59,14 @@ def check(tree: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(str(p) for p in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            inner = fault["input"]
+        fault = first_fault(error)
+        if fault.kind == "extra_forbidden":
+            key, inner = fault.key, fault.value
             while isinstance(inner, Mapping) and inner:  # an unknown section: name the key inside it
                 name, inner = next(iter(inner.items()))
                 key = f"{key}.{name}"
             raise ConfigError(_unknown_key(key)) from None
-        message = fault["msg"][0].lower() + fault["msg"][1:]
-        raise ConfigError(f"setting {key} = {fault['input']!r}: {message}.") from None
+        raise ConfigError(f"setting {fault.line}.") from None
 
 
 def setting_keys(section: type[Section] = Config, prefix: str = "") -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from coopt.config.faults import first_fault
 from coopt.config.section import Section
 from coopt.config.toml import read_toml
 from coopt.errors import ConfigError, unknown
@@ -160,11 +161,10 @@ def _check(tree: Mapping[str, Any], name: str) -> Constants:
     try:
         return Constants.model_validate(tree)
     except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(str(p) for p in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            raise ConfigError(unknown("constant", key, constant_keys(), f"--constants {name}: ")) from None
-        raise ConfigError(f"constant {key} = {fault['input']!r}: {fault['msg'].lower()} ({name}).") from None
+        fault = first_fault(error)
+        if fault.kind == "extra_forbidden":
+            raise ConfigError(unknown("constant", fault.key, constant_keys(), f"--constants {name}: ")) from None
+        raise ConfigError(f"constant {fault.line} ({name}).") from None
 
 
 def write_constants(constants: Constants, path: Path, header: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field, ValidationError
 
+from coopt.config.faults import first_fault
 from coopt.config.load import parse_setting
 from coopt.config.schema import Config
 from coopt.config.section import Section
@@ -47,13 +48,10 @@ def parse_assumed(entries: Sequence[str] | None) -> Assumed | None:
     try:
         return Assumed.model_validate(tree)
     except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(map(str, fault["loc"]))
-        if fault["type"] == "extra_forbidden":
-            raise ConfigError(unknown("assumption", key, Assumed.model_fields, "--assume: ")) from None
-        raise ConfigError(
-            f"--assume {key} = {fault['input']!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}."
-        ) from None
+        fault = first_fault(error)
+        if fault.kind == "extra_forbidden":
+            raise ConfigError(unknown("assumption", fault.key, Assumed.model_fields, "--assume: ")) from None
+        raise ConfigError(f"--assume {fault.line}.") from None
 
 
 def assumed_speed(assumed: Assumed, ranks: int) -> Speed:

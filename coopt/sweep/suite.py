@@ -26,6 +26,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from coopt.config.faults import first_fault
 from coopt.config.section import Section
 from coopt.config.toml import read_toml
 from coopt.errors import ConfigError, unknown
@@ -72,12 +73,10 @@ def read_suite(path: Path) -> Suite:
     try:
         return Suite.model_validate(tree)
     except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(str(p) for p in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            hint = " Settings of every arm go into [base]." if key not in ("name", "suite") else ""
-            raise ConfigError(unknown("key", key, Suite.model_fields, f"suite {path}: ") + hint) from None
-        if fault["type"] == "missing":
-            raise ConfigError(f"suite {path}: {key} is missing. Allowed: {', '.join(Suite.model_fields)}.") from None
-        message = fault["msg"][0].lower() + fault["msg"][1:]
-        raise ConfigError(f"suite {path}: {key} = {fault['input']!r}: {message}.") from None
+        fault, allowed = first_fault(error), Suite.model_fields
+        if fault.kind == "extra_forbidden":
+            hint = " Settings of every arm go into [base]." if fault.key not in ("name", "suite") else ""
+            raise ConfigError(unknown("key", fault.key, allowed, f"suite {path}: ") + hint) from None
+        if fault.kind == "missing":
+            raise ConfigError(f"suite {path}: {fault.key} is missing. Allowed: {', '.join(allowed)}.") from None
+        raise ConfigError(f"suite {path}: {fault.line}.") from None
