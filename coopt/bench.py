@@ -16,10 +16,8 @@ from coopt.config.toml import flat
 from coopt.domains.load import data_hashes
 from coopt.engine.make import check_engine
 from coopt.errors import ConfigError, RunError, unknown
-from coopt.feedback.adversary import KINDS
 from coopt.feedback.assign import OpenTutor
 from coopt.feedback.endpoint import check_client
-from coopt.feedback.tutors import OracleTutor
 from coopt.gates.journaled import decide_edges
 from coopt.gates.registry import make_gate
 from coopt.graph.hub import place_hub
@@ -62,24 +60,19 @@ def check_run(config: Config) -> None:
     check_engine(config)
     check_cluster(config.cluster)
     run = Run(Path(), config)
-    check_students(config, run.topology)
-    _ = run.domains  # loading checks them
-    if "oracle" in config.methods:
-        OracleTutor(run.domains, config.feedback.style)
+    check_students(config, run.cast)
+    domains = run.domains  # loading checks them
+    for name in config.methods:
+        run.method(name).check(config, domains)
 
 
 def check_settings(config: Config) -> None:
     """What can be refused without models, data and what else is to be installed. Raises a ``CooptError``."""
-    for method in config.methods:
-        make_method(method)
-    if not config.methods or len(set(config.methods)) < len(config.methods):
+    for name in (*config.methods, *config.options):
+        make_method(name, config.options)
+    if len(set(config.methods)) < len(config.methods):
         raise ConfigError("--method takes each method once, for example sdpo,opcod.")
     make_gate(config.gate)
-    if "shuffled" in config.methods and (config.rounds.prompts < 2 or config.feedback.only_without_own):
-        raise ConfigError(
-            "method shuffled needs rounds.prompts of at least 2 and feedback.only_without_own = false: it hands the"
-            " feedback of one prompt to another."
-        )
     run = Run(Path(), config)
     for critic in run.topology.critics:
         if run.topology.nodes[critic].endpoint:
@@ -99,13 +92,14 @@ def _check_gates(run: Run) -> None:
     config, methods = run.config, run.config.methods
     for name in (*methods, "opcod"):
         before = methods[: methods.index(name)] if name in methods else ()
-        for edge, own in make_method(name).gates(run.topology, config.gate).items():
+        method = run.method(name)
+        for edge, own in method.gates(method.graph(run.topology), config.gate).items():
             try:
                 gate = make_gate(own)
             except ConfigError as error:
                 here = f"topology {config.topology}: edge {edge}: " if edge in run.topology.settings else ""
                 raise ConfigError(f"{here}{error}") from None
-            if edge.tutor != ORACLE and run.topology.nodes[edge.tutor].endpoint and gate.reads_scores:
+            if edge.tutor != ORACLE and run.cast.nodes[edge.tutor].endpoint and gate.reads_scores:
                 raise ConfigError(
                     f"edge {edge}: gate {own.kind} reads scores, and an endpoint is not scored. Give the edge"
                     " gate = 'always', 'never' or 'random'."
@@ -123,8 +117,6 @@ def _check_adversaries(run: Run) -> None:
             raise ConfigError(unknown("node", name, run.topology.nodes, "--adversary: "))
         if not run.topology.graph.out_degree(name):
             raise ConfigError(f"--adversary {name}:{kind}: '{name}' tutors nobody.")
-    if "honest" in run.config.methods and not run.config.adversary:
-        raise ConfigError(f"method honest is the control of --adversary NODE:KIND. Kinds: {', '.join(KINDS)}.")
 
 
 def check_directory(config: Config, directory: Path) -> Run:
@@ -240,15 +232,15 @@ def _run_seed(run: Run, seed: int, journal: Journal, launch: Launch) -> None:
     launch(
         [
             *(BreakRate(seed, s, probed[s]) for s in students if config.break_rate.questions),
-            *(Score(seed, INIT, 0, s, "test") for s in students),
+            *(Score(seed, INIT, 0, s, "test") for s in (*students, *run.scored_critics())),
             Score(seed, BASE, 0, BASE, "test"),
         ]
     )
     _note_probes(run, seed, journal)
     journal.once("probe_gates", str(seed), lambda: _probe_gates(run, graph, results, seed))
     for name in config.methods:
-        run_rounds(run, graph, make_method(name), seed, journal, launch)
-        last = config.rounds.rounds
+        run_rounds(run, graph, run.method(name), seed, journal, launch)
+        last = run.rounds_of(name)
         best = {s: best_round(run, seed, name, s) for s in students}
         launch([Score(seed, name, r, s, "test") for s in students for r in sorted({last, best[s]})])
 
@@ -267,7 +259,7 @@ def _probed(graph: Topology, edge: Edge, config: Config) -> OpenTutor:
 def _probe_gates(run: Run, graph: Topology, results: dict[str, Any], seed: int) -> dict[str, Any]:
     """What the configured gate says of the initial students, on every edge: the probe's grouping."""
     return decide_edges(
-        make_method("opcod").gates(graph, run.config.gate),
+        run.method("opcod").gates(graph, run.config.gate),
         graph,
         results,
         domains=run.config.domains,

@@ -16,7 +16,6 @@ from coopt.domains.base import SPLITS, Domain, Split
 from coopt.errors import ModelError
 from coopt.feedback.assign import OpenTutor
 from coopt.graph.cost import messages_a_rollout
-from coopt.methods.registry import make_method
 from coopt.running import store
 from coopt.running.run import BASE, INIT, Run
 from coopt.running.tasks import BreakRate, Score, Specialise, Task, Train, is_done
@@ -132,12 +131,12 @@ class Plan:
     def tasks(self) -> Iterator[tuple[str, Task]]:
         """(what it is for, task) of everything that the run will do, whatever the gates decide."""
         config, students = self.run.config, self.run.topology.students
-        last = config.rounds.rounds
         for seed in config.all_seeds:
             for node in self.run.starts():
                 yield "specialists", Specialise(seed, node)
             for critic in self.run.scored_critics():
                 yield "validation scores", Score(seed, INIT, 0, critic, "validation")
+                yield "test scores", Score(seed, INIT, 0, critic, "test")
             for student in students:
                 yield "test scores", Score(seed, INIT, 0, student, "test")
                 yield "validation scores", Score(seed, INIT, 0, student, "validation")
@@ -146,13 +145,15 @@ class Plan:
             yield "test scores", Score(seed, BASE, 0, BASE, "test")
             for method in config.methods:
                 for student in students:
+                    last = self.run.rounds_of(method)
                     for r in range(1, last + 1):
                         yield f"training {method}", Train(seed, method, r, student, self._all_tutors(method, student))
                         yield "validation scores", Score(seed, method, r, student, "validation")
                     yield "test scores", Score(seed, method, last, student, "test")
 
     def _all_tutors(self, method: str, student: str) -> tuple[OpenTutor, ...]:
-        gates = make_method(method).gates(self.run.topology, self.run.config.gate)
+        found = self.run.method(method)
+        gates = found.gates(found.graph(self.run.topology), self.run.config.gate)
         return tuple(OpenTutor(e.tutor, 0, self.run.config.domains) for e in gates if e.tutee == student)
 
     def tokens(self, task: Task) -> float:

@@ -12,32 +12,32 @@ from coopt.methods.base import Messages, RolloutGroup, Told
 from coopt.training.base import StepStats
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from coopt.step import Step
+
+
+PARTS = ("rollout", "feedback", "update")
 
 
 class Clock:
     """Seconds per part of a step."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+        self.seconds = dict.fromkeys(PARTS, 0.0)
         self.started = self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
         now = time.perf_counter()
-        self.seconds[name] = now - self._last
+        self.seconds[name] += now - self._last
         self._last = now
 
+    def total(self) -> dict[str, float]:
+        """The parts, and all of the step until now."""
+        return {**self.seconds, "total": time.perf_counter() - self.started}
 
-def step_record(
-    step: int,
-    groups: Sequence[RolloutGroup],
-    messages: Messages,
-    stats: StepStats,
-    clock: Clock,
-    tutors: Sequence[str],
-    tokenizer: PreTrainedTokenizerBase,
-) -> dict[str, Any]:
+
+def step_record(step: Step, stats: StepStats) -> dict[str, Any]:
     """What a step did: loss, rewards, feedback outcomes per tutor, tokens, seconds."""
+    groups, messages, tutors = step.groups, step.told, list(step.phase.tutors)
     rollouts = [y for g in groups for y in g.rollouts]
     said = [m for row in messages for told in row for m in told]
     own = {name: [m for m in said if m.tutor == name] for name in tutors}
@@ -51,6 +51,7 @@ def step_record(
         }
         for name, ms in own.items()
     }
+    tokenizer = step.policy.tokenizer
     feedback_tokens = sum(
         len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in written(groups, messages)
     )
@@ -58,9 +59,8 @@ def step_record(
     importance = (
         {"mean": weights.total / weights.tokens, "at_cap": weights.capped / weights.tokens} if weights.tokens else None
     )
-    seconds = {**clock.seconds, **stats.seconds, "total": time.perf_counter() - clock.started}
     return {
-        "step": step,
+        "step": step.number,
         "loss": stats.loss,
         "grad_norm": stats.grad_norm,
         "lr": stats.lr,
@@ -79,7 +79,10 @@ def step_record(
             "trained": stats.trained_tokens,
         },
         "memory_gib": peak_memory_gib(),
-        "seconds": {k: round(v, 4) for k, v in seconds.items()},
+        "seconds": {k: round(v, 4) for k, v in (step.clock.total() | stats.seconds).items()},
+        "too_long": step.too_long,
+        "no_target": step.examples - stats.active_rows,
+        "away": dict(step.phase.away),
     } | ({"importance": importance} if importance else {})
 
 
@@ -103,10 +106,15 @@ def peak_memory_gib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
 
 
-def group_record(
+def group_records(step: Step) -> list[dict[str, Any]]:
+    """The rollouts of a step as they are kept, one record a prompt: texts, rewards, and what the tutors said."""
+    parts = zip(step.groups, step.demonstrations, step.told, strict=True)
+    return [_group_record(step.number, *part) for part in parts]
+
+
+def _group_record(
     step: int, group: RolloutGroup, demonstrations: Sequence[str | None], messages: Sequence[Sequence[Told]]
 ) -> dict[str, Any]:
-    """The rollouts of a prompt as they are kept: texts, rewards, and what the tutors said."""
     return {
         "step": step,
         "item": group.item.id,

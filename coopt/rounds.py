@@ -28,20 +28,20 @@ Launch = Callable[[Sequence[Task]], None]
 
 def run_rounds(run: Run, topology: Topology, method: Method, seed: int, journal: Journal, launch: Launch) -> None:
     """Train every student by ``method`` for R rounds of K steps. ``topology``: the graph with its hub placed."""
-    rounds = run.config.rounds
-    for r in range(1, rounds.rounds + 1):
-        graph = topology.in_round(r, seed)
+    last = run.rounds_of(method.name)
+    for r in range(1, last + 1):
+        graph = method.graph(topology).in_round(r, seed)
         scores = validate(run, method.name, seed, r - 1, launch)
         gates = _decide_gates(run, graph, method, seed, r, scores, journal)
         collapsed = _find_collapsed(run, method, seed, r, scores, journal)
         fault_point("between_gate_and_phase")
-        for phase in phases(graph, rounds.schedule):
+        for phase in phases(graph, run.config.rounds.schedule):
             tutees = [i for i in phase if i not in collapsed]
-            tutors = {i: _open_tutors(run, graph, method.name, gates, i, seed, r) for i in tutees}
+            tutors = {i: _open_tutors(run, graph, method, gates, i, seed, r) for i in tutees}
             launch([Train(seed, method.name, r, i, tutors[i]) for i in tutees])
             _note_unavailable(run, method.name, tutees, seed, r, journal)
-    scores = validate(run, method.name, seed, rounds.rounds, launch)
-    _find_collapsed(run, method, seed, rounds.rounds + 1, scores, journal)
+    scores = validate(run, method.name, seed, last, launch)
+    _find_collapsed(run, method, seed, last + 1, scores, journal)
 
 
 def validate(run: Run, method: str, seed: int, round_: int, launch: Launch) -> dict[str, Any]:
@@ -93,19 +93,19 @@ def _find_collapsed(run: Run, method: Method, seed: int, r: int, scores: dict[st
 
 
 def _open_tutors(
-    run: Run, graph: Topology, method: str, gates: dict[str, Any], tutee: str, seed: int, r: int
+    run: Run, graph: Topology, method: Method, gates: dict[str, Any], tutee: str, seed: int, r: int
 ) -> tuple[OpenTutor, ...]:
     """Tutors whose edge into ``tutee`` is open, each with the round after which its weights are taken.
 
     simultaneous: the round-start snapshot. sequential: what the tutor has published by now.
     """
-    newest = r if run.config.rounds.schedule == "sequential" else r - 1
+    newest = method.tutor_round(r if run.config.rounds.schedule == "sequential" else r - 1)
     tutors = []
-    for name in [*graph.tutors_of(tutee), ORACLE]:
+    for name in dict.fromkeys([*graph.tutors_of(tutee), tutee, ORACLE]):
         edge = Edge(name, tutee)
         decision = gates.get(str(edge))
         if decision and decision["open"]:
-            round_, reviewers = run.last_round(seed, method, name, newest), tuple(graph.reviewers_of(name))
+            round_, reviewers = run.last_round(seed, method.name, name, newest), tuple(graph.reviewers_of(name))
             domains = tuple(decision.get("domains", run.config.domains))
             tutors.append(OpenTutor(name, round_, domains, decision["gap"], graph.style_of(edge), reviewers))
     return tuple(tutors)

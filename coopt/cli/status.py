@@ -113,7 +113,7 @@ def _phases(run: Run) -> Iterator[_Phase]:
 
     for seed in run.seeds:
         for method in run.config.methods:
-            for round_ in range(1, run.config.rounds.rounds + 1):
+            for round_ in range(1, run.rounds_of(method) + 1):
                 for student in run.topology.students:
                     folder = run.phase_dir(seed, method, round_, student)
                     steps = store.read_lines(folder.with_name(f"{student}.steps.jsonl"))

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from coopt.config.cluster import ClusterConfig
 from coopt.config.engine import EngineConfig
 from coopt.config.parallel import ParallelConfig
 from coopt.config.section import Section
+
+ALWAYS_THERE = ("base", "init")
+"""Rows of every table that need no training: the untouched base and the initial students."""
 
 
 class ModelConfig(Section):
@@ -132,9 +135,12 @@ class LossConfig(Section):
 class TeacherConfig(Section):
     """The self-teacher's weights."""
 
-    kind: Literal["ema", "live", "frozen"] = "ema"
+    kind: Literal["ema", "live", "frozen", "trust_region"] = "ema"
+    """ema: follows the student. live: the student itself. frozen: the initial student. trust_region: the initial
+    student's logits mixed with the present student's, both after the teacher's prompt."""
     rate: float = Field(0.05, ge=0, le=1)
-    """teacher <- (1 - rate) teacher + rate student, after every step."""
+    """ema: teacher <- (1 - rate) teacher + rate student, after every step. trust_region: logits <- (1 - rate) initial +
+    rate student."""
 
 
 class OptimizerConfig(Section):
@@ -222,6 +228,9 @@ class Config(Section):
     """Nodes whose feedback is hostile, and how. They answer honestly when they are scored."""
     domains: tuple[str, ...] = ("physics", "chemistry")
     methods: tuple[str, ...] = ("sdpo", "opcod")
+    """Rows of the tables. base and init train nothing and stand in every table: without others they are all of it."""
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """A method's own settings: options.NAME.KEY."""
     preset: str = "mini"
     smoke: bool = False
     seed: int = Field(0, ge=0)
@@ -244,6 +253,11 @@ class Config(Section):
     run: RunConfig = RunConfig()
     parallel: ParallelConfig = ParallelConfig()
     cluster: ClusterConfig = ClusterConfig()
+
+    @field_validator("methods")
+    @classmethod
+    def _trained(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(m for m in methods if m not in ALWAYS_THERE)
 
     @property
     def all_seeds(self) -> range:

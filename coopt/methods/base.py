@@ -1,15 +1,26 @@
-"""A method: who tutors whom, behind which gate, and what a rollout's target is."""
+"""What a method is: one row of the benchmark. docs/methods.md says how to add one.
+
+A method says on which graph it works, behind which gates its tutors speak, and what a training step's rollouts become:
+rows for the trainer, and the objective that is minimised on them.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
-from coopt.config.schema import GateConfig
-from coopt.domains.base import Item
+from coopt.config.section import Section
+from coopt.domains.base import Domain, Item
 from coopt.engine.base import Generation
 from coopt.feedback.anchor import Feedback
 from coopt.graph.topology import Edge, Topology
+
+if TYPE_CHECKING:
+    from coopt.config.schema import Config, GateConfig
+    from coopt.step import Step
+    from coopt.training.base import TrainRow
+    from coopt.training.objectives import Objective
 
 
 class RolloutGroup(NamedTuple):
@@ -55,26 +66,104 @@ def heard(messages: Sequence[Told]) -> str | None:
     return "\n".join(m.text for m in messages if m.text is not None) or None
 
 
-class Method(Protocol):
-    """One row of the benchmark. Adding one is adding a file and its name in ``registry.py``."""
+Starts = Mapping[str, Mapping[str, float]]
+"""student -> domain -> validation accuracy of its start"""
 
-    name: str
-    description: str
-    adversaries: bool
+
+class Method(Protocol):
+    """One row of the benchmark."""
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    adversaries: ClassVar[bool]
     """Whether the run's hostile nodes are hostile here."""
 
+    def configure(self, config: Config) -> Config:
+        """The run's settings as this method trains with them."""
+        ...
+
+    def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
+        """Refuse a run that has not what the method needs. Raises ``ConfigError``."""
+        ...
+
+    def rounds(self, config: Config) -> int:
+        """How many rounds it trains."""
+        ...
+
+    def graph(self, topology: Topology) -> Topology:
+        """The graph on which it works: the run's, perhaps with critics of its own."""
+        ...
+
     def gates(self, topology: Topology, default: GateConfig) -> Mapping[Edge, GateConfig]:
-        """The tutor edges that this method uses in a round, each with its gate; ``ORACLE`` may stand as a tutor.
-        ``default``: the run's gate."""
+        """The tutor edges that this method uses in a round, each with its gate; ``ORACLE`` may stand as a tutor, and a
+        student as its own. ``default``: the run's gate."""
         ...
 
-    def demonstrations(self, group: RolloutGroup, exclude_self: bool) -> Sequence[str | None]:
-        """s for each rollout of a group, None where there is none."""
+    def tutor_round(self, newest: int) -> int:
+        """After which round a tutor's weights are taken; ``newest``: as the run's schedule has it."""
         ...
 
-    def deliver(self, messages: Messages) -> Messages:
-        """Who gets which feedback: [prompts][rollouts] as the tutors wrote it -> as the teacher reads it."""
+    def logit_teachers(self, starts: Starts) -> Mapping[str, str]:
+        """domain -> the student whose frozen start gives its logits as the teacher there; empty: none does."""
         ...
+
+    def objective(self, config: Config) -> Objective:
+        """What is minimised on the rows."""
+        ...
+
+    def learn(self, step: Step) -> list[list[TrainRow]]:
+        """What a step trains on: rows, in one part for each optimizer update."""
+        ...
+
+
+class Trained(ABC):
+    """What most methods share: the run's settings, rounds and graph, no tutors. ``options``: the method's own settings
+    (``--set options.NAME.KEY=VALUE``), of the class ``Options``."""
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    adversaries: ClassVar[bool] = False
+    Options: ClassVar[type[Section]] = Section
+
+    def __init__(self, options: Any = None) -> None:
+        self.options: Any = options if options is not None else self.Options()
+
+    def configure(self, config: Config) -> Config:
+        return config
+
+    def check(self, config: Config, domains: Mapping[str, Domain]) -> None:  # noqa: B027 (most need nothing)
+        pass
+
+    def rounds(self, config: Config) -> int:
+        return config.rounds.rounds
+
+    def graph(self, topology: Topology) -> Topology:
+        return topology
+
+    def gates(self, topology: Topology, default: GateConfig) -> Mapping[Edge, GateConfig]:
+        return {}
+
+    def tutor_round(self, newest: int) -> int:
+        return newest
+
+    def logit_teachers(self, starts: Starts) -> Mapping[str, str]:
+        return {}
+
+    @abstractmethod
+    def objective(self, config: Config) -> Objective: ...
+
+    @abstractmethod
+    def learn(self, step: Step) -> list[list[TrainRow]]: ...
+
+
+METHODS: dict[str, type[Trained]] = {}
+_Class = TypeVar("_Class", bound=type[Trained])
+
+
+def method(cls: _Class) -> _Class:
+    """Class decorator: enter a method under its name."""
+    METHODS[cls.name] = cls
+    return cls
 
 
 ORACLE = "oracle"
@@ -89,3 +178,10 @@ def earliest_correct(group: RolloutGroup, exclude_self: bool) -> list[str | None
         candidates = [c for c in correct if not (exclude_self and c == j)]
         chosen.append(group.rollouts[candidates[0]].text if candidates else None)
     return chosen
+
+
+def with_settings(config: Config, **sections: Mapping[str, Any]) -> Config:
+    """``config`` with settings changed, section by section: ``with_settings(config, teacher={"kind": "live"})``."""
+    return config.model_copy(
+        update={name: getattr(config, name).model_copy(update=dict(changed)) for name, changed in sections.items()}
+    )

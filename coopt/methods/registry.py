@@ -1,27 +1,58 @@
-"""Methods by name."""
+"""Methods by name: every module of this folder enters its own, and installed packages may add more."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
 
+from pydantic import ValidationError
+
+import coopt.methods
+from coopt.config.faults import first_fault
+from coopt.config.schema import Config
 from coopt.errors import ConfigError, unknown
-from coopt.gates.registry import GATES
-from coopt.methods.base import Method
-from coopt.methods.self_distillation import SDPO, Ablation, Honest, OPCoD, Oracle, Shuffled
+from coopt.graph.topology import Topology
+from coopt.methods.base import METHODS, Method, Trained
 
-_ABLATIONS = tuple(kind for kind in GATES if kind not in ("cognizance", "never"))  # never is sdpo
-METHODS: dict[str, Callable[[], Method]] = {
-    "sdpo": SDPO,
-    "opcod": OPCoD,
-    **{kind: lambda kind=kind: Ablation(kind) for kind in _ABLATIONS},  # type: ignore[misc]
-    "honest": Honest,
-    "shuffled": Shuffled,
-    "oracle": Oracle,
-}
+ENTRY_POINTS = "coopt.methods"
+FIRST = ("sdpo", "opcod")
+"""The baseline, then what others are matched to; every other method follows by name."""
 
 
-def make_method(name: str) -> Method:
-    """A method by name. Raises ``ConfigError``."""
-    if name not in METHODS:
-        raise ConfigError(unknown("method", name, METHODS))
-    return METHODS[name]()
+@cache
+def all_methods() -> Mapping[str, type[Trained]]:
+    """name -> class."""
+    for module in pkgutil.iter_modules(coopt.methods.__path__, "coopt.methods."):
+        importlib.import_module(module.name)
+    for point in entry_points(group=ENTRY_POINTS):
+        point.load()
+    names = [*FIRST, *sorted(n for n in METHODS if n not in FIRST)]
+    return {name: METHODS[name] for name in names}
+
+
+def make_method(name: str, options: Mapping[str, Mapping[str, Any]] | None = None) -> Method:
+    """A method by name, with its own among the run's ``options``. Raises ``ConfigError``."""
+    classes = all_methods()
+    if name not in classes:
+        raise ConfigError(unknown("method", name, classes))
+    own = (options or {}).get(name, {})
+    try:
+        return classes[name](classes[name].Options.model_validate(own))
+    except ValidationError as error:
+        fault, allowed = first_fault(error), list(classes[name].Options.model_fields)
+        raise ConfigError(
+            f"setting options.{name}.{fault.line}. Options of {name}: {', '.join(allowed) or 'none'}."
+        ) from None
+
+
+def everyone(topology: Topology, config: Config) -> Topology:
+    """``topology`` with the nodes that the run's methods add to it; its edges are not changed."""
+    nodes = dict(topology.nodes)
+    for name in config.methods:
+        nodes |= make_method(name, config.options).graph(topology).nodes
+    return replace(topology, nodes=nodes)

@@ -1,99 +1,52 @@
-"""On-policy self-distillation and its tutored forms (paper Eq. 1).
+"""On-policy self-distillation (paper Eq. 1): the step that its methods share.
 
-sdpo      c = s        own correct rollout only (the baseline)
-opcod     c = (s, f)   f from tutors, behind the configured gate (the paper)
-honest    c = (s, f)   opcod in which the run's adversaries are honest: what they cost
-shuffled  c = (s, f)   f from tutors on other prompts: the lower mark of what feedback can do here
-oracle    c = (s, f)   f states the true facts: the upper mark
+L = E_{y ~ student(.|x)} [ (1/|y|) sum_t D( student(.|x, y_<t) || stop-gradient self-teacher(.|x, c, y_<t) ) ]
 
-The gate's ablations are opcod with another gate on every student's edge, under the gate's name: ``always`` and so on.
+What differs between methods is c, which the self-teacher sees beyond the question x.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from coopt.config.schema import GateConfig
-from coopt.graph.topology import Edge, Topology
-from coopt.methods.base import ORACLE, Messages, RolloutGroup, earliest_correct
+from coopt.methods.base import Context, Messages, RolloutGroup, Told, Trained, earliest_correct, heard
+
+if TYPE_CHECKING:
+    from coopt.config.schema import Config
+    from coopt.step import Step
+    from coopt.training.base import TrainRow
+    from coopt.training.objectives import Objective
 
 
-class SDPO:
-    """Each student alone."""
+class SelfDistillation(Trained):
+    """c = (s, f): an own correct rollout, and what tutors said."""
 
-    name = "sdpo"
-    description = "self-distillation on own correct rollouts, no tutors"
-    adversaries = False
-
-    def gates(self, topology: Topology, default: GateConfig) -> Mapping[Edge, GateConfig]:
-        return {}
+    def learn(self, step: Step) -> list[list[TrainRow]]:
+        groups = step.roll_out()
+        demonstrations = [self.demonstrations(g, step.config.rounds.exclude_self) for g in groups]
+        messages = self.deliver(step.ask_tutors(demonstrations))
+        rows = [
+            step.row(group.item, y, self.context(s, said))
+            for group, row, told in zip(groups, demonstrations, messages, strict=True)
+            for y, s, said in zip(group.rollouts, row, told, strict=True)
+        ]
+        return [[row for row in rows if row is not None]]
 
     def demonstrations(self, group: RolloutGroup, exclude_self: bool) -> Sequence[str | None]:
+        """s for each rollout of a group, None where there is none."""
         return earliest_correct(group, exclude_self)
 
     def deliver(self, messages: Messages) -> Messages:
+        """Who gets which feedback: [prompts][rollouts] as the tutors wrote it -> as the teacher reads it."""
         return messages
 
+    def context(self, demonstration: str | None, said: Sequence[Told]) -> Context:
+        """c of one rollout."""
+        return Context(demonstration, heard(said))
 
-class OPCoD(SDPO):
-    """Students tutor each other along the graph's edges, behind each edge's gate: the edge's own, else ``always``
-    for a critic, else the run's."""
+    def objective(self, config: Config) -> Objective:
+        from coopt.training.losses import Divergence
+        from coopt.training.objectives import Distil
 
-    name = "opcod"
-    description = "on-policy co-distillation: own correct rollouts and gated, anchored tutor feedback"
-    adversaries = True
-
-    def gates(self, topology: Topology, default: GateConfig) -> Mapping[Edge, GateConfig]:
-        return {e: self._gate(e, topology, default) for e in topology.edges}
-
-    def _gate(self, edge: Edge, topology: Topology, default: GateConfig) -> GateConfig:
-        own = topology.settings[edge].gate if edge in topology.settings else ""
-        kind = own or ("always" if topology.nodes[edge.tutor].role == "critic" else default.kind)
-        return default.model_copy(update={"kind": kind})
-
-
-class Ablation(OPCoD):
-    """OPCoD with one gate on every student's edge; a critic's edge keeps its own."""
-
-    def __init__(self, kind: str) -> None:
-        self.name = kind
-        self.description = f"opcod with gate {kind} (ablation)"
-
-    def _gate(self, edge: Edge, topology: Topology, default: GateConfig) -> GateConfig:
-        if topology.nodes[edge.tutor].role == "critic":
-            return super()._gate(edge, topology, default)
-        return default.model_copy(update={"kind": self.name})
-
-
-class Honest(OPCoD):
-    """Control: what opcod would be without the run's adversaries."""
-
-    name = "honest"
-    description = "control: opcod with the adversaries honest"
-    adversaries = False
-
-
-class Shuffled(Ablation):
-    """Control: useless tutors. What passed the filter is read on the prompt before, in the order of the batch."""
-
-    description = "control: useless tutors, whose kept feedback goes to another prompt; every gate open"
-
-    def __init__(self) -> None:
-        self.name = "shuffled"
-
-    def _gate(self, edge: Edge, topology: Topology, default: GateConfig) -> GateConfig:
-        return default.model_copy(update={"kind": "always"})
-
-    def deliver(self, messages: Messages) -> Messages:
-        return [*messages[1:], *messages[:1]]
-
-
-class Oracle(SDPO):
-    """Control: every student is told the true facts, through the same filter and reprompt."""
-
-    name = "oracle"
-    description = "control: feedback that states the true facts, through the tutors' filter"
-
-    def gates(self, topology: Topology, default: GateConfig) -> Mapping[Edge, GateConfig]:
-        always = GateConfig(kind="always")
-        return {Edge(ORACLE, student): always for student in topology.students}
+        return Distil(Divergence(config.loss.alpha, config.loss.top_k, config.loss.tail))

@@ -21,7 +21,7 @@ def read_steps(run: Run) -> list[dict[str, Any]]:
     steps = []
     for seed in run.seeds:
         for method in run.config.methods:
-            for round_ in range(1, run.config.rounds.rounds + 1):
+            for round_ in range(1, run.rounds_of(method) + 1):
                 for tutee in run.topology.students:
                     folder = run.phase_dir(seed, method, round_, tutee)
                     where = {"seed": seed, "method": method, "round": round_, "tutee": tutee}

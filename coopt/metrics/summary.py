@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from coopt.methods.base import ORACLE
-from coopt.methods.registry import make_method
 from coopt.metrics import cost
 from coopt.metrics.accuracy import accuracy
 from coopt.metrics.bootstrap import Array, interval, interval_of_ratio, resample_weights
@@ -32,6 +31,9 @@ from coopt.rng import generator
 from coopt.running import store
 from coopt.running.run import BASE, INIT, Run
 
+CRITIC = "critic"
+"""Who stands in the tables with a critic's own scores."""
+
 
 def summarise(run: Run) -> Results:
     """Read scores, journal, steps and probes of a run whose tasks are all done."""
@@ -51,7 +53,6 @@ class _Summary:
         self.seeds = run.seeds
         self.students = run.topology.students
         self.journal = run.journal()
-        self.last = run.config.rounds.rounds
 
     def results(self) -> Results:
         steps = cost.read_steps(self.run)
@@ -81,16 +82,17 @@ class _Summary:
     # -- scores ------------------------------------------------------------------------------------
 
     def _file(self, seed: int, who: str, round_: int, student: str, split: str = "test") -> Any:
+        who = INIT if who == CRITIC else who
         return store.read_json(self.run.scores_path(seed, who, split, round_, student))
+
+    def _last(self, who: str) -> int:
+        return 0 if who in (BASE, INIT, CRITIC) else self.run.rounds_of(who)
 
     def _per_question(self, who: str, student: str, domain: str) -> Array:
         """Mean correctness [seeds, questions] on the test split."""
         grids = []
         for seed in self.seeds:
-            if who == BASE:
-                result = self._file(seed, BASE, 0, BASE)
-            else:
-                result = self._file(seed, who, 0 if who == INIT else self.last, student)
+            result = self._file(seed, who, self._last(who), student)
             grids.append(np.mean(result["domains"][domain]["correct"], axis=1))
         return np.array(grids)
 
@@ -109,14 +111,23 @@ class _Summary:
 
     def _scores(self) -> list[ScoreCell]:
         cells = [self._cell(BASE, BASE, d) for d in self.config.domains]
+        cells += [self._cell(CRITIC, c, d) for c in self._scored_critics() for d in self.config.domains]
         for who in (INIT, *self.config.methods):
             cells += [self._cell(who, s, d) for s in self.students for d in self.config.domains]
         return cells
 
+    def _scored_critics(self) -> list[str]:
+        """Critics with test scores in every seed (older runs have none)."""
+        paths = {
+            c: [self.run.scores_path(seed, INIT, "test", 0, c) for seed in self.seeds]
+            for c in self.run.scored_critics()
+        }
+        return [c for c, files in paths.items() if all(f.is_file() for f in files)]
+
     def _cell(self, who: str, student: str, domain: str) -> ScoreCell:
         values = self._per_question(who, student, domain)
         low, high = interval(self._weights[domain] @ values.mean(axis=0))
-        trained = who not in (BASE, INIT)
+        trained = who not in (BASE, INIT, CRITIC)
         moved = self._change(who, student, domain) if trained else None
         return ScoreCell(
             who=who,
@@ -149,7 +160,7 @@ class _Summary:
         found = []
         for seed in self.seeds:
             fallen = self.journal.all("collapsed")
-            rounds = [r for r in range(1, self.last + 2) if student in fallen.get(f"{seed}/{method}/r{r}", [])]
+            rounds = [r for r in range(1, self._last(method) + 2) if student in fallen.get(f"{seed}/{method}/r{r}", [])]
             if rounds:  # found at the start of a round: it fell in the one before
                 found.append(f"seed {seed} at step {(rounds[0] - 1) * self.config.rounds.steps}")
         return found
@@ -197,10 +208,12 @@ class _Summary:
     def _comparisons(self) -> list[ComparisonCell]:
         """Every later method against the first one, on the mean of the domains: per student and over all. With
         adversaries also against the honest tutors."""
+        if not self.config.methods:
+            return []
         baseline, *others = self.config.methods
         pairs = [(m, baseline) for m in others]
         if "honest" in others:  # what the adversaries cost
-            pairs += [(m, "honest") for m in others if make_method(m).adversaries]
+            pairs += [(m, "honest") for m in others if self.run.method(m).adversaries]
         who = {s: [s] for s in self.students} | ({"all": self.students} if len(self.students) > 1 else {})
         return [self.comparison(m, b, name, group) for m, b in pairs for name, group in who.items()]
 
@@ -277,7 +290,7 @@ class _Summary:
         draws = self.config.run.bootstrap
         cells = []
         for method in self.config.methods:
-            for round_ in range(self.last + 1):
+            for round_ in range(self._last(method) + 1):
                 answers = [
                     [
                         [
@@ -312,7 +325,7 @@ class _Summary:
 
 def best_round(run: Run, seed: int, method: str, student: str) -> int:
     """The round after which the student's mean validation accuracy was best (0: its start)."""
-    last = run.last_round(seed, method, student, run.config.rounds.rounds)
+    last = run.last_round(seed, method, student, run.rounds_of(method))
 
     def mean(round_: int) -> float:
         scores = accuracy(store.read_json(run.scores_path(seed, method, "validation", round_, student)))

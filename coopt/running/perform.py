@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coopt.break_rate import probe_tutee
+from coopt.config.schema import Config
 from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
 from coopt.engine.make import make_engine
@@ -20,8 +21,7 @@ from coopt.feedback.local import LocalSpeaker
 from coopt.feedback.ranked import FirstRankSpeaker
 from coopt.feedback.tutors import ModelTutor, OracleTutor, Speaker, Tutor
 from coopt.graph.topology import Edge
-from coopt.methods.base import ORACLE
-from coopt.methods.registry import make_method
+from coopt.methods.base import ORACLE, Method
 from coopt.models.bases import base_directory
 from coopt.models.policy import Policy
 from coopt.models.shared import load_student
@@ -30,7 +30,7 @@ from coopt.running import store
 from coopt.running.blame import blame
 from coopt.running.faults import fault_point
 from coopt.running.meter import Meter
-from coopt.running.run import BASE, Run
+from coopt.running.run import BASE, INIT, Run
 from coopt.scoring import score_policy
 from coopt.students import make_student
 from coopt.training import ranks
@@ -46,7 +46,7 @@ def specialise(task: Specialise, run: Run, meter_path: Path | None) -> None:
     """Make an initial student."""
     with store.new_directory(task.output(run)) as temporary:
         meter = Meter(meter_path, 1)
-        make_student(run.config, run.topology, run.domains, task.seed, task.student, temporary / "model", meter)
+        make_student(run.config, run.cast, run.domains, task.seed, task.student, temporary / "model", meter)
 
 
 def score(task: Score, run: Run, meter_path: Path | None) -> None:
@@ -70,19 +70,22 @@ def score(task: Score, run: Run, meter_path: Path | None) -> None:
 def train(task: Train, run: Run, meter_path: Path | None) -> None:
     """Train one tutee for one round: in this process, as one of ``parallel.ranks`` that have joined, or by ranks that
     are started here and now."""
-    config = run.config
+    method = run.method(task.method)
+    config = method.configure(run.config)
     if config.parallel.ranks > 1 and ranks.world() == 1:
         arguments = (run.directory, task, meter_path)
         ranks.launch_ranks(config.parallel.ranks, _train_as_rank, arguments, backend=config.parallel.backend)
         return
     if ranks.world() != config.parallel.ranks:
         raise RunError(f"{ranks.world()} ranks were started for a run with parallel.ranks = {config.parallel.ranks}.")
-    trainer = _trainer(task, run)
+    trainer = _trainer(task, run, method, config)
+    teachers = method.logit_teachers(run.start_scores(task.seed))
+    trainer.peers = {name: _start(name, run, task.seed) for name in dict.fromkeys(teachers.values())}
     if task.round > 1:
         before = run.phase_dir(task.seed, task.method, task.round - 1, task.tutee) / "state"
         trainer.load(before, optimizer=config.rounds.carry_state)
     meter = Meter(meter_path if ranks.leads() else None, config.rounds.steps)
-    method, tutors = make_method(task.method), Tutors(run, task.method, task.seed)
+    tutors = Tutors(run, task.method, task.seed)
     phase = Phase(
         config=config,
         domains=run.domains,
@@ -96,23 +99,31 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         directory=task.output(run),
         open_tutors=task.tutors,
         trained_on=run.topology.trained_on(task.tutee, config.domains),
+        logit_teachers=teachers,
         on_step=lambda tokens: meter.add(1, tokens),
     )
     train_phase(phase)
 
 
-def _trainer(task: Train, run: Run) -> Trainer:
+def _trainer(task: Train, run: Run, method: Method, config: Config) -> Trainer:
     """The tutee at its start, ready to be trained."""
-    config, start = run.config, run.phase_dir(task.seed, task.method, 0, task.tutee) / "model"
+    start = run.phase_dir(task.seed, task.method, 0, task.tutee) / "model"
     # A model that is to be sharded is loaded on the CPU: whole, it need not fit a GPU.
     with blame(f"tutee {task.tutee}, its weights {start}"):
         policy = load_student(config, start, device="cpu" if ranks.world() > 1 else config.run.device)
         policy = make_trainable(policy, config.model.weights, config.model.lora_rank, task.seed, task.tutee)
     if ranks.world() == 1:
-        return LocalTrainer(policy, config)
+        return LocalTrainer(policy, config, method.objective(config))
     from coopt.training.sharded import ShardedTrainer
 
-    return ShardedTrainer(policy, config)
+    return ShardedTrainer(policy, config, method.objective(config))
+
+
+def _start(student: str, run: Run, seed: int) -> Policy:
+    """A student's initial weights, to be a teacher by its logits."""
+    directory = run.weights(seed, INIT, 0, student)
+    with blame(f"teacher {student}, its weights {directory}"):
+        return load_student(run.config, directory).in_compute_dtype()
 
 
 def _train_as_rank(directory: Path, task: Train, meter_path: Path | None) -> None:
@@ -142,7 +153,7 @@ class Tutors:
         return HostileTutor(config.adversary[tutor.name], honest, domains)
 
     def _speaker(self, tutor: OpenTutor) -> Speaker:
-        node = self.run.topology.nodes[tutor.name]
+        node = self.run.cast.nodes[tutor.name]
         if node.endpoint:
             return FirstRankSpeaker(EndpointSpeaker(node.id, node.endpoint, node.model, self.run.config.critics))
         directory = self.run.weights(self.seed, self.method, tutor.round, tutor.name)

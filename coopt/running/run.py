@@ -13,6 +13,9 @@ from coopt.domains.load import load_domains
 from coopt.errors import ConfigError, RunError
 from coopt.graph.files import load_topology
 from coopt.graph.topology import Topology
+from coopt.methods.base import Method
+from coopt.methods.registry import everyone, make_method
+from coopt.metrics.accuracy import accuracy
 from coopt.running import store
 from coopt.running.journal import Journal
 
@@ -53,15 +56,29 @@ class Run:
 
     @cached_property
     def topology(self) -> Topology:
+        """The run's graph."""
         return load_topology(self.config.topology, self.config.domains, self.config.nodes)
+
+    @cached_property
+    def cast(self) -> Topology:
+        """The run's graph with every node that takes part: its own, and the critics that methods add."""
+        return everyone(self.topology, self.config)
+
+    def method(self, name: str) -> Method:
+        """A method with its options of this run."""
+        return make_method(name, self.config.options)
+
+    def rounds_of(self, method: str) -> int:
+        """How many rounds a method trains."""
+        return self.method(method).rounds(self.config)
 
     def starts(self) -> list[str]:
         """The nodes whose start this run makes: all but endpoints and snapshots of others."""
-        return [n.id for n in self.topology.nodes.values() if not n.endpoint and not n.snapshot_of]
+        return [n.id for n in self.cast.nodes.values() if not n.endpoint and not n.snapshot_of]
 
     def scored_critics(self) -> list[str]:
         """Critics are scored once, at the start; an endpoint is not scored."""
-        return [c for c in self.topology.critics if not self.topology.nodes[c].endpoint]
+        return [c for c in self.cast.critics if not self.cast.nodes[c].endpoint]
 
     @property
     def seeds(self) -> list[int]:
@@ -87,7 +104,7 @@ class Run:
 
     def _start_of(self, node: str) -> str:
         """Whose start a node is: its own, or that of the student of which it is a snapshot."""
-        found = self.topology.nodes.get(node)
+        found = self.cast.nodes.get(node)
         return found.snapshot_of if found and found.snapshot_of else node
 
     def last_round(self, seed: int, method: str, student: str, at_most: int) -> int:
@@ -107,6 +124,11 @@ class Run:
         if round_ == 0 and method != BASE:
             method, student = INIT, self._start_of(student)
         return self.seed_dir(seed) / method / "scores" / split / f"r{round_}" / f"{student}.json"
+
+    def start_scores(self, seed: int) -> dict[str, dict[str, float]]:
+        """student -> domain -> validation accuracy of its start, once that is scored."""
+        paths = {s: self.scores_path(seed, INIT, "validation", 0, s) for s in self.topology.students}
+        return {s: accuracy(store.read_json(path)) for s, path in paths.items()}
 
     def break_rate_path(self, seed: int, tutee: str) -> Path:
         return self.seed_dir(seed) / "break_rate" / f"{tutee}.json"

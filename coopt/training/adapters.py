@@ -11,7 +11,7 @@ from peft import LoraConfig, get_peft_model
 from coopt.errors import ModelError
 from coopt.models.policy import Policy
 from coopt.rng import stable_hash
-from coopt.training.trainer import logits32
+from coopt.training.forward import logits32
 
 
 def make_trainable(policy: Policy, weights: Literal["full", "lora"], rank: int, *key: object) -> Policy:

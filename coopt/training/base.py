@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from coopt.models.policy import Policy
+    from coopt.training.batch import PromptResponse
     from coopt.training.teacher import Teacher
 
 
 class TrainRow(NamedTuple):
-    """One rollout with its target: the same response after the student's and after the teacher's prompt.
+    """One response with its target. In the loss it counts ``weight`` times the mean of its tokens' losses.
 
-    ``logprobs``: the engine's, of the response's tokens; empty if the engine is the trainer's own model.
+    What an objective reads of it: the distribution of a teacher on the same response after ``teacher_prompt``
+    (``teacher``: a peer by name, empty: the self-teacher), or its ``advantage``, or nothing (the response is imitated).
+    ``logprobs``: the engine's, of the response's tokens; empty if the engine is the trainer's own model, or if no
+    engine wrote them.
     """
 
     student_prompt: tuple[int, ...]
     teacher_prompt: tuple[int, ...]
     response: tuple[int, ...]
     logprobs: tuple[float, ...] = ()
+    teacher: str = ""
+    advantage: float = 1.0
+    weight: float = 1.0
 
 
 @dataclass
@@ -46,17 +54,44 @@ class StepStats:
     importance: ImportanceSums = field(default_factory=ImportanceSums)
     seconds: dict[str, float] = field(default_factory=lambda: {"teacher": 0.0, "student": 0.0})
 
+    @classmethod
+    def over(cls, updates: Sequence[StepStats]) -> StepStats:
+        """Of the updates of one step: loss and norm are their means, the rest are sums."""
+        if len(updates) == 1:
+            return updates[0]
+        every = [u.importance for u in updates]
+        return cls(
+            loss=fmean(u.loss for u in updates),
+            grad_norm=fmean(u.grad_norm for u in updates),
+            lr=updates[0].lr,
+            active_rows=sum(u.active_rows for u in updates),
+            distinct_rows=sum(u.distinct_rows for u in updates),
+            trained_tokens=sum(u.trained_tokens for u in updates),
+            importance=ImportanceSums(*(sum(getattr(i, f.name) for i in every) for f in fields(ImportanceSums))),
+            seconds={part: sum(u.seconds[part] for u in updates) for part in updates[0].seconds},
+        )
+
 
 class Trainer(Protocol):
     """Updates one policy: in one process (``coopt.training.trainer.LocalTrainer``) or sharded over ranks
     (``coopt.training.sharded.ShardedTrainer``), whose ranks call every method together with equal arguments."""
 
     policy: Policy
+    peers: Mapping[str, Policy]
+    """Frozen models, by name, that rows may have as their teacher."""
     teacher: Teacher
     step: int
 
     def update(self, rows: Sequence[TrainRow], rollouts: int) -> StepStats:
-        """One optimizer step on ``rows``; the loss is divided by ``rollouts``, trained on or not."""
+        """One training step, one optimizer update; the loss is divided by ``rollouts``, trained on or not."""
+        ...
+
+    def update_in_parts(self, parts: Sequence[Sequence[TrainRow]], rollouts: int) -> StepStats:
+        """One training step, an optimizer update on each part (``rollouts``: of a part). The teacher follows once."""
+        ...
+
+    def logprobs(self, sequences: Sequence[PromptResponse], *, teacher: bool = False) -> list[list[float]]:
+        """Log-probability of every response token, by the student or by its self-teacher."""
         ...
 
     def serving(self) -> Policy:

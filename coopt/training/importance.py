@@ -9,16 +9,15 @@ from __future__ import annotations
 import torch
 
 from coopt.training.base import ImportanceSums
+from coopt.training.objectives import Tokens, logprobs_of
 
 
 @torch.no_grad()
-def importance_weights(
-    student_NV: torch.Tensor, tokens_N: torch.Tensor, engine_N: torch.Tensor, cap: float, sums: ImportanceSums
-) -> torch.Tensor:
-    """Weights [N] of the tokens that were drawn, from the trainer's logits and the engine's log-probs; counted in
-    ``sums``."""
-    own_N = student_NV.log_softmax(-1).gather(-1, tokens_N[:, None]).squeeze(-1)
-    weights_N = (own_N - engine_N).exp().clamp(max=cap).to(student_NV.dtype)
+def importance_weights(tokens: Tokens, engine_N: torch.Tensor, cap: float, sums: ImportanceSums) -> torch.Tensor:
+    """Weights [N] of the tokens that were drawn, from the trainer's log-probs (at the start of the step) and the
+    engine's; counted in ``sums``."""
+    own_N = logprobs_of(tokens.student_NV, tokens.ids_N) if tokens.old_N is None else tokens.old_N
+    weights_N = (own_N - engine_N).exp().clamp(max=cap).to(tokens.student_NV.dtype)
     sums.tokens += len(weights_N)
     sums.total += weights_N.double().sum().item()
     sums.capped += int((weights_N >= cap).sum())

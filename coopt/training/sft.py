@@ -20,8 +20,7 @@ from coopt.rng import generator
 from coopt.running.meter import Meter
 from coopt.students import RATIONALES, way_of
 from coopt.training.adapters import make_trainable
-from coopt.training.batch import model_input, response_hidden
-from coopt.training.trainer import logits32
+from coopt.training.forward import hidden_states, logits32
 
 _WARMUP_SHARE = 0.1
 
@@ -117,8 +116,6 @@ def _fit(policy: Policy, examples: Sequence[Example], config: Config, key: Seque
 
 def _loss(policy: Policy, example: Example) -> torch.Tensor:
     lm = policy.causal_lm
-    inputs = model_input([example], False, policy.tokenizer.pad_token_id, policy.device)
-    with policy.autocast():
-        hidden = response_hidden(lm.get_decoder(), inputs)
+    hidden = hidden_states(policy, [example], packed=False)
     targets = torch.tensor(example.response, device=policy.device)
     return F.cross_entropy(logits32(lm.get_output_embeddings(), hidden), targets)

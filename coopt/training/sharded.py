@@ -19,13 +19,14 @@ from coopt.config.schema import Config
 from coopt.models.policy import Policy, pick_device, save_policy
 from coopt.training import ranks
 from coopt.training.base import ImportanceSums, StepStats
-from coopt.training.losses import TokenLoss
+from coopt.training.merge import StudentRow
+from coopt.training.objectives import Objective
 from coopt.training.sharded_checkpoint import ShardedCheckpoints
 from coopt.training.sharded_teacher import ShardedTeacher
 from coopt.training.sharding import shard, whole
 from coopt.training.share import shares
 from coopt.training.teacher import Teacher
-from coopt.training.trainer import LocalTrainer, StudentRow
+from coopt.training.trainer import LocalTrainer
 
 
 class ShardedTrainer(LocalTrainer):
@@ -35,7 +36,7 @@ class ShardedTrainer(LocalTrainer):
     of it is sharded, so what it may share with other policies stays whole.
     """
 
-    def __init__(self, policy: Policy, config: Config, objective: TokenLoss | None = None) -> None:
+    def __init__(self, policy: Policy, config: Config, objective: Objective | None = None) -> None:
         trained = replace(policy, model=copy.deepcopy(policy.model), compute_dtype=torch.float32)
         policy.model.to(pick_device(config.run.device))
         self.replica = policy.in_compute_dtype()
@@ -43,7 +44,7 @@ class ShardedTrainer(LocalTrainer):
         self.checkpoints = ShardedCheckpoints()
 
     def _place(self) -> tuple[torch.nn.Module, Teacher]:
-        kind, rate, compute = self.config.teacher.kind, self.config.teacher.rate, self.replica.compute_dtype
+        kind, rate, compute = self._teacher_kind, self.config.teacher.rate, self.replica.compute_dtype
         root = shard(self.policy, self.config.parallel, pick_device(self.config.run.device), compute)
         return root, ShardedTeacher(self.policy, kind, rate, root)
 
@@ -104,11 +105,11 @@ class ShardedTrainer(LocalTrainer):
 
 def _cost(student: StudentRow) -> int:
     """Tokens that a row makes the models read."""
-    teachers = sum(len(t) + len(student.response) for t, _ in student.teachers)
+    teachers = sum(len(t.prompt) + len(student.response) for t, _ in student.targets)
     return len(student.prompt) + len(student.response) + teachers
 
 
 def _weightless(students: list[StudentRow]) -> StudentRow:
     """The cheapest row with no say in the loss, nor in what is told of importance weights."""
     cheapest = min(students, key=_cost)
-    return cheapest._replace(teachers=[(cheapest.teachers[0][0], 0.0)], logprobs=())
+    return cheapest._replace(targets=[(cheapest.targets[0][0], 0.0)], logprobs=())

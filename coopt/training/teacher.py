@@ -1,4 +1,7 @@
-"""The self-teacher's weights: an exponential moving average of the student, a frozen copy, or the student."""
+"""The self-teacher's weights: an exponential moving average of the student, a frozen copy, or the student.
+
+With ``trust_region`` the shadows are a frozen copy, and the trainer mixes its logits with the student's own.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import torch
 
 from coopt.models.policy import Policy
 
-Kind = Literal["ema", "live", "frozen"]
+Kind = Literal["ema", "live", "frozen", "trust_region"]
 
 
 class Teacher:

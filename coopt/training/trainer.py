@@ -1,37 +1,40 @@
-"""The one-process trainer: student forward, teacher forward, divergence, backward, AdamW, EMA."""
+"""The one-process trainer: student forward, teacher forward, objective, backward, AdamW, EMA."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
-from torch.nn import functional as F
 
 from coopt.config.schema import Config, OptimizerConfig
 from coopt.errors import TrainingError
 from coopt.models.policy import Policy, save_policy
 from coopt.training import checkpoint
 from coopt.training.base import StepStats, TrainRow
-from coopt.training.batch import PromptResponse, by_tokens, model_input, response_hidden
+from coopt.training.batch import PromptResponse, by_tokens
+from coopt.training.forward import hidden_states, logits32
 from coopt.training.importance import importance_weights
-from coopt.training.losses import Divergence, TokenLoss
+from coopt.training.losses import Divergence
+from coopt.training.merge import StudentRow, merge, target_side
+from coopt.training.objectives import Distil, Objective, Tokens, logprobs_of
 from coopt.training.recompute import recompute_activations
-from coopt.training.teacher import Teacher
+from coopt.training.teacher import Kind, Teacher
 
 
 class LocalTrainer:
-    """Trainer on one device. The loss is the mean over all rollouts of the step of
-    (1/|y|) sum_t D(student_t || teacher_t); rollouts without a target count in the mean and are never run."""
+    """Trainer on one device. The loss is the mean over all rollouts of the step of (1/|y|) sum_t objective_t;
+    rollouts without a target count in the mean and are never run."""
 
-    def __init__(self, policy: Policy, config: Config, objective: TokenLoss | None = None) -> None:
+    def __init__(self, policy: Policy, config: Config, objective: Objective | None = None) -> None:
         self.policy = policy
         self.config = config
-        self.objective = objective or Divergence(config.loss.alpha, config.loss.top_k, config.loss.tail)
+        self.objective = objective or Distil(Divergence(config.loss.alpha, config.loss.top_k, config.loss.tail))
+        self.peers: Mapping[str, Policy] = {}
+        """Frozen models, by name, that rows may have as their teacher."""
         self.decoder, self.teacher = self._place()
         if config.parallel.activation_checkpointing:
             recompute_activations(policy)
@@ -40,9 +43,23 @@ class LocalTrainer:
 
     def update(self, rows: Sequence[TrainRow], rollouts: int) -> StepStats:
         """Raises ``TrainingError`` before the update if loss or gradient is not finite."""
-        students = merge(rows, rollouts)
-        stats = StepStats(lr=self.config.optimizer.lr * self._warmup(), active_rows=len(rows))
-        stats.distinct_rows = sum(len(s.teachers) for s in students)
+        return self.update_in_parts([rows], rollouts)
+
+    def update_in_parts(self, parts: Sequence[Sequence[TrainRow]], rollouts: int) -> StepStats:
+        """As ``update``; what a part's update did stays if a later part's loss is not finite."""
+        merged = [merge(rows, rollouts) for rows in parts]
+        if len(parts) > 1:
+            merged = [self._with_old(students) for students in merged]
+        stats = StepStats.over([self._update_once(s, len(rows)) for s, rows in zip(merged, parts, strict=True)])
+        start = self._now()
+        self.teacher.update()
+        stats.seconds["student"] += self._now() - start
+        self.step += 1
+        return stats
+
+    def _update_once(self, students: list[StudentRow], rows: int) -> StepStats:
+        stats = StepStats(lr=self.config.optimizer.lr * self._warmup(), active_rows=rows)
+        stats.distinct_rows = sum(len(s.targets) for s in students)
         stats.trained_tokens = sum(len(s.response) for s in students)
         self.optimizer.zero_grad(set_to_none=True)
         for batch in self._micro_batches(students):
@@ -56,10 +73,38 @@ class LocalTrainer:
         self._apply(stats)
         return stats
 
+    def _with_old(self, students: list[StudentRow]) -> list[StudentRow]:
+        """With the log-probs that the student gives its tokens now, before the step's first update."""
+        found = self.logprobs([(s.prompt, s.response) for s in students])
+        return [s._replace(old=tuple(old)) for s, old in zip(students, found, strict=True)]
+
+    @torch.no_grad()
+    def logprobs(self, sequences: Sequence[PromptResponse], *, teacher: bool = False) -> list[list[float]]:
+        """Log-probability of every response token, by the student or by its self-teacher (its shadows)."""
+        found: dict[int, list[float]] = {}
+        lengths = [len(p) + len(r) for p, r in sequences]
+        head = self.policy.causal_lm.get_output_embeddings()
+        for batch in by_tokens(range(len(sequences)), lengths, self.config.loss.batch_tokens):
+            with self.teacher.active() if teacher else nullcontext():
+                hidden = self._hidden([sequences[k] for k in batch])
+            shadows = self.teacher.head(head) if teacher else None
+            ids = torch.tensor([t for k in batch for t in sequences[k][1]], device=hidden.device)
+            parts = [
+                logprobs_of(logits32(head, hidden[chunk], shadows), ids[chunk]) for chunk in self._chunks(len(hidden))
+            ]
+            values = torch.cat(parts).tolist()
+            for k in batch:
+                found[k], values = values[: len(sequences[k][1])], values[len(sequences[k][1]) :]
+        return [found[k] for k in range(len(sequences))]
+
     def _place(self) -> tuple[torch.nn.Module, Teacher]:
         """Where the weights live: the module that gives hidden states, and the teacher."""
-        teacher = Teacher(self.policy, self.config.teacher.kind, self.config.teacher.rate)
-        return self.policy.causal_lm.get_decoder(), teacher
+        return self.policy.causal_lm.get_decoder(), Teacher(self.policy, self._teacher_kind, self.config.teacher.rate)
+
+    @property
+    def _teacher_kind(self) -> Kind:
+        """``live``, which keeps no copy, where no teacher is read."""
+        return self.config.teacher.kind if self.objective.reads == "teacher" else "live"
 
     def serving(self) -> Policy:
         return self.policy
@@ -91,68 +136,100 @@ class LocalTrainer:
         return min(self.step / warmup, 1.0) if warmup else 1.0
 
     def _micro_batches(self, students: list[StudentRow]) -> list[list[StudentRow]]:
-        lengths = [max(len(t) for t, _ in s.teachers) + len(s.response) for s in students]
-        return list(by_tokens(students, lengths, self.config.loss.batch_tokens))
+        """Each has one teacher."""
+        batches: list[list[StudentRow]] = []
+        for name in dict.fromkeys(s.teacher for s in students):
+            own = [s for s in students if s.teacher == name]
+            lengths = [
+                max(len(p) for p in (s.prompt, *(t.prompt for t, _ in s.targets))) + len(s.response) for s in own
+            ]
+            batches += by_tokens(own, lengths, self.config.loss.batch_tokens)
+        return batches
 
     def _accumulate(self, batch: list[StudentRow], stats: StepStats) -> None:
         """Forward and backward of a micro-batch; gradients add up in the parameters."""
         start = self._now()
-        teacher_Nd, student_index, weights = self._teacher_side(batch)
+        side = target_side(batch, self.policy.device)
+        teachers = self._teacher_hidden(batch)
         stats.seconds["teacher"] += self._now() - start
         start = self._now()
-        lm = self.policy.causal_lm
-        head = lm.get_output_embeddings()
+        head = self.policy.causal_lm.get_output_embeddings()
         hidden_Sd = self._hidden([(s.prompt, s.response) for s in batch])
         leaf_Sd = hidden_Sd.detach().requires_grad_()
-        drawn = self._drawn(batch)
-        teacher_head = self.teacher.head(head)
-        chunk_tokens = max(1, self.config.loss.chunk_logits // lm.config.get_text_config().vocab_size)
-        for chunk in torch.arange(len(teacher_Nd), device=leaf_Sd.device).split(chunk_tokens):
-            student_NV = logits32(head, leaf_Sd[student_index[chunk]])
+        teacher_logits = self._teacher_logits(batch[0].teacher, teachers)
+        ids, old, drawn = self._student_side(batch)
+        for chunk in self._chunks(len(side.place)):
+            places = side.place[chunk]
             with torch.no_grad():
-                teacher_NV = logits32(head, teacher_Nd[chunk], teacher_head)
-            terms = self.objective(student_NV, teacher_NV) * weights[chunk]
+                teacher_NV = teacher_logits(chunk)
+            tokens = Tokens(
+                logits32(head, leaf_Sd[places]),
+                teacher_NV,
+                ids[places],
+                None if old is None else old[places],
+                side.advantage[chunk],
+            )
+            terms = self.objective(tokens) * side.weight[chunk].to(tokens.student_NV.dtype)
             if drawn is not None:
-                tokens, logprobs = (x[student_index[chunk]] for x in drawn)
                 cap = self.config.engine.importance_cap
-                terms = terms * importance_weights(student_NV, tokens, logprobs, cap, stats.importance)
+                terms = terms * importance_weights(tokens, drawn[places], cap, stats.importance)
             loss = terms.sum()
             loss.backward()
             stats.loss += loss.item()
         hidden_Sd.backward(leaf_Sd.grad)
         stats.seconds["student"] += self._now() - start
 
-    def _teacher_side(self, batch: list[StudentRow]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Teacher's hidden states [N, d], the student token that each belongs to [N], and weights [N]."""
-        sequences: list[PromptResponse] = []
-        index: list[int] = []
-        weights: list[float] = []
-        offset = 0
-        for student in batch:
-            length = len(student.response)
-            for prompt, weight in student.teachers:
-                sequences.append((prompt, student.response))
-                index += range(offset, offset + length)
-                weights += [weight / length] * length
-            offset += length
-        with self.teacher.active():
-            hidden = self._hidden(sequences)
-        device, wide = hidden.device, torch.promote_types(hidden.dtype, torch.float32)
-        return hidden, torch.tensor(index, device=device), torch.tensor(weights, device=device, dtype=wide)
+    def _chunks(self, tokens: int) -> Sequence[torch.Tensor]:
+        """Places of tokens whose float32 logits are held at once."""
+        vocabulary = self.policy.causal_lm.config.get_text_config().vocab_size
+        size = max(1, self.config.loss.chunk_logits // vocabulary)
+        return list(torch.split(torch.arange(tokens, device=self.policy.device), size))
 
-    def _drawn(self, batch: list[StudentRow]) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """The students' tokens [S] and the engine's log-probs of them; None if the engine is this very model."""
-        if not all(s.logprobs for s in batch):
-            return None
-        tokens = torch.tensor([t for s in batch for t in s.response], device=self.policy.device)
-        logprobs = [x for s in batch for x in s.logprobs]
-        return tokens, torch.tensor(logprobs, dtype=torch.float64, device=self.policy.device)
+    def _teacher_hidden(self, batch: list[StudentRow]) -> list[torch.Tensor]:
+        """The teacher's hidden states [N, d] on the batch's targets; of a trust region also the student's own."""
+        if self.objective.reads != "teacher":
+            return []
+        sequences = [(t.prompt, s.response) for s in batch for t, _ in s.targets]
+        if batch[0].teacher:
+            with torch.no_grad():
+                return [hidden_states(self.peers[batch[0].teacher], sequences, packed=self.config.loss.packed)]
+        with self.teacher.active():
+            hidden = [self._hidden(sequences)]
+        if self.teacher.kind == "trust_region":
+            with torch.no_grad():
+                hidden.append(self._hidden(sequences))
+        return hidden
+
+    def _teacher_logits(self, name: str, hidden: list[torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor | None]:
+        """The teacher's logits at the places of a chunk."""
+        if not hidden:
+            return lambda chunk: None
+        if name:
+            head = self.peers[name].causal_lm.get_output_embeddings()
+            return lambda chunk: logits32(head, hidden[0][chunk])
+        head = self.policy.causal_lm.get_output_embeddings()
+        shadows = self.teacher.head(head)  # of ranks, only where the head is gathered: after the student's forward
+        if self.teacher.kind != "trust_region":
+            return lambda chunk: logits32(head, hidden[0][chunk], shadows)
+        rate = self.config.teacher.rate
+        return lambda chunk: torch.lerp(
+            logits32(head, hidden[0][chunk], shadows), logits32(head, hidden[1][chunk]), rate
+        )
+
+    def _student_side(self, batch: list[StudentRow]) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """The students' tokens [S], their log-probs at the start of the step, and the engine's; None where there are
+        none (the engine is this very model)."""
+        device = self.policy.device
+
+        def column(values: list[tuple[float, ...]]) -> torch.Tensor | None:
+            flat = [x for row in values for x in row]
+            return torch.tensor(flat, dtype=torch.float64, device=device) if all(values) else None
+
+        ids = torch.tensor([t for s in batch for t in s.response], device=device)
+        return ids, column([s.old for s in batch]), column([s.logprobs for s in batch])
 
     def _hidden(self, sequences: list[PromptResponse]) -> torch.Tensor:
-        pad = self.policy.tokenizer.pad_token_id
-        inputs = model_input(sequences, self.config.loss.packed, pad, self.policy.device)
-        with self.policy.autocast():
-            return response_hidden(self.decoder, inputs)
+        return hidden_states(self.policy, sequences, packed=self.config.loss.packed, decoder=self.decoder)
 
     def _apply(self, stats: StepStats) -> None:
         start = self._now()
@@ -162,50 +239,12 @@ class LocalTrainer:
         for group in self.optimizer.param_groups:
             group["lr"] = stats.lr
         self.optimizer.step()
-        self.teacher.update()
-        self.step += 1
         stats.grad_norm = norm.item()
         stats.seconds["student"] += self._now() - start
 
     def _clip(self) -> torch.Tensor:
         """Clip the gradients; their norm before that."""
         return torch.nn.utils.clip_grad_norm_(self.policy.trainable().values(), self.config.optimizer.clip)
-
-
-class StudentRow(NamedTuple):
-    """A distinct (prompt, response) with its distinct teacher prompts and their weights."""
-
-    prompt: tuple[int, ...]
-    response: tuple[int, ...]
-    teachers: list[tuple[tuple[int, ...], float]]
-    logprobs: tuple[float, ...] = ()
-
-
-def merge(rows: Sequence[TrainRow], rollouts: int) -> list[StudentRow]:
-    """Identical rows computed once, with their number as weight: exact, because the loss is a sum. Log-probs of equal
-    tokens differ by an engine's rounding only: the first row's stand for all."""
-    logprobs: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[float, ...]] = {}
-    counts: dict[tuple[tuple[int, ...], tuple[int, ...]], dict[tuple[int, ...], int]] = defaultdict(dict)
-    for row in rows:
-        logprobs.setdefault((row.student_prompt, row.response), row.logprobs)
-        teachers = counts[row.student_prompt, row.response]
-        teachers[row.teacher_prompt] = teachers.get(row.teacher_prompt, 0) + 1
-    return [
-        StudentRow(prompt, response, [(t, n / rollouts) for t, n in teachers.items()], logprobs[prompt, response])
-        for (prompt, response), teachers in counts.items()
-    ]
-
-
-def logits32(
-    head: torch.nn.Module, hidden: torch.Tensor, weights: dict[str, torch.Tensor] | None = None
-) -> torch.Tensor:
-    """Logits in float32 or better, computed by a float32 product: rounding logits to bfloat16 would
-    ruin the gradient where teacher and student are close."""
-    parameters = dict(head.named_parameters()) | (weights or {})
-    bias = parameters.get("bias")
-    wide = torch.promote_types(hidden.dtype, torch.float32)
-    weight = parameters["weight"].to(wide)
-    return F.linear(hidden.to(wide), weight, None if bias is None else bias.to(wide))
 
 
 def make_optimizer(policy: Policy, config: OptimizerConfig) -> torch.optim.AdamW:

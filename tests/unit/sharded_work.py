@@ -26,6 +26,7 @@ from coopt.training import ranks
 from coopt.training.adapters import make_trainable
 from coopt.training.base import Trainer, TrainRow
 from coopt.training.checkpoint import TornCheckpointError
+from coopt.training.objectives import Distil
 from coopt.training.sharded import ShardedTrainer
 from coopt.training.sharding import whole
 
@@ -121,7 +122,7 @@ def _stopped() -> tuple[str, bool]:
         return (student - teacher).square().sum(-1) * (float("nan") if bad else 1.0)
 
     settings = config(SMALL)
-    trainer = ShardedTrainer(policy(settings), settings, objective)
+    trainer = ShardedTrainer(policy(settings), settings, Distil(objective))
     before = {n: p.detach().to_local().clone() for n, p in trainer.policy.trainable().items()}
     try:
         trainer.update(rows(0), ROLLOUTS)

@@ -14,7 +14,9 @@ from coopt.models.policy import Policy
 from coopt.training.adapters import make_trainable
 from coopt.training.base import ImportanceSums, TrainRow
 from coopt.training.importance import importance_weights
-from coopt.training.trainer import LocalTrainer, merge
+from coopt.training.merge import Target, merge
+from coopt.training.objectives import Tokens
+from coopt.training.trainer import LocalTrainer
 
 PROMPT, TEACHER, RESPONSE = (1, 5, 9), (1, 5, 9, 30), (40, 41, 42)
 
@@ -23,7 +25,8 @@ def test_weights_are_the_ratio_up_to_the_cap() -> None:
     logits = torch.log(torch.tensor([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])).requires_grad_()
     engine = torch.log(torch.tensor([0.4, 0.6, 0.2]))
     sums = ImportanceSums()
-    weights = importance_weights(logits, torch.tensor([0, 1, 2]), engine, 2.0, sums)
+    tokens = Tokens(logits, None, torch.tensor([0, 1, 2]), None, torch.ones(3))
+    weights = importance_weights(tokens, engine, 2.0, sums)
     assert weights.tolist() == pytest.approx([1.25, 0.5, 2.0])
     assert not weights.requires_grad
     assert (sums.tokens, sums.capped) == (3, 1)
@@ -73,5 +76,5 @@ def test_weights_meet_their_own_tokens_in_batches_and_chunks(untrained: Policy) 
 def test_equal_rollouts_stay_one_row() -> None:
     rows = [TrainRow(PROMPT, TEACHER, RESPONSE, (-1.0, -2.0, -3.0 + 1e-7 * k)) for k in range(3)]
     (row,) = merge(rows, 6)
-    assert row.teachers == [(TEACHER, 0.5)]
+    assert row.targets == [(Target(TEACHER), 0.5)]
     assert row.logprobs == rows[0].logprobs

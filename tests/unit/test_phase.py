@@ -20,13 +20,20 @@ from coopt.feedback.local import LocalSpeaker
 from coopt.feedback.tutors import ModelTutor, OracleTutor, Request, Tutor, TutorAwayError
 from coopt.graph.files import load_topology
 from coopt.graph.topology import Style
-from coopt.methods.base import RolloutGroup, Told, earliest_correct
+from coopt.methods.base import Messages, RolloutGroup, Told, earliest_correct
+from coopt.methods.gate_ablations import Always
+from coopt.methods.opcod import OPCoD
+from coopt.methods.oracle import Oracle
 from coopt.methods.registry import make_method
+from coopt.methods.sdpo import SDPO
+from coopt.methods.shuffled import Shuffled
 from coopt.models.policy import Policy
-from coopt.phase import Phase, assign_tutors, collect_feedback, roll_out, train_phase, train_rows, train_step
+from coopt.phase import Phase, train_phase, train_step
 from coopt.records import written
 from coopt.running import store
+from coopt.step import Step
 from coopt.training.adapters import make_trainable
+from coopt.training.base import TrainRow
 from coopt.training.checkpoint import save_checkpoint
 from coopt.training.order import PromptOrder
 from coopt.training.trainer import LocalTrainer
@@ -85,16 +92,25 @@ def phase(policy: Policy, tmp_path: Path, tutors: dict[str, Tutor], *settings: s
     )
 
 
+def learned(step: Step, told: Messages) -> list[list[TrainRow]]:
+    """The rows of opcod on a step's given rollouts and messages."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(step, "roll_out", lambda: step.groups)
+        patch.setattr(step, "ask_tutors", lambda demonstrations: told)
+        return OPCoD().learn(step)
+
+
 def test_spread_shares_rollouts_out_whatever_the_degree(shipped: Policy, tmp_path: Path) -> None:
     tutors = {name: Said("x") for name in "abc"}
     made = phase(shipped, tmp_path, dict(tutors))
     groups = [group([0.0] * 8)._replace(item=i) for i in made.order.batch(0, 6)]
     demos = [[None] * 8 for _ in groups]
-    assigned = assign_tutors(made, groups, demos, 0)
+    step = Step(made, 0, [g.item for g in groups], groups=groups)
+    assigned = step.assign_tutors(demos)
     counts = Counter(who for row in assigned for who in row)
     assert sum(counts.values()) == 48
     assert all(Counter(row).most_common()[-1][1] >= 2 for row in assigned), "each prompt is read by every tutor"
-    collect_feedback(made, groups, assigned)
+    step.collect_feedback(assigned)
     assert sum(t.asked for t in tutors.values()) == 48
 
 
@@ -111,21 +127,21 @@ def test_feedback_only_where_no_own_rollout_is_correct(shipped: Policy, tmp_path
     made = phase(shipped, tmp_path, {"a": Said("x")}, "feedback.only_without_own=true", "rounds.rollouts=2")
     groups = [group([1.0, 0.0]), group([0.0, 0.0])]
     demos = [earliest_correct(g, True) for g in groups]
-    assert [row[:2] for row in assign_tutors(made, groups, demos, 0)] == [[("a",), ()], [("a",), ("a",)]]
+    step = Step(made, 0, [g.item for g in groups], groups=groups)
+    assert [row[:2] for row in step.assign_tutors(demos)] == [[("a",), ()], [("a",), ("a",)]]
 
 
 def test_rollouts_with_neither_s_nor_f_have_no_target(shipped: Policy, tmp_path: Path) -> None:
     """All wrong and no feedback: no row. With kept feedback: every row, and the teacher reads it."""
     items = phase(shipped, tmp_path, {}).order.batch(0, 2)
     groups = [group([0.0] * 4)._replace(item=i) for i in items]
-    demos = [earliest_correct(g, True) for g in groups]
     for text, expected in ((None, 0), ("no tag here", 0), (f"<concept>{items[0].stem.split()[2]}</concept>hint", 4)):
         made = phase(shipped, tmp_path, {"a": Said(text)})
-        told = collect_feedback(made, groups, [[("a",)] * 4] * 2)
-        rows, too_long = train_rows(made, groups, demos, told)
+        step = Step(made, 0, items, groups=groups)
+        (rows,) = learned(step, step.collect_feedback([[("a",)] * 4] * 2))
         own = [r for r in rows if r.student_prompt == rows[0].student_prompt]
         assert len(own) == expected
-        assert too_long == 0
+        assert step.too_long == 0
         if rows:
             assert "hint" in made.trainer.policy.decode(rows[0].teacher_prompt)
             assert "hint" not in made.trainer.policy.decode(rows[0].student_prompt)
@@ -135,9 +151,9 @@ def test_an_over_long_teacher_prompt_is_counted_and_never_cut(shipped: Policy, t
     long = f"<concept>{group([0]).item.stem.split()[2].rstrip('?')}</concept>" + "word " * 300
     made = phase(shipped, tmp_path, {"a": Said(long)})
     groups = [group([0.0] * 4)]
-    told = collect_feedback(made, groups, [[("a",)] * 4])
-    rows, too_long = train_rows(made, groups, [[None] * 4], told)
-    assert (rows, too_long) == ([], 4)
+    step = Step(made, 0, [g.item for g in groups], groups=groups)
+    assert learned(step, step.collect_feedback([[("a",)] * 4])) == [[]]
+    assert step.too_long == 4
 
 
 def test_a_request_too_long_for_the_tutor_is_not_asked(shipped: Policy) -> None:
@@ -165,8 +181,9 @@ def test_a_step_is_the_same_again_and_differs_by_seed(shipped: Policy, tmp_path:
 def test_feedback_goes_back_to_the_rollout_that_it_is_about(shipped: Policy, tmp_path: Path) -> None:
     made = phase(shipped, tmp_path, {})
     made.tutors = {"oracle": OracleTutor(made.domains, "anchored")}
-    groups = roll_out(made, made.order.batch(0, 3), 0)
-    told = collect_feedback(made, groups, [[("oracle",)] * 8] * 3)
+    step = Step(made, 0, made.order.batch(0, 3))
+    groups = step.roll_out()
+    told = step.collect_feedback([[("oracle",)] * 8] * 3)
     for g, row in zip(groups, told, strict=True):
         domain = made.domains[g.item.domain]
         for y, reward, said in zip(g.rollouts, g.rewards, row, strict=True):
@@ -181,11 +198,13 @@ def test_shuffled_feedback_is_read_on_the_prompt_before_and_nothing_else_changes
 ) -> None:
     made = phase(shipped, tmp_path, {})
     made.tutors = {"oracle": OracleTutor(made.domains, "anchored")}
-    groups = roll_out(made, made.order.batch(0, 3), 0)
-    told = collect_feedback(made, groups, [[("oracle",)] * 8] * 3)
-    for name in ("sdpo", "opcod", "always", "oracle"):
-        assert make_method(name).deliver(told) is told
-    delivered = make_method("shuffled").deliver(told)
+    step = Step(made, 0, made.order.batch(0, 3))
+    groups = step.roll_out()
+    told = step.collect_feedback([[("oracle",)] * 8] * 3)
+    assert len(groups) == 3
+    for plain in (SDPO(), OPCoD(), Always(), Oracle()):
+        assert plain.deliver(told) is told
+    delivered = Shuffled().deliver(told)
     assert [delivered[p] for p in range(3)] == [told[1], told[2], told[0]]
     pair = load_topology("pair", made.config.domains)
     assert {g.kind for g in make_method("shuffled").gates(pair, made.config.gate).values()} == {"always"}

@@ -79,6 +79,7 @@ def test_which_weights_a_tutor_has(tmp_path: Path, schedule: str, expected: int)
     """In round 2, after s1 has trained: s2 is tutored by the round-start s1, or by the newest."""
     from coopt.config.load import load_config
     from coopt.feedback.assign import OpenTutor
+    from coopt.methods.opcod import OPCoD
     from coopt.rounds import _open_tutors
     from coopt.running.run import Run
 
@@ -90,6 +91,6 @@ def test_which_weights_a_tutor_has(tmp_path: Path, schedule: str, expected: int)
         "s1 -> s2": {"open": True, "domains": ["physics"], "gap": 0.1},
         "s2 -> s1": {"open": False, "domains": [], "gap": 0.3},
     }
-    tutors = _open_tutors(run, run.topology, "opcod", gates, "s2", 0, 2)
+    tutors = _open_tutors(run, run.topology, OPCoD(), gates, "s2", 0, 2)
     assert tutors == (OpenTutor("s1", expected, ("physics",), 0.1, reviewers=("s2",)),)
-    assert _open_tutors(run, run.topology, "opcod", gates, "s1", 0, 2) == ()
+    assert _open_tutors(run, run.topology, OPCoD(), gates, "s1", 0, 2) == ()

@@ -16,6 +16,7 @@ from coopt.training.adapters import make_trainable
 from coopt.training.base import TrainRow
 from coopt.training.checkpoint import load_checkpoint, save_checkpoint
 from coopt.training.losses import Divergence
+from coopt.training.objectives import Distil
 from coopt.training.trainer import LocalTrainer
 
 ROWS = [
@@ -84,7 +85,7 @@ def test_aggregation_vector_of_the_specification(untrained: Policy) -> None:
         return next(values).double() + 0 * student.sum(-1)
 
     three_tokens = f"loss.chunk_logits={3 * len(untrained.tokenizer)}"
-    trainer = LocalTrainer(trainable(untrained), config("loss.batch_tokens=64", three_tokens), objective)
+    trainer = LocalTrainer(trainable(untrained), config("loss.batch_tokens=64", three_tokens), Distil(objective))
     trainer._micro_batches = lambda rows: [[r] for r in sorted(rows, key=lambda r: len(r.response))]  # type: ignore[method-assign]
     stats = trainer.update([TrainRow((1,), (1, 2), (3, 4, 5)), TrainRow((1,), (1, 2), (6,))], rollouts=3)
     assert stats.loss == pytest.approx(0.0653562, abs=1e-6)
@@ -133,7 +134,7 @@ def test_the_first_step_has_learning_rate_zero_then_warms_up(untrained: Policy) 
 
 def test_a_non_finite_loss_stops_before_the_update(untrained: Policy) -> None:
     policy = trainable(untrained)
-    trainer = LocalTrainer(policy, config(), lambda s, t: s.sum(-1) * float("nan"))
+    trainer = LocalTrainer(policy, config(), Distil(lambda s, t: s.sum(-1) * float("nan")))
     before = {n: p.clone() for n, p in policy.trainable().items()}
     with pytest.raises(TrainingError, match="weights were not changed"):
         trainer.update(ROWS, ROLLOUTS)
@@ -183,4 +184,4 @@ def test_a_lora_students_export_is_a_plain_model_with_the_same_logits(shipped: P
 
 def test_divergence_is_what_the_configuration_says(untrained: Policy) -> None:
     trainer = LocalTrainer(trainable(untrained), config("loss.alpha=0.25", "loss.top_k=7", "loss.tail=false"))
-    assert trainer.objective == Divergence(0.25, 7, False)
+    assert trainer.objective == Distil(Divergence(0.25, 7, False))
