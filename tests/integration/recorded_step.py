@@ -36,8 +36,8 @@ the third."""
 
 
 class Recording:
-    """An engine that gives rollouts of 1 to 30 tokens, with and without the end token, correct where they are to be.
-    ``foreign``: with log-probs, as if another model had drawn them."""
+    """An engine that gives rollouts from one token on, with and without thought and end token, correct where they are
+    to be. ``foreign``: with log-probs, as if another model had drawn them."""
 
     def __init__(self, policy: Policy, items: Sequence[Item], foreign: bool) -> None:
         self.policy, self.items, self.foreign = policy, items, foreign
@@ -54,13 +54,17 @@ class Recording:
         ]
 
     def _rollout(self, item: Item, j: int, correct: bool, rng: np.random.Generator) -> Generation:
-        tokens = rng.integers(256, 700, size=1 + (5 * j) % 7).tolist()
+        words = rng.integers(256, 700, size=(5 * j) % 7).tolist()
+        tokens = [*self._ids("<think>x"), *words, *self._ids("</think>")] if j == 1 else [*self._ids("x"), *words]
         if correct:
-            tokens += self.policy.tokenizer(item.solution, add_special_tokens=False)["input_ids"]
+            tokens += self._ids(item.solution or "")
         if j % 2:
             tokens.append(self.policy.tokenizer.eos_token_id)
         logprobs = tuple((-rng.uniform(2, 9, size=len(tokens))).tolist()) if self.foreign else ()
         return Generation(tuple(tokens), self.policy.decode(tokens), bool(j % 2), logprobs)
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.policy.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 class Tutor:

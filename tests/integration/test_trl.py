@@ -83,6 +83,7 @@ def sdpo_settings(policy: Policy, alpha: float = 0.5, tail: bool = True) -> dict
         "distillation_alpha": alpha,
         "success_reward_threshold": 0.5,
         "include_environment_feedback": True,
+        "remove_thinking_from_demonstration": True,
         "reprompt_template": "{prompt}{solution}{feedback}" + WORDING.closing,
         "solution_template": WORDING.demonstration.replace("{demonstration}", "{successful_previous_attempt}"),
         "feedback_template": WORDING.feedback.replace("{feedback}", "{feedback_raw}"),
