@@ -100,7 +100,7 @@ def bench(
         data={"source": data} if data is not None else None,
         seed=seed,
         seeds=seeds,
-        cluster=_cluster(cluster, profile),
+        cluster=cluster_flag(cluster, profile),
     )
     if workers is not None and workers < 1:
         raise ConfigError(f"--workers must be at least 1, got {workers}.")
@@ -139,7 +139,8 @@ def _model(base: str | None, students: str | None) -> dict[str, Any] | None:
     return tree or None
 
 
-def _cluster(kind: str | None, profile: str | None) -> dict[str, str] | None:
+def cluster_flag(kind: str | None, profile: str | None) -> dict[str, str] | None:
+    """The ``cluster`` that --cluster and --profile mean; None: neither is given."""
     kind = kind or ("slurm" if profile else None)
     return {"kind": kind} if kind else None
 
