@@ -20,7 +20,7 @@ from coopt.cluster.jobs import jobs_of, leases
 from coopt.cluster.lease import Holder, newest
 from coopt.running import store
 from coopt.running.status import is_locked
-from tests.integration.conftest import SMOKE, Coopt, tables
+from tests.integration.conftest import SMOKE, Coopt, run_coopt, tables
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
 _ROOT = Path(__file__).resolve().parents[2]
@@ -69,8 +69,7 @@ def slurm() -> Iterator[None]:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run on this machine, in worker processes."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    command = [sys.executable, "-m", "coopt", *SMALL, "--out", "run", "--workers", "2"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=1200, check=False)
+    done = run_coopt(*SMALL, "--out", "run", "--workers", "2", at=folder, timeout=1200)
     assert done.returncode == 0, done.stderr
     return folder / "run"
 
@@ -78,10 +77,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def begun(undisturbed: Path, tmp_path: Path) -> Path:
     """The same run, all done but its training."""
-    return begin(undisturbed, tmp_path / "run")
+    return without_training(undisturbed, tmp_path / "run")
 
 
-def begin(finished: Path, run: Path) -> Path:
+def without_training(finished: Path, run: Path) -> Path:
     """A copy of a run without its training and what came after it."""
     shutil.copytree(finished / "seeds", run / "seeds", ignore=shutil.ignore_patterns("opcod", "sdpo"))
     for name in ("config.json", "provenance.json"):
@@ -170,9 +169,9 @@ def test_cancel_ends_the_jobs(coopt: Coopt, begun: Path) -> None:
 def test_a_sweep_goes_on_after_ctrl_c_a_kill_and_a_cancelled_run(coopt: Coopt, tmp_path: Path) -> None:
     """Both benches train when it happens; the jobs do not mind, and the sweep's tables are those of this machine."""
     (tmp_path / "mine.toml").write_text(SUITE)
-    here = coopt("sweep", "mine.toml", "--out", "here", "--cluster", "debug")
+    here = coopt("sweep", "mine.toml", "--out", "here", "--workers", "1")
     assert here.returncode == 0, here.stderr
-    runs = [begin(tmp_path / f"here/alone/seed-{k}", tmp_path / f"there/alone/seed-{k}") for k in (0, 1)]
+    runs = [without_training(tmp_path / f"here/alone/seed-{k}", tmp_path / f"there/alone/seed-{k}") for k in (0, 1)]
     tasks = [f"seed {k} sdpo round 1 s1" for k in (0, 1)]
     sweep = ("sweep", "mine.toml", "--out", "there", "--jobs", "2", "--profile", "dev")
 
