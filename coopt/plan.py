@@ -50,7 +50,16 @@ REFERENCE = Speed(prompt=11.9, response=17.8, generate=24_000, train=9_500, dist
 
 
 def probe_speed(config: Config) -> Speed:
-    """Generate and train for a moment with the base model."""
+    """Generate and train for a moment with the base model, with as many threads as this process has. In a process
+    apart, because the driver itself needs none of the libraries that this takes."""
+    import torch
+
+    from coopt.running.processes import apart
+
+    return apart(torch.get_num_threads(), _probe, config)
+
+
+def _probe(config: Config) -> Speed:
     import torch
 
     from coopt.domains.load import load_domains

@@ -14,16 +14,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from coopt.domains.wording import Wording
 from coopt.errors import ModelError
+from coopt.models.device import pick_device
 
 ADAPTER = "adapter"
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len")
-
-
-def pick_device(name: str) -> torch.device:
-    """``auto`` is the first CUDA GPU, else the CPU."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
 
 
 @dataclass(eq=False)
