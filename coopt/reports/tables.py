@@ -278,7 +278,7 @@ def cost_table(results: Results) -> Table:
             str(c.steps),
             f"{c.seconds_per_step:.2f}",
             *(percent(c.shares[p], 0) for p in (*PARTS, "other")),
-            f"{c.generated_tokens_per_second:,.0f}",
+            f"{c.generated_tokens_per_second:,.0f}" if c.generated_tokens_per_second else NONE,
             f"{c.trained_tokens_per_second:,.0f}",
             percent(c.distinct_share, 0),
             f"{c.feedback_tokens_per_step:,.0f}",
