@@ -34,6 +34,14 @@ class Tutor(Protocol):
 
     def critique(self, requests: Sequence[Request]) -> list[str | None]: ...
 
+    def mistakes(self, requests: Sequence[Request]) -> list[str | None]:
+        """What is wrong in each (wrong) response, told by whoever has the worked solution before it."""
+        ...
+
+    def rationale(self, requests: Sequence[Request]) -> list[str | None]:
+        """A worked solution of each question, from the question alone; the responses are not read."""
+        ...
+
     def judge(self, requests: Sequence[Request]) -> list[str | None]:
         """A raw judgement of each message about its item's question, to be read by ``read_score``; None where the
         message is too long to be read, or nobody judges."""
@@ -49,29 +57,51 @@ class Speaker(Protocol):
 
 
 class ModelTutor:
-    """A language model as tutor: greedy critique of each distinct request."""
+    """A language model as tutor: greedy critique of each distinct request.
 
-    def __init__(self, speaker: Speaker, domains: Mapping[str, Domain], style: Style, max_tokens: int) -> None:
+    ``max_tokens``: of what it writes; ``solution_tokens``: of a worked solution, where that is another number.
+    """
+
+    def __init__(
+        self,
+        speaker: Speaker,
+        domains: Mapping[str, Domain],
+        style: Style,
+        max_tokens: int,
+        solution_tokens: int | None = None,
+    ) -> None:
         self.speaker = speaker
         self.domains = domains
         self.style: Style = style
         self.max_tokens = max_tokens
+        self.solution_tokens = solution_tokens or max_tokens
 
     def critique(self, requests: Sequence[Request]) -> list[str | None]:
         templates = {name: d.wording.anchored if self.style == "anchored" else d.wording.naive
                      for name, d in self.domains.items()}  # fmt: skip
         return self._ask(requests, templates, "response")
 
+    def mistakes(self, requests: Sequence[Request]) -> list[str | None]:
+        return self._ask(requests, {name: d.wording.naive_given for name, d in self.domains.items()}, "response")
+
+    def rationale(self, requests: Sequence[Request]) -> list[str | None]:
+        # A tutor is asked by one user message: what a solver is told as its system stands before the question.
+        templates = {name: f"{d.wording.system}\n\n{{question}}".lstrip() for name, d in self.domains.items()}
+        return self._ask([Request(r.item, "") for r in requests], templates, "response", self.solution_tokens)
+
     def judge(self, requests: Sequence[Request]) -> list[str | None]:
         return self._ask(requests, {name: d.wording.judge for name, d in self.domains.items()}, "text")
 
-    def _ask(self, requests: Sequence[Request], templates: Mapping[str, str], key: str) -> list[str | None]:
+    def _ask(
+        self, requests: Sequence[Request], templates: Mapping[str, str], key: str, max_tokens: int | None = None
+    ) -> list[str | None]:
         distinct = list(dict.fromkeys(requests))
         messages = []
         for item, text in distinct:
-            user = fill(templates[item.domain], **{"question": item.prompt, key: text})
+            fields = {"question": item.prompt, "solution": item.solution or "", key: text}
+            user = fill(templates[item.domain], **fields)
             messages.append((self.domains[item.domain].wording, user))
-        answers = dict(zip(distinct, self.speaker.say(messages, self.max_tokens), strict=True))
+        answers = dict(zip(distinct, self.speaker.say(messages, max_tokens or self.max_tokens), strict=True))
         return [answers[r] for r in requests]
 
 
@@ -101,12 +131,21 @@ class OracleTutor:
         self.style: Style = style
 
     def critique(self, requests: Sequence[Request]) -> list[str | None]:
+        return self._true_critiques(requests, self.style == "anchored")
+
+    def mistakes(self, requests: Sequence[Request]) -> list[str | None]:
+        return self._true_critiques(requests, anchored=False)
+
+    def rationale(self, requests: Sequence[Request]) -> list[str | None]:
+        return [r.item.solution for r in requests]
+
+    def judge(self, requests: Sequence[Request]) -> list[str | None]:
+        return [None] * len(requests)
+
+    def _true_critiques(self, requests: Sequence[Request], anchored: bool) -> list[str | None]:
         texts: list[str | None] = []
         for item, response in requests:
             domain = self.domains[item.domain]
             assert isinstance(domain, KnowsFacts)
-            texts.append(domain.true_critique(item, response, self.style == "anchored"))
+            texts.append(domain.true_critique(item, response, anchored))
         return texts
-
-    def judge(self, requests: Sequence[Request]) -> list[str | None]:
-        return [None] * len(requests)

@@ -9,6 +9,7 @@ from coopt.metrics.cost import PARTS
 from coopt.metrics.probes import ALL_EDGES, ANY_STATE
 from coopt.metrics.results import BreakCell, GateCell, Results, ScoreCell
 from coopt.reports.cells import NONE, percent, signed, span, yes
+from coopt.reports.committee import acceptance_table
 from coopt.reports.graph_tables import (
     CONTEXT_WORDS,
     break_matrices,
@@ -32,6 +33,7 @@ def all_tables(results: Results) -> list[Table]:
         gate_table(results),
         history_table(results),
         feedback_table(results),
+        acceptance_table(results),
         hostile_table(results),
         *break_matrices(results),
         break_table(results),

@@ -147,7 +147,8 @@ class Tutors:
         style = tutor.style or config.feedback.style
         if tutor.name == ORACLE:
             return OracleTutor(domains, style)
-        honest = ModelTutor(self._speaker(tutor), domains, style, config.sampling.max_feedback_tokens)
+        lengths = config.sampling.max_feedback_tokens, config.sampling.max_response_tokens
+        honest = ModelTutor(self._speaker(tutor), domains, style, *lengths)
         if not hostile or tutor.name not in config.adversary:
             return honest
         return HostileTutor(config.adversary[tutor.name], honest, domains)

@@ -14,6 +14,7 @@ SCIMINI = Wording(
     closing="\nSolve again.",
     anchored="Name a concept and critique.\n{question}\n{response}",
     naive="Just critique.\n{question}\n{response}",
+    naive_given="Just critique.\n{question}\n{response}\nSolution:\n{solution}",
     judge="Judge.\n{question}\n{text}",
 )
 # Roles that only the embedded base knows so far.
