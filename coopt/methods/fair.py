@@ -22,15 +22,14 @@ from pydantic import Field
 
 from coopt.config.section import Section
 from coopt.domains.base import Domain, Item
+from coopt.domains.load import check_solutions
 from coopt.domains.wording import fill
-from coopt.feedback.anchor import Feedback, words
+from coopt.feedback.anchor import filter_feedback
 from coopt.feedback.committee import vote
-from coopt.feedback.sanitise import leaks
 from coopt.feedback.tutors import Request, read_score
 from coopt.graph.topology import Edge, Topology
 from coopt.methods.base import SUCCESS, Told, Trained, method
 from coopt.methods.critics import with_critics
-from coopt.methods.solutions import check_solutions
 from coopt.metrics.acceptance import author_counts, is_accepted
 from coopt.rng import generator
 
@@ -71,7 +70,7 @@ class FAIR(Trained):
     Options = FAIROptions
 
     def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
-        check_solutions(self.name, domains)
+        check_solutions(domains, f"method {self.name}")
 
     def graph(self, topology: Topology) -> Topology:
         if not all(_is_committee(topology, student) for student in topology.students):
@@ -109,8 +108,8 @@ class FAIR(Trained):
         group = step.groups[lesson.prompt]
         explained = explanation_prompt(step, group.item, group.rollouts[lesson.rollout].text)
         made = [
-            (self.options.alpha, step.imitate(explained, lesson.feedback.raw)),
-            (1 - self.options.alpha, step.imitate(step.prompt_ids(group.item), lesson.rationale.raw)),
+            (self.options.alpha, step.imitate(explained, lesson.feedback.text or "")),
+            (1 - self.options.alpha, step.imitate(step.prompt_ids(group.item), lesson.rationale.text or "")),
         ]
         if any(row is None for _, row in made):
             return []
@@ -172,11 +171,9 @@ def consult(step: Step, wrong: Sequence[Sequence[int]]) -> list[list[Told]]:
 
 
 def _told(step: Step, name: str, item: Item, raw: str | None) -> Told:
-    """What a critic wrote, as it is."""
-    if raw is None or not words(raw):
-        return Told(name, "", None if raw is None else Feedback("empty", None, False, False), raw is None)
-    reveals = leaks(raw, step.domains[item.domain].answer, item.correct_text, item.stem)
-    return Told(name, raw, Feedback("kept", raw, reveals, reveals), False)
+    """What a critic wrote, as it is: only what is empty is dropped."""
+    kind = step.domains[item.domain].answer
+    return Told(name, raw or "", None if raw is None else filter_feedback(raw, item, kind, "reference"), raw is None)
 
 
 def draw(step: Step, wrong: Sequence[Sequence[int]], rationales: Sequence[Sequence[Told]]) -> list[Lesson]:

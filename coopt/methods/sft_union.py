@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from coopt.domains.base import Domain
+from coopt.domains.load import check_solutions
 from coopt.methods.base import Trained, method
-from coopt.methods.solutions import check_solutions
 
 if TYPE_CHECKING:
     from coopt.config.schema import Config
@@ -28,7 +28,7 @@ class SFTUnion(Trained):
     description = "control: supervised fine-tuning on worked solutions of all domains"
 
     def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
-        check_solutions(self.name, domains)
+        check_solutions(domains, f"method {self.name}")
 
     def objective(self, config: Config) -> Objective:
         from coopt.training.objectives import Imitate

@@ -28,7 +28,7 @@ def author_counts(rationales: Sequence[Told], above: float) -> Counts:
         score = read_score(raw)
         given.setdefault(judge, []).extend([] if score is None else [score])
     return {
-        "written": sum(bool(r.raw) for r in rationales),
+        "written": sum(r.feedback is not None and r.feedback.text is not None for r in rationales),
         "accepted": sum(map(is_accepted, rationales)),
         "scored": len(means),
         "scores": sum(means),

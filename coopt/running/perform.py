@@ -19,7 +19,7 @@ from coopt.feedback.assign import OpenTutor
 from coopt.feedback.endpoint import EndpointSpeaker
 from coopt.feedback.local import LocalSpeaker
 from coopt.feedback.ranked import FirstRankSpeaker
-from coopt.feedback.tutors import ModelTutor, OracleTutor, Speaker, Tutor
+from coopt.feedback.tutors import ModelTutor, OracleTutor, ReferenceTutor, Speaker, Tutor
 from coopt.graph.topology import Edge
 from coopt.methods.base import ORACLE, Method
 from coopt.models.bases import base_directory
@@ -147,8 +147,11 @@ class Tutors:
         style = tutor.style or config.feedback.style
         if tutor.name == ORACLE:
             return OracleTutor(domains, style)
-        lengths = config.sampling.max_feedback_tokens, config.sampling.max_response_tokens
-        honest = ModelTutor(self._speaker(tutor), domains, style, *lengths)
+        limit = config.sampling.max_feedback_tokens
+        solution = max(limit, config.sampling.max_response_tokens)
+        informed = self.run.cast.nodes[tutor.name].role == "critic"
+        kind = ReferenceTutor if style == "reference" else ModelTutor
+        honest = kind(self._speaker(tutor), domains, style, limit, informed, solution)
         if not hostile or tutor.name not in config.adversary:
             return honest
         return HostileTutor(config.adversary[tutor.name], honest, domains)

@@ -77,7 +77,7 @@ def without_solutions(policy: Policy, tmp_path: Path, names: tuple[str, ...]) ->
 
 def test_rows_without_solutions_are_refused_in_one_line(untrained: Policy, tmp_path: Path) -> None:
     made = without_solutions(untrained, tmp_path, ("chemistry",))
-    with pytest.raises(ConfigError, match=r"chemistry rows have none.*data\.solutions=FILE") as refused:
+    with pytest.raises(ConfigError, match=r"question of chemistry has one.*data\.solutions=FILE") as refused:
         make_method("sft_union").check(made.config, made.domains)
     assert "\n" not in str(refused.value)
 
