@@ -45,6 +45,13 @@ def all_tables(results: Results) -> list[Table]:
     return [t for t in tables if t.rows]
 
 
+def probe_tables(results: Results, names: Sequence[str]) -> list[Table]:
+    """Break-rates alone, of a run that trains nothing. ``names``: what its students are."""
+    cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate != ANY_STATE]
+    edges = Table("Break- and fix-rates, percent", _break_columns("gate"), _break_rows(cells, by="gate"), [*names])
+    return [t for t in (edges, difficulty_table(results), *break_matrices(results)) if t.rows]
+
+
 def score_table(results: Results) -> Table:
     """Scores in percent with intervals; changes against the initial student."""
     several = len(results.seeds) > 1
