@@ -72,6 +72,11 @@ class FAIR(Trained):
     def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
         check_solutions(domains, f"method {self.name}")
 
+    def messages(self, config: Config, tutors: int) -> float:
+        """If half of the rollouts are wrong: an explanation of each of them, and for every prompt a rationale and its
+        judgements."""
+        return tutors / 2 + tutors**2 / config.rounds.rollouts
+
     def graph(self, topology: Topology) -> Topology:
         if not all(_is_committee(topology, student) for student in topology.students):
             topology = replace(topology, graph=nx.create_empty_copy(topology.graph), settings={})

@@ -30,6 +30,9 @@ class SFTUnion(Trained):
     def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
         check_solutions(domains, f"method {self.name}")
 
+    def rollouts(self, config: Config) -> int:
+        return 0
+
     def objective(self, config: Config) -> Objective:
         from coopt.training.objectives import Imitate
 

@@ -20,7 +20,10 @@ from coopt.methods.sft_union import SFTUnion
 from coopt.metrics.cost import cost_cells
 from coopt.models.policy import Policy
 from coopt.phase import Phase, train_step
+from coopt.plan import REFERENCE, Plan
 from coopt.reports.status import phases_table, steps_table
+from coopt.running.run import Run
+from coopt.running.tasks import Train
 from coopt.step import Step
 from coopt.training.adapters import make_trainable
 from coopt.training.trainer import LocalTrainer
@@ -101,3 +104,11 @@ def test_tables_of_steps_without_rollouts(untrained: Policy, tmp_path: Path) -> 
     (cell,) = cost_cells([{**record, **where, "place": 0}], ["sft_union"])
     assert (cell.generated_tokens_per_second, cell.feedback) == (0, "off")
     assert cell.trained_tokens_per_second > 0
+
+
+def test_the_plan_counts_no_rollouts(tmp_path: Path) -> None:
+    run = Run(tmp_path, load_config(methods=("sdpo", "sft_union")))
+    plan = Plan(run, REFERENCE, 1)
+    sdpo, sft = (Train(0, name, 1, "s1", ()) for name in ("sdpo", "sft_union"))
+    assert plan.tokens(sft) == 0 < plan.tokens(sdpo)
+    assert 0 < plan.seconds(sft) < plan.seconds(sdpo) / 5
