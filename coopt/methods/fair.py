@@ -51,8 +51,8 @@ class FAIROptions(Section):
     """A rationale is accepted if its mean score is above this."""
 
 
-class Lesson(NamedTuple):
-    """A training item: prompt and number of the wrong rollout, and what is learnt of it."""
+class TrainingItem(NamedTuple):
+    """Prompt and number of a wrong rollout, and what is learnt of it."""
 
     prompt: int
     rollout: int
@@ -95,11 +95,10 @@ class FAIR(Trained):
         wrong = [[j for j, reward in enumerate(g.rewards) if reward < SUCCESS] for g in step.roll_out()]
         rationales = self.review(step, consult(step, wrong))
         step.clock.lap("feedback")
-        taught = {lesson: self.rows(step, lesson) for lesson in draw(step, wrong, rationales)}
-        lessons = [lesson for lesson, rows in taught.items() if rows]
-        step.examples = len(lessons)
-        self.write_down(step, wrong, rationales, lessons)
-        return [[row for rows in taught.values() for row in rows]]
+        taught = [(x, rows) for x in draw(step, wrong, rationales) if (rows := self.rows(step, x))]
+        step.examples = len(taught)
+        self.write_down(step, wrong, rationales, [x for x, _ in taught])
+        return [[row for _, rows in taught for row in rows]]
 
     def review(self, step: Step, rationales: Sequence[Sequence[Told]]) -> list[tuple[Told, ...]]:
         """The rationales of each prompt with what the other critics gave them."""
@@ -108,13 +107,13 @@ class FAIR(Trained):
         judged = vote(written, step.groups, judges, lambda name, r: step.ask(name, "judge", r), above)
         return [own for (own,) in judged]
 
-    def rows(self, step: Step, lesson: Lesson) -> list[TrainRow]:
+    def rows(self, step: Step, chosen: TrainingItem) -> list[TrainRow]:
         """Both texts with their weights; none if one of them is too long for the student."""
-        group = step.groups[lesson.prompt]
-        explained = explanation_prompt(step, group.item, group.rollouts[lesson.rollout].text)
+        group = step.groups[chosen.prompt]
+        explained = explanation_prompt(step, group.item, group.rollouts[chosen.rollout].text)
         made = [
-            (self.options.alpha, step.imitate(explained, lesson.feedback.text or "")),
-            (1 - self.options.alpha, step.imitate(step.prompt_ids(group.item), lesson.rationale.text or "")),
+            (self.options.alpha, step.imitate(explained, chosen.feedback.text or "")),
+            (1 - self.options.alpha, step.imitate(step.prompt_ids(group.item), chosen.rationale.text or "")),
         ]
         if any(row is None for _, row in made):
             return []
@@ -125,15 +124,15 @@ class FAIR(Trained):
         step: Step,
         wrong: Sequence[Sequence[int]],
         rationales: Sequence[Sequence[Told]],
-        lessons: Sequence[Lesson],
+        training_items: Sequence[TrainingItem],
     ) -> None:
         """Leave the review in the step: texts and scores beside each prompt's rollouts, and their counts."""
         step.notes = [
             {
                 "rationales": [_rationale_record(r) for r in own],
-                "lessons": [
+                "training_items": [
                     {"rollout": x.rollout, "feedback": x.feedback.tutor, "rationale": x.rationale.tutor}
-                    for x in lessons
+                    for x in training_items
                     if x.prompt == p
                 ],
             }
@@ -145,7 +144,7 @@ class FAIR(Trained):
         step.counts = {
             "committee": {
                 "mistakes": sum(map(len, wrong)),
-                "lessons": len(lessons),
+                "training_items": len(training_items),
                 "rationales": {name: author_counts(own, self.options.above) for name, own in by_author.items()},
             }
         }
@@ -181,9 +180,9 @@ def _told(step: Step, name: str, item: Item, raw: str | None) -> Told:
     return Told(name, raw or "", None if raw is None else filter_feedback(raw, item, kind, "reference"), raw is None)
 
 
-def draw(step: Step, wrong: Sequence[Sequence[int]], rationales: Sequence[Sequence[Told]]) -> list[Lesson]:
+def draw(step: Step, wrong: Sequence[Sequence[int]], rationales: Sequence[Sequence[Told]]) -> list[TrainingItem]:
     """The training items of a step. Each mistake has a generator of its own, so that its draw hangs on no other's."""
-    lessons = []
+    training_items = []
     for p, group in enumerate(step.groups):
         accepted = [r for r in rationales[p] if is_accepted(r)]
         for j in wrong[p]:
@@ -191,8 +190,8 @@ def draw(step: Step, wrong: Sequence[Sequence[int]], rationales: Sequence[Sequen
             rng = generator(step.phase.seed, step.phase.tutee, step.number, group.item.id, j, "fair")
             if explained and accepted:
                 first, second = rng.integers(len(explained)), rng.integers(len(accepted))
-                lessons.append(Lesson(p, j, explained[first], accepted[second]))
-    return lessons
+                training_items.append(TrainingItem(p, j, explained[first], accepted[second]))
+    return training_items
 
 
 def explanation_prompt(step: Step, item: Item, response: str) -> list[int]:

@@ -53,7 +53,7 @@ def _cell(method: str, steps: Sequence[Mapping[str, Any]]) -> CommitteeCell:
     return CommitteeCell(
         method=method,
         mistakes=sum(s["mistakes"] for s in steps),
-        lessons=sum(s["lessons"] for s in steps),
+        training_items=sum(s["training_items"] for s in steps),
         authors=[_author(name, [s["rationales"][name] for s in steps if name in s["rationales"]]) for name in authors],
     )
 

@@ -209,7 +209,7 @@ class CommitteeCell(Record):
     method: str
     mistakes: int
     """Wrong rollouts."""
-    lessons: int
+    training_items: int
     """Those that became training items."""
     authors: list[AuthorCell]
 

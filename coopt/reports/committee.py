@@ -26,7 +26,8 @@ def acceptance_table(results: Results) -> Table:
     notes = [
         "by a judge: share of its readable scores that are above the bound, in brackets their mean. Scores are 1 to 5;"
         " judges do not see the worked solution. Rationales: one a question with a mistake and author.",
-        *map(_lessons, results.committees),
+        "What the critics write is learnt as it is, neither anchored nor sanitised.",
+        *map(_share, results.committees),
     ]
     return Table("FAIR: acceptance", columns, rows, notes)
 
@@ -38,6 +39,6 @@ def _by_judge(author: AuthorCell, judge: str) -> str:
     return f"{percent(cell.above / cell.readable)} ({cell.mean_score:.2f})"
 
 
-def _lessons(cell: CommitteeCell) -> str:
-    share = percent(cell.lessons / cell.mistakes if cell.mistakes else None)
+def _share(cell: CommitteeCell) -> str:
+    share = percent(cell.training_items / cell.mistakes if cell.mistakes else None)
     return f"{cell.method}: of {cell.mistakes:,} wrong rollouts {share} % became training items."

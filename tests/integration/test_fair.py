@@ -23,7 +23,7 @@ def test_fair_and_sft_union_beside_sdpo(coopt: Coopt, tmp_path: Path) -> None:
     assert {c["who"] for c in results["scores"]} == {"base", "critic", "init", "sdpo", "sft_union", "fair"}
     assert {c["student"] for c in results["scores"] if c["who"] == "critic"} == {"critic1", "critic2", "critic3"}
     (cell,) = results["committees"]
-    assert 0 < cell["lessons"] <= cell["mistakes"]
+    assert 0 < cell["training_items"] <= cell["mistakes"]
     assert {a["author"]: {j["judge"] for j in a["judges"]} for a in cell["authors"]} == {
         f"critic{k}": {f"critic{m}" for m in (1, 2, 3) if m != k} for k in (1, 2, 3)
     }
@@ -38,7 +38,7 @@ def test_fair_and_sft_union_beside_sdpo(coopt: Coopt, tmp_path: Path) -> None:
     for author in cell["authors"]:
         own = [r for r in rationales if r["tutor"] == author["author"]]
         assert (len(own), sum(r["accepted"] for r in own)) == (author["written"], author["accepted"])
-    assert sum(len(g["lessons"]) for g in groups) == cell["lessons"]
+    assert sum(len(g["training_items"]) for g in groups) == cell["training_items"]
     assert (tmp_path / "run/seeds/0/sft_union/r1/s1.rollouts.jsonl").read_text() == ""
 
     shown = coopt("report", "run", "--format", "md").stdout

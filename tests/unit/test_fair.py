@@ -105,17 +105,17 @@ def test_loss_and_gradient_match_the_definition(untrained: Policy, tmp_path: Pat
     for group in groups:
         item = items[group["item"]]
         wording = made.domains[item.domain].wording
-        for lesson in group["lessons"]:
-            rollout = group["rollouts"][lesson["rollout"]]
+        for chosen in group["training_items"]:
+            rollout = group["rollouts"][chosen["rollout"]]
             assert rollout["reward"] == 0
-            feedback = next(m["raw"] for m in rollout["messages"] if m["tutor"] == lesson["feedback"])
-            rationale = next(r["raw"] for r in group["rationales"] if r["tutor"] == lesson["rationale"])
+            feedback = next(m["raw"] for m in rollout["messages"] if m["tutor"] == chosen["feedback"])
+            rationale = next(r["raw"] for r in group["rationales"] if r["tutor"] == chosen["rationale"])
             read = fill(wording.naive_given, question=item.prompt, response=rollout["text"], solution=item.solution)
             losses.append(
                 0.3 * mean_nll(untrained, model, untrained.prompt_ids(wording, read), feedback)
                 + 0.7 * mean_nll(untrained, model, untrained.prompt_ids(wording, item.prompt), rationale)
             )
-    assert len(losses) == record["examples"] == record["committee"]["lessons"] == 6
+    assert len(losses) == record["examples"] == record["committee"]["training_items"] == 6
     expected = torch.stack(losses).mean()
     expected.backward()
     assert record["loss"] == pytest.approx(expected.item(), rel=1e-9)
@@ -140,7 +140,7 @@ def test_who_is_asked_what(untrained: Policy, tmp_path: Path) -> None:
 def learned(made: Phase) -> tuple[dict[str, Any], set[str]]:
     """The record of a step, and whose rationales were learnt."""
     record, groups = train_step(made, 0)
-    return record, {x["rationale"] for g in groups for x in g["lessons"]}
+    return record, {x["rationale"] for g in groups for x in g["training_items"]}
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_draws_hang_on_seed_student_and_step_alone(untrained: Policy, tmp_path: 
         made.seed = seed
         step = Step(made, number, made.order.batch(0, 3))  # the same questions
         FAIR().learn(step)
-        return [note["lessons"] for note in step.notes]
+        return [note["training_items"] for note in step.notes]
 
     np.random.seed(1)
     torch.manual_seed(1)
@@ -220,7 +220,7 @@ def test_draws_hang_on_seed_student_and_step_alone(untrained: Policy, tmp_path: 
     assert drawn(0, 0) == first
     assert drawn(0, 1) != first
     assert drawn(1, 0) != first
-    chosen = [(x["feedback"], x["rationale"]) for lessons in first for x in lessons]
+    chosen = [(x["feedback"], x["rationale"]) for training_items in first for x in training_items]
     assert len(set(chosen)) > 3, "feedback and rationale are drawn apart"
 
 
@@ -256,7 +256,7 @@ def test_the_table_of_acceptance(untrained: Policy, tmp_path: Path) -> None:
     scores = ({"bb": "score 5", "ccc": "1"}, {"a": "hm", "ccc": "1"}, {"a": "4", "bb": "2"})
     record, _ = train_step(phase(untrained, tmp_path, committee(*scores)), 0)
     (cell,) = committee_cells([{**record, "method": "fair"}, {"method": "sdpo"}])
-    assert (cell.mistakes, cell.lessons) == (6, 6)
+    assert (cell.mistakes, cell.training_items) == (6, 6)
     assert [(a.author, a.written, a.accepted, a.mean_score) for a in cell.authors] == [
         ("a", 3, 3, 4), ("bb", 3, 3, 3.5), ("ccc", 3, 0, 1),
     ]  # fmt: skip
