@@ -82,6 +82,11 @@ class Policy:
             raise ModelError(f"the model's chat template refuses the prompt: {error}") from None
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
+    def response_ids(self, text: str) -> tuple[int, ...]:
+        """Token ids of a text that is to be learnt as a whole response: with the end token."""
+        ids = self.tokenizer(self._without_control_tokens(text), add_special_tokens=False)["input_ids"]
+        return (*ids, self.tokenizer.eos_token_id)
+
     def _without_control_tokens(self, text: str) -> str:
         """Model text is untrusted: what it spells must not become a turn of the chat."""
         for token in self.tokenizer.added_tokens_decoder.values():
