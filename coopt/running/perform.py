@@ -82,6 +82,11 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         return
     if ranks.world() != config.parallel.ranks:
         raise RunError(f"{ranks.world()} ranks were started for a run with parallel.ranks = {config.parallel.ranks}.")
+    train_phase(phase_of(task, run, method, config, meter_path))
+
+
+def phase_of(task: Train, run: Run, method: Method, config: Config, meter_path: Path | None) -> Phase:
+    """The phase of a task, ready to be trained. ``config``: the run's as the method has it."""
     trainer = _trainer(task, run, method, config)
     teachers = method.logit_teachers(run.start_scores(task.seed))
     trainer.peers = {name: _start(name, run, task.seed) for name in dict.fromkeys(teachers.values())}
@@ -90,7 +95,7 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         trainer.load(before, optimizer=config.rounds.carry_state)
     meter = Meter(meter_path if ranks.leads() else None, config.rounds.steps)
     tutors = Tutors(run, task.method, task.seed)
-    phase = Phase(
+    return Phase(
         config=config,
         domains=run.domains,
         method=method,
@@ -106,7 +111,6 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         logit_teachers=teachers,
         on_step=lambda tokens: meter.add(1, tokens),
     )
-    train_phase(phase)
 
 
 def _trainer(task: Train, run: Run, method: Method, config: Config) -> Trainer:
