@@ -1,4 +1,4 @@
-"""The command line: ``coopt bench | sweep | status | logs | cancel | eval | report | simulate | data | topo | env``.
+"""The command line: ``coopt bench | sweep | status | logs | cancel | eval | break-rate | report | ...``.
 
 User errors become one line and exit code 2. torch is imported only by commands that compute.
 """
@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from coopt.cli.bench import NamesMethods, bench
+from coopt.cli.break_rate import break_rate
 from coopt.cli.cancel import cancel
 from coopt.cli.data import data
 from coopt.cli.env import env
@@ -36,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("bench", cls=NamesMethods)(bench)
+app.command("break-rate")(break_rate)
 app.command("cancel")(cancel)
 app.command("eval")(evaluate)
 app.command("report")(report)

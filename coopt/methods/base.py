@@ -14,6 +14,7 @@ from coopt.config.section import Section
 from coopt.domains.base import Domain, Item
 from coopt.engine.base import Generation
 from coopt.feedback.anchor import Feedback
+from coopt.feedback.thinking import without_thinking
 from coopt.graph.topology import Edge, Topology
 
 if TYPE_CHECKING:
@@ -32,16 +33,17 @@ class RolloutGroup(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What the self-teacher of one rollout sees beyond the question: c = (s, f)."""
+    """What the self-teacher of one rollout sees beyond the question: c = (s, f), or a reference to derive anew."""
 
     demonstration: str | None
     feedback: str | None
+    reference: str | None = None
 
 
 class Told(NamedTuple):
     """What one tutor said on one rollout. ``unread``: the request was too long for the tutor, or it was away.
     ``score``: the committee's mean, 1 to 5; ``voted_down``: it did not pass, and is not handed on; ``judgements``:
-    what each judge, by name, wrote about it."""
+    what each judge, by name, wrote about it; ``rewrite``: it is a whole solution and no feedback."""
 
     tutor: str
     raw: str
@@ -50,6 +52,7 @@ class Told(NamedTuple):
     score: float | None = None
     voted_down: bool = False
     judgements: tuple[tuple[str, str], ...] = ()
+    rewrite: bool = False
 
     @property
     def text(self) -> str | None:
@@ -63,7 +66,12 @@ Messages = list[list[tuple[Told, ...]]]
 
 def heard(messages: Sequence[Told]) -> str | None:
     """f of a rollout: its tutors' kept texts, one after another; None where there is none."""
-    return "\n".join(m.text for m in messages if m.text is not None) or None
+    return "\n".join(m.text for m in messages if m.text is not None and not m.rewrite) or None
+
+
+def rewritten(messages: Sequence[Told]) -> str | None:
+    """The first solution that a tutor handed over for a rollout; None where there is none."""
+    return next((m.text for m in messages if m.text is not None and m.rewrite), None)
 
 
 Starts = Mapping[str, Mapping[str, float]]
@@ -179,12 +187,13 @@ SUCCESS = 0.5  # a reward at or above this is a correct rollout (SDPO's shipped 
 
 
 def earliest_correct(group: RolloutGroup, exclude_self: bool) -> list[str | None]:
-    """For each rollout the earliest correct rollout of its prompt, other than itself if ``exclude_self``."""
+    """For each rollout the earliest correct rollout of its prompt, other than itself if ``exclude_self``; without what
+    it thought."""
     correct = [j for j, reward in enumerate(group.rewards) if reward >= SUCCESS]
     chosen: list[str | None] = []
     for j in range(len(group.rollouts)):
         candidates = [c for c in correct if not (exclude_self and c == j)]
-        chosen.append(group.rollouts[candidates[0]].text if candidates else None)
+        chosen.append(without_thinking(group.rollouts[candidates[0]].text) if candidates else None)
     return chosen
 
 

@@ -144,8 +144,12 @@ def _task(run: Run, name: str) -> Any:
     from coopt.running.tasks import Train
 
     method, tutee = run.method(name), run.topology.students[0]
-    edges = method.gates(method.graph(run.topology), run.config.gate)
-    tutors = tuple(OpenTutor(e.tutor, 0, run.config.domains) for e in edges if e.tutee == tutee)
+    graph = method.graph(run.topology)
+    tutors = tuple(
+        OpenTutor(e.tutor, 0, run.config.domains, None, graph.style_of(e), tuple(graph.reviewers_of(e.tutor)))
+        for e in method.gates(graph, run.config.gate)
+        if e.tutee == tutee
+    )
     return Train(run.config.seed, name, 1, tutee, tutors)
 
 
