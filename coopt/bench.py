@@ -65,7 +65,7 @@ def check_run(config: Config) -> None:
     domains = run.domains  # loading checks them
     for name in config.methods:
         run.method(name).check(config, domains)
-    _check_styles(run)
+        _check_styles_of(run, name)
 
 
 def check_method(run: Run, name: str, *, models: bool) -> None:
@@ -76,6 +76,7 @@ def check_method(run: Run, name: str, *, models: bool) -> None:
         if method.graph(run.topology).nodes != run.topology.nodes:  # nodes of its own
             check_students(run.config, run.cast)
         method.check(run.config, run.domains)
+        _check_styles_of(run, name)
 
 
 def check_settings(config: Config) -> None:
@@ -132,16 +133,15 @@ def _measures(run: Run) -> bool:
     return any(make_gate(g).reads_scores for g in gates)
 
 
-def _check_styles(run: Run) -> None:
+def _check_styles_of(run: Run, name: str) -> None:
     """Tutors that hand the worked solution over, or are given it, have one to read."""
-    for name in run.config.methods:
-        method = run.method(name)
-        graph = method.graph(run.topology)
-        for edge in method.gates(graph, run.config.gate):
-            style = graph.style_of(edge) or run.config.feedback.style
-            informed = edge.tutor in run.cast.critics or style == "reference"
-            if style in REWRITES and informed:
-                check_solutions(run.domains, f"method {name}: edge {edge} of style {style}")
+    method = run.method(name)
+    graph = method.graph(run.topology)
+    for edge in method.gates(graph, run.config.gate):
+        style = graph.style_of(edge) or run.config.feedback.style
+        informed = edge.tutor in run.cast.critics or style == "reference"
+        if style in REWRITES and informed:
+            check_solutions(run.domains, f"method {name}: edge {edge} of style {style}")
 
 
 def _check_adversaries(run: Run) -> None:

@@ -17,7 +17,8 @@ QUICK = (*SMOKE, "--workers", "1", "--set", "model.specialise=none", "--set", "b
 
 def test_controls_in_one_run(coopt: Coopt, tmp_path: Path) -> None:
     names = "opcod,opd,merge,merge_trained,self_feedback,frozen_peers,sdpo_2n"
-    flags = (*QUICK, "--set", "gate.kind=always", "--set", "rounds.steps=1", "--set", "optimizer.warmup=0")
+    far = ("optimizer.warmup=0", "optimizer.lr=5e-3", "rounds.collapse_drop=1")  # tutors that change within a round
+    flags = (*QUICK, "--set", "gate.kind=always", "--set", "rounds.steps=1", *(w for s in far for w in ("--set", s)))
     done = coopt(*flags, "--method", names, "--out", "run", "--json")
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
