@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from coopt.cli.bench import bench
+from coopt.cli.bench import NamesMethods, bench
 from coopt.cli.break_rate import break_rate
 from coopt.cli.cancel import cancel
 from coopt.cli.data import data
@@ -37,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command("bench")(bench)
+app.command("bench", cls=NamesMethods)(bench)
 app.command("break-rate")(break_rate)
 app.command("cancel")(cancel)
 app.command("eval")(evaluate)

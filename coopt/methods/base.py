@@ -124,6 +124,11 @@ class Method(Protocol):
         """domain -> the student whose frozen start gives its logits as the teacher there; empty: none does."""
         ...
 
+    def averages(self) -> str:
+        """Whose students' weights every student becomes the mean of: ``init`` or a method; then nothing is trained.
+        Empty: it trains."""
+        ...
+
     def objective(self, config: Config) -> Objective:
         """What is minimised on the rows."""
         ...
@@ -171,6 +176,9 @@ class Trained(ABC):
 
     def logit_teachers(self, starts: Starts) -> Mapping[str, str]:
         return {}
+
+    def averages(self) -> str:
+        return ""
 
     @abstractmethod
     def objective(self, config: Config) -> Objective: ...

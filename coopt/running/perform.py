@@ -23,6 +23,7 @@ from coopt.feedback.tutors import ModelTutor, OracleTutor, ReferenceTutor, Speak
 from coopt.graph.topology import Edge
 from coopt.methods.base import ORACLE, Method
 from coopt.models.bases import base_directory
+from coopt.models.merging import average_weights
 from coopt.models.policy import Policy
 from coopt.models.shared import load_student
 from coopt.phase import Phase, train_phase
@@ -69,8 +70,11 @@ def score(task: Score, run: Run, meter_path: Path | None) -> None:
 
 def train(task: Train, run: Run, meter_path: Path | None) -> None:
     """Train one tutee for one round: in this process, as one of ``parallel.ranks`` that have joined, or by ranks that
-    are started here and now."""
+    are started here and now. A method that only averages needs none of them."""
     method = run.method(task.method)
+    if method.averages():
+        _average(task, run, method.averages())
+        return
     config = method.configure(run.config)
     if config.parallel.ranks > 1 and ranks.world() == 1:
         arguments = (run.directory, task, meter_path)
@@ -78,6 +82,11 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         return
     if ranks.world() != config.parallel.ranks:
         raise RunError(f"{ranks.world()} ranks were started for a run with parallel.ranks = {config.parallel.ranks}.")
+    train_phase(phase_of(task, run, method, config, meter_path))
+
+
+def phase_of(task: Train, run: Run, method: Method, config: Config, meter_path: Path | None) -> Phase:
+    """The phase of a task, ready to be trained. ``config``: the run's as the method has it."""
     trainer = _trainer(task, run, method, config)
     teachers = method.logit_teachers(run.start_scores(task.seed))
     trainer.peers = {name: _start(name, run, task.seed) for name in dict.fromkeys(teachers.values())}
@@ -86,7 +95,7 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         trainer.load(before, optimizer=config.rounds.carry_state)
     meter = Meter(meter_path if ranks.leads() else None, config.rounds.steps)
     tutors = Tutors(run, task.method, task.seed)
-    phase = Phase(
+    return Phase(
         config=config,
         domains=run.domains,
         method=method,
@@ -102,7 +111,6 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         logit_teachers=teachers,
         on_step=lambda tokens: meter.add(1, tokens),
     )
-    train_phase(phase)
 
 
 def _trainer(task: Train, run: Run, method: Method, config: Config) -> Trainer:
@@ -124,6 +132,15 @@ def _start(student: str, run: Run, seed: int) -> Policy:
     directory = run.weights(seed, INIT, 0, student)
     with blame(f"teacher {student}, its weights {directory}"):
         return load_student(run.config, directory).in_compute_dtype()
+
+
+def _average(task: Train, run: Run, of: str) -> None:
+    """Publish the mean of the weights that ``of`` left of all students; one that collapsed enters as it was then."""
+    last = 0 if of == INIT else run.rounds_of(of)
+    models = {s: run.weights(task.seed, of, last, s) for s in run.topology.students}
+    with ranks.new_directory(task.output(run)) as temporary:
+        if ranks.leads():
+            average_weights(models, temporary / "model")
 
 
 def _train_as_rank(directory: Path, task: Train, meter_path: Path | None) -> None:
