@@ -15,7 +15,6 @@ from coopt.config.schema import Config
 from coopt.domains.base import SPLITS, Domain, Split
 from coopt.errors import ModelError
 from coopt.feedback.assign import OpenTutor
-from coopt.graph.cost import messages_a_rollout
 from coopt.running import store
 from coopt.running.run import BASE, INIT, Run
 from coopt.running.tasks import BreakRate, Score, Specialise, Task, Train, is_done
@@ -50,7 +49,16 @@ REFERENCE = Speed(prompt=11.9, response=17.8, generate=24_000, train=9_500, dist
 
 
 def probe_speed(config: Config) -> Speed:
-    """Generate and train for a moment with the base model."""
+    """Generate and train for a moment with the base model, with as many threads as this process has. In a process
+    apart, because the driver itself needs none of the libraries that this takes."""
+    import torch
+
+    from coopt.running.processes import apart
+
+    return apart(torch.get_num_threads(), _probe, config)
+
+
+def _probe(config: Config) -> Speed:
     import torch
 
     from coopt.domains.load import load_domains
@@ -166,10 +174,11 @@ class Plan:
             answers = 3 + 2 * len(task.tutors)
             questions = min(self._questions("validation"), config.break_rate.questions * len(config.domains))
             return questions * samples * answers * self.speed.response
-        rollouts = config.rounds.prompts * samples
         if isinstance(task, Train) and not self._averages(task):
-            readers = messages_a_rollout(len(task.tutors), config.feedback.assign)
-            critique = 0.6 * config.sampling.max_feedback_tokens * self.speed.distinct * readers
+            method = self.run.method(task.method)
+            rollouts = config.rounds.prompts * method.rollouts(config)
+            messages = method.messages(config, len(task.tutors))
+            critique = 0.6 * config.sampling.max_feedback_tokens * self.speed.distinct * messages
             return config.rounds.steps * rollouts * (self.speed.response + critique)
         if isinstance(task, Specialise) and way_of(config) == "own_correct":
             return config.specialise.questions * samples * self.speed.response
@@ -179,8 +188,9 @@ class Plan:
         """Seconds that a task should take on one worker."""
         generating = self.tokens(task) / self.speed.generate
         if isinstance(task, Train) and not self._averages(task):
-            rounds = self._settings(task).rounds
-            rows = rounds.prompts * rounds.rollouts * self.speed.distinct
+            settings = self._settings(task)
+            rounds, rollouts = settings.rounds, self.run.method(task.method).rollouts(settings)
+            rows = rounds.prompts * max(1.0, rollouts * self.speed.distinct)
             read = rows * (self.speed.prompt + self.speed.response)
             # An open gate makes the teacher's prompts longer and leaves fewer rollouts without a target.
             return generating + rounds.steps * read * (1.3 if task.tutors else 1.0) / self.speed.train

@@ -102,7 +102,7 @@ def bench(
         data={"source": data} if data is not None else None,
         seed=seed,
         seeds=seeds,
-        cluster=_cluster(cluster, profile),
+        cluster=cluster_flag(cluster, profile),
     )
     if workers is not None and workers < 1:
         raise ConfigError(f"--workers must be at least 1, got {workers}.")
@@ -153,7 +153,8 @@ def _model(base: str | None, students: str | None) -> dict[str, Any] | None:
     return tree or None
 
 
-def _cluster(kind: str | None, profile: str | None) -> dict[str, str] | None:
+def cluster_flag(kind: str | None, profile: str | None) -> dict[str, str] | None:
+    """The ``cluster`` that --cluster and --profile mean; None: neither is given."""
     kind = kind or ("slurm" if profile else None)
     return {"kind": kind} if kind else None
 
@@ -175,7 +176,6 @@ def _bench(
     import torch  # after everything that can be refused at once
 
     from coopt.cluster.choose import make_launcher
-    from coopt.quiet import quiet_libraries
     from coopt.reports.plan import plan_data, plan_table, plan_tables
     from coopt.reports.table import output, show
     from coopt.reports.tables import all_tables
@@ -186,7 +186,6 @@ def _bench(
     stdout, stderr = output(), Console(stderr=True)
     for name, reason in left_out.items():
         stderr.print(f"left out: {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
-    quiet_libraries()
     end_with_sweep()
     workers = workers or default_workers(config)
     torch.set_num_threads(worker_threads(config, workers))  # the probe is to be as fast as a worker
@@ -221,7 +220,7 @@ def default_workers(config: Config) -> int:
     """On CPUs one worker a student up to the cores that its ranks leave; on a GPU one, because workers would share its
     memory. On SLURM one job a student, or as many as run at once."""
     from coopt.graph.files import load_topology
-    from coopt.models.policy import pick_device
+    from coopt.models.device import pick_device
 
     students = len(load_topology(config.topology, config.domains, config.nodes).students)
     if config.cluster.kind == "slurm":

@@ -27,6 +27,7 @@ from coopt.errors import CooptError
 
 # typer does not export the base of its usage errors.
 _CommandLineError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+_INTERRUPTED = 130  # what typer returns, and does not raise, after Ctrl-C
 
 app = typer.Typer(
     name="coopt",
@@ -54,7 +55,8 @@ def main() -> None:
     """Run a command; a user's error is one line on stderr."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        app(standalone_mode=False)
+        if app(standalone_mode=False) == _INTERRUPTED:
+            raise KeyboardInterrupt
     except CooptError as error:
         console.print(f"coopt: {error}", markup=False)
         sys.exit(error.exit_code)

@@ -15,16 +15,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from coopt.domains.wording import Wording
 from coopt.errors import ModelError
+from coopt.models.device import pick_device
 
 ADAPTER = "adapter"
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len")
-
-
-def pick_device(name: str) -> torch.device:
-    """``auto`` is the first CUDA GPU, else the CPU."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
 
 
 @dataclass(eq=False)
@@ -88,6 +82,11 @@ class Policy:
         except TemplateError as error:  # for example a template that refuses a system message
             raise ModelError(f"the model's chat template refuses the prompt: {error}") from None
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def response_ids(self, text: str) -> tuple[int, ...]:
+        """Token ids of a text that is to be learnt as a whole response: with the end token."""
+        ids = self.tokenizer(self._without_control_tokens(text), add_special_tokens=False)["input_ids"]
+        return (*ids, self.tokenizer.eos_token_id)
 
     def _without_control_tokens(self, text: str) -> str:
         """Model text is untrusted: what it spells must not become a turn of the chat."""

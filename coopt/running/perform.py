@@ -147,9 +147,13 @@ def _train_as_rank(directory: Path, task: Train, meter_path: Path | None) -> Non
     train(task, Run.open(directory), meter_path)
 
 
+_HELD_PARAMETERS = 50_000_000
+
+
 class Tutors:
     """Makes a task's tutors, with room for one tutor's weights: requests are grouped by tutor, so a task with many
-    tutors holds one at a time. Adapters on a shared base are all held: they cost little."""
+    tutors holds one at a time. Adapters on a shared base are all held: they cost little. So are models as small as the
+    embedded one, which a committee would otherwise load twice a step: until together they have ``_HELD_PARAMETERS``."""
 
     def __init__(self, run: Run, method: str, seed: int) -> None:
         self.run = run
@@ -165,11 +169,10 @@ class Tutors:
         if tutor.name == ORACLE:
             return OracleTutor(domains, style)
         limit = config.sampling.max_feedback_tokens
-        if style == "step":  # it writes a whole solution
-            limit = max(limit, config.sampling.max_response_tokens)
+        solution = max(limit, config.sampling.max_response_tokens)
         informed = self.run.cast.nodes[tutor.name].role == "critic"
         kind = ReferenceTutor if style == "reference" else ModelTutor
-        honest = kind(self._speaker(tutor), domains, style, limit, informed)
+        honest = kind(self._speaker(tutor), domains, style, limit, informed, solution)
         if not hostile or tutor.name not in config.adversary:
             return honest
         return HostileTutor(config.adversary[tutor.name], honest, domains)
@@ -183,8 +186,9 @@ class Tutors:
 
     def _load(self, name: str, directory: Path) -> Policy:
         if directory not in self._held:
-            if not self.run.config.model.shared_base:
-                self._held.clear()  # let go of one before the next is loaded
+            held = sum(p.numel() for policy in self._held.values() for p in policy.model.parameters())
+            if held > _HELD_PARAMETERS and not self.run.config.model.shared_base:
+                self._held.clear()  # let go before the next is loaded
             with blame(f"tutor {name}, its weights {directory}"):
                 tutor = load_student(self.run.config, directory)
             # Ranks are many on one machine, and each holds the tutor.
