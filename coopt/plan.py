@@ -188,8 +188,8 @@ class Plan:
         """Seconds that a task should take on one worker."""
         generating = self.tokens(task) / self.speed.generate
         if isinstance(task, Train) and not self._averages(task):
-            config = self._settings(task)
-            rounds, rollouts = config.rounds, self.run.method(task.method).rollouts(config)
+            settings = self._settings(task)
+            rounds, rollouts = settings.rounds, self.run.method(task.method).rollouts(settings)
             rows = rounds.prompts * max(1.0, rollouts * self.speed.distinct)
             read = rows * (self.speed.prompt + self.speed.response)
             # An open gate makes the teacher's prompts longer and leaves fewer rollouts without a target.

@@ -86,12 +86,12 @@ def _check_graph(method: Method, run: Run) -> None:
 
 
 def _make_starts(run: Run) -> None:
-    """The base as every node's start, and its scores."""
+    """The base as every node's start, and the students' scores."""
     from coopt.running.tasks import Score, Specialise
 
     for node in run.starts():
         Specialise(run.config.seed, node).perform(run, None)
-    for node in (*run.topology.students, *run.scored_critics()):
+    for node in run.topology.students:
         Score(run.config.seed, INIT, 0, node, "validation").perform(run, None)
 
 
