@@ -1,4 +1,5 @@
-"""The command line: ``coopt bench | sweep | status | logs | cancel | eval | report | simulate | data | topo | env``.
+"""The command line: ``coopt bench | sweep | status | logs | cancel | eval | report | advantages | simulate | data |
+topo | env``.
 
 User errors become one line and exit code 2. torch is imported only by commands that compute.
 """
@@ -12,6 +13,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from coopt.cli.advantages import advantages
 from coopt.cli.bench import bench
 from coopt.cli.cancel import cancel
 from coopt.cli.data import data
@@ -39,6 +41,7 @@ app.command("bench")(bench)
 app.command("cancel")(cancel)
 app.command("eval")(evaluate)
 app.command("report")(report)
+app.command("advantages")(advantages)
 app.command("simulate")(simulate)
 app.command("sweep")(sweep)
 app.command("status")(status)
