@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from coopt.advantages.pictures import Question, choose, full_colour, shown_tokens, visible
+from coopt.advantages.pictures import Question, at_strength, choose, full_colour, shown_tokens, strength, visible
 from coopt.advantages.tables import label
 from coopt.advantages.traces import Trace
 from coopt.reports.table import Table
@@ -26,7 +26,7 @@ def write_page(path: Path, run: str, traces: Sequence[Trace], tables: Sequence[T
     template = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
     ).get_template("page.html.jinja")
-    scale = [full * k / _STEPS for k in range(-_STEPS, _STEPS + 1)]
+    scale = [at_strength(k / _STEPS, full) for k in range(-_STEPS, _STEPS + 1)]
     store.write_text(
         path,
         template.render(
@@ -68,4 +68,4 @@ def _arm(trace: Trace, name: str, full: float) -> dict[str, Any]:
 
 def _colour(advantage: float, full: float) -> dict[str, str]:
     """Class of the sign, and strength from 0 to 1."""
-    return {"sign": "n" if advantage < 0 else "p", "strength": f"{min(1.0, abs(advantage) / full):.2f}"}
+    return {"sign": "n" if advantage < 0 else "p", "strength": f"{strength(advantage, full):.2f}"}

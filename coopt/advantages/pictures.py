@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from itertools import groupby
@@ -44,9 +45,19 @@ def choose(traces: Sequence[Trace], limit: int) -> list[Question]:
 
 
 def full_colour(questions: Sequence[Question]) -> float:
-    """The |A| that gets the strongest colour: what one token in twenty of the pictures reaches."""
+    """The |A| that gets the strongest colour: what one token in a hundred of the pictures reaches, at least 1 nat."""
     sizes = [abs(t.values) for q in questions for t in q.traces]
-    return max(0.1, float(np.percentile(np.concatenate(sizes), 95))) if sizes else 1.0
+    return max(1.0, float(np.percentile(np.concatenate(sizes), 99))) if sizes else 1.0
+
+
+def strength(advantage: float, full: float) -> float:
+    """Of a token's colour, 0 to 1: logarithmic, so that a tenth of a nat and ten nats can both be told from nothing."""
+    return min(1.0, math.log1p(abs(advantage)) / math.log1p(full))
+
+
+def at_strength(share: float, full: float) -> float:
+    """The advantage whose colour has this strength; negative for negative ones."""
+    return math.copysign(math.expm1(abs(share) * math.log1p(full)), share)
 
 
 def shown_tokens(trace: Trace) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from coopt.advantages.summary import Estimate, contrast, mean, mean_difference, pairs
-from coopt.advantages.traces import GROUPS, Group, Trace
+from coopt.advantages.traces import GROUPS, NOTABLE, Group, Trace
 from coopt.metrics.advantages import REGIONS
 from coopt.reports.cells import NONE
 from coopt.reports.table import Table
@@ -50,7 +50,7 @@ def error_table(traces: Sequence[Trace], draws: int) -> Table:
                     _number(mean(own, "size", draws), ".2f"),
                     _percent(share),
                     NONE if tokens.value is None else f"{100 * tokens.value:.1f}",
-                    _number(contrast(own, draws), ".2f"),
+                    _number(contrast(own, draws), ".3g"),
                     _number(mean(own, "at_error", draws), "+.2f"),
                     _number(mean(own, "auc_from", draws), ".2f"),
                     _number(mean(own, "auc_first", draws), ".2f"),
@@ -84,9 +84,9 @@ def right_table(traces: Sequence[Trace], draws: int) -> Table:
             found = mean(own, "mean_right", draws)
             if found.rollouts:
                 words = "wrong, before the error" if group == "wrong" else "correct, all tokens"
-                below = _percent(mean(own, "negative_right", draws))
-                rows.append([label(traces, method), words, *_counts(found), _number(found, "+.3f"), below])
-    columns = ["method", "tokens", "rollouts", "questions", "mean A", "A below 0, %"]
+                below = [_percent(mean(own, name, draws)) for name in ("negative_right", "unlearned_right")]
+                rows.append([label(traces, method), words, *_counts(found), _number(found, "+.3f"), *below])
+    columns = ["method", "tokens", "rollouts", "questions", "mean A", "A below 0, %", f"below -{NOTABLE}, %"]
     note = (
         "Prefix damage: below 0 the teacher would make right tokens less probable. Rollouts without such tokens: none."
     )
@@ -125,7 +125,7 @@ def paired_table(traces: Sequence[Trace], draws: int) -> Table:
                         _percent(mean_difference(found, "share_from", draws), "+.1f"),
                         _number(mean_difference(found, "auc_from", draws), "+.2f"),
                         _number(mean_difference(found, "mean_right", draws), "+.3f"),
-                        _percent(mean_difference(found, "negative_right", draws), "+.1f"),
+                        _percent(mean_difference(found, "unlearned_right", draws), "+.1f"),
                         _number(mean_difference(found, "gini", draws), "+.2f"),
                         _number(mean_difference(found, "size", draws), "+.2f"),
                     ]

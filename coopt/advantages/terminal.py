@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from coopt.advantages.pictures import choose, full_colour, shown_tokens, visible
+from coopt.advantages.pictures import at_strength, choose, full_colour, shown_tokens, strength, visible
 from coopt.advantages.tables import label
 from coopt.advantages.traces import Trace
 
@@ -34,7 +34,8 @@ def show_rollouts(traces: Sequence[Trace], limit: int, console: Console) -> None
     if questions:
         legend = Text("A: ")
         for k in range(-len(_NEGATIVE), len(_POSITIVE) + 1):
-            legend.append(f" {full * k / len(_POSITIVE):+.1f} ", style=_style(full * k / len(_POSITIVE), full))
+            value = at_strength(k / len(_POSITIVE), full)
+            legend.append(f" {value:+.1f} ", style=_style(value, full))
         console.print(legend.append("  ▼ first error  ∎ end"))
         console.print()
 
@@ -51,5 +52,5 @@ def _coloured(trace: Trace, full: float) -> Text:
 def _style(advantage: float, full: float) -> str:
     """No colour below an eighth of the full one."""
     colours = _NEGATIVE if advantage < 0 else _POSITIVE
-    level = round(len(colours) * min(1.0, abs(advantage) / full))
+    level = round(len(colours) * strength(advantage, full))
     return colours[level - 1] if level else ""

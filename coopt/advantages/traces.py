@@ -21,6 +21,7 @@ from coopt.running.run import Run
 
 Group = Literal["wrong", "correct"]
 GROUPS: tuple[Group, ...] = ("wrong", "correct")
+NOTABLE = 0.1  # nats: a push that makes a token a tenth less probable
 _TAGS = (OPEN, CLOSE, "<reasoning>", "</reasoning>")
 
 
@@ -66,6 +67,7 @@ class Trace:
             "size": float(abs(values).mean()),
             "mean_right": None if right is None else index.mean_before(values, right),
             "negative_right": None if right is None else index.negative_before(values, right),
+            "unlearned_right": None if right is None else index.negative_before(values, right, beyond=NOTABLE),
             "gini": index.gini(values),
             "effective": index.effective_share(values),
             **index.region_shares(values, self.regions),

@@ -28,9 +28,9 @@ def mean_before(values: Array, error: int) -> float | None:
     return float(values[:error].mean()) if error else None
 
 
-def negative_before(values: Array, error: int) -> float | None:
-    """Fraction of the tokens before the first error whose A is below 0."""
-    return float((values[:error] < 0).mean()) if error else None
+def negative_before(values: Array, error: int, beyond: float = 0.0) -> float | None:
+    """Fraction of the tokens before the first error whose A is below 0, or below -``beyond``."""
+    return float((values[:error] < -beyond).mean()) if error else None
 
 
 def size_before(values: Array, error: int) -> float | None:
