@@ -13,7 +13,7 @@ from typing import Any
 from coopt.cluster.executors import check_cluster
 from coopt.config.schema import Config
 from coopt.config.toml import flat
-from coopt.domains.load import data_hashes
+from coopt.domains.load import check_solutions, data_hashes
 from coopt.engine.make import check_engine
 from coopt.errors import ConfigError, RunError, unknown
 from coopt.feedback.assign import OpenTutor
@@ -21,7 +21,7 @@ from coopt.feedback.endpoint import check_client
 from coopt.gates.journaled import decide_edges
 from coopt.gates.registry import make_gate
 from coopt.graph.hub import place_hub
-from coopt.graph.topology import Edge, Topology
+from coopt.graph.topology import REWRITES, Edge, Topology
 from coopt.methods.base import ORACLE
 from coopt.methods.registry import make_method
 from coopt.metrics.results import Results
@@ -49,8 +49,9 @@ def default_name(config: Config) -> str:
 
 
 def file_hashes(config: Config) -> dict[str, str]:
-    """The user's own files that decide what a run is, by path: a changed graph or gate is another run."""
-    paths = [Path(config.topology), Path(config.gate.kind.rpartition(":")[0])]
+    """The user's own files that decide what a run is, by path: a changed graph, gate or solution is another run."""
+    named = config.topology, config.gate.kind.rpartition(":")[0], config.data.solutions
+    paths = [Path(name).expanduser() for name in named]
     return {str(p): hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in paths if p.suffix and p.is_file()}
 
 
@@ -64,6 +65,7 @@ def check_run(config: Config) -> None:
     domains = run.domains  # loading checks them
     for name in config.methods:
         run.method(name).check(config, domains)
+    _check_styles(run)
 
 
 def check_settings(config: Config) -> None:
@@ -109,6 +111,18 @@ def _check_gates(run: Run) -> None:
                     "gate random needs gate.rate, or method opcod before it in the same run (--method"
                     " sdpo,opcod,random), whose open share it then matches."
                 )
+
+
+def _check_styles(run: Run) -> None:
+    """Tutors that hand the worked solution over, or are given it, have one to read."""
+    for name in run.config.methods:
+        method = run.method(name)
+        graph = method.graph(run.topology)
+        for edge in method.gates(graph, run.config.gate):
+            style = graph.style_of(edge) or run.config.feedback.style
+            informed = edge.tutor in run.cast.critics or style == "reference"
+            if style in REWRITES and informed:
+                check_solutions(run.domains, f"method {name}: edge {edge} of style {style}")
 
 
 def _check_adversaries(run: Run) -> None:

@@ -16,7 +16,7 @@ from coopt.engine.base import Engine, Generation, Sampling
 from coopt.feedback.anchor import filter_feedback
 from coopt.feedback.reprompt import reprompt
 from coopt.feedback.tutors import Request, Tutor, TutorAwayError
-from coopt.graph.topology import Edge
+from coopt.graph.topology import REWRITES, Edge
 from coopt.methods.base import RolloutGroup, earliest_correct
 from coopt.models.policy import Policy
 from coopt.rng import generator
@@ -80,9 +80,12 @@ class _Probe:
         for edge, tutor in tutors.items():
             feedback = self._feedback(groups, edge, tutor)
             both = [[s and f for s, f in zip(*rows, strict=True)] for rows in zip(demos, feedback, strict=True)]
+            rewrite = tutor.style in REWRITES  # a whole solution takes the place of s
+            alone: tuple[Grid, Grid] = (feedback, nothing) if rewrite else (nothing, feedback)
+            with_s: tuple[Grid, Grid] = alone if rewrite else (demos, feedback)
             result["edges"][str(edge)] = {
-                "f": self._again(groups, nothing, feedback, feedback),
-                "sf": self._again(groups, demos, feedback, both),
+                "f": self._again(groups, *alone, feedback),
+                "sf": self._again(groups, *with_s, both),
                 "kept": sum(f is not None for row in feedback for f in row),
             }
         return result

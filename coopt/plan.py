@@ -184,14 +184,15 @@ class Plan:
             # An open gate makes the teacher's prompts longer and leaves fewer rollouts without a target.
             return generating + self.run.config.rounds.steps * read * (1.3 if task.tutors else 1.0) / self.speed.train
         if isinstance(task, Specialise):
-            return generating + self._sft_tokens() / self.speed.train
+            return generating + self._sft_tokens(task.student) / self.speed.train
         return generating
 
-    def _sft_tokens(self) -> float:
+    def _sft_tokens(self, node: str) -> float:
         """Tokens that a specialist is fine-tuned on; not known before of a base's own correct answers."""
         config, way = self.run.config, way_of(self.run.config)
         if way == "world":
-            return config.world.specialist_steps * _SFT_STEP_TOKENS
+            critic = self.run.cast.nodes[node].role == "critic"
+            return (config.world.critic_steps if critic else config.world.specialist_steps) * _SFT_STEP_TOKENS
         if way.startswith(RATIONALES):  # at most one rationale a training question of its domain
             each = self.speed.prompt + self.speed.response
             return config.specialise.epochs * self._questions("train") / len(config.domains) * each

@@ -17,6 +17,7 @@ from coopt.feedback.assign import Assigned, assign
 from coopt.feedback.committee import vote
 from coopt.feedback.reprompt import reprompt
 from coopt.feedback.tutors import Request, TutorAwayError
+from coopt.graph.topology import REWRITES
 from coopt.methods.base import Context, Messages, RolloutGroup, Told
 from coopt.records import Clock
 from coopt.rng import generator
@@ -108,7 +109,7 @@ class Step:
             for (p, j), request, raw in zip(places, requests, self.ask(name, "critique", requests), strict=True):
                 kind = self.domains[request.item.domain].answer
                 kept = None if raw is None else filter_feedback(raw, request.item, kind, tutor.style)
-                told[p][j].append(Told(name, raw or "", kept, raw is None))
+                told[p][j].append(Told(name, raw or "", kept, raw is None, rewrite=tutor.style in REWRITES))
         messages: Messages = [[tuple(said) for said in row] for row in told]
         if self.config.feedback.assign == "committee":
             above = self.config.feedback.committee_above

@@ -8,8 +8,8 @@ from typing import Any
 
 from coopt.config.schema import Config
 from coopt.domains.base import Domain
-from coopt.domains.files import read_rows
-from coopt.errors import ConfigError, CooptError, DataError
+from coopt.domains.rationales import read_rationales
+from coopt.errors import ConfigError, CooptError
 from coopt.graph.topology import Topology
 from coopt.models.bases import base_directory, check_model_files
 from coopt.running.meter import Meter
@@ -35,14 +35,7 @@ def check_students(config: Config, topology: Topology) -> None:
         raise ConfigError("setting model.specialise = 'world' needs the embedded data and base. Else use none,"
                           " own_correct or rationales:FILE (--set model.specialise=own_correct).")  # fmt: skip
     if way.startswith(RATIONALES):
-        if not Path(way.removeprefix(RATIONALES)).expanduser().is_file():
-            raise DataError(
-                f"setting model.specialise = '{way}': no such file. Give JSON Lines with question and rationale, or"
-                " let students learn from their own correct answers: --set model.specialise=own_correct."
-            )
-        for where, row in read_rows(way.removeprefix(RATIONALES)):
-            if not isinstance(row, Mapping) or not row.get("question") or not row.get("rationale"):
-                raise DataError(f"{where}: a rationale row needs 'question' and 'rationale'.")
+        read_rationales(way.removeprefix(RATIONALES), f"model.specialise = '{way}'")
     if config.model.shared_base and config.model.weights != "lora":
         raise ConfigError("setting model.shared_base = true needs adapters: add --set model.weights=lora.")
     if config.model.shared_base and config.parallel.ranks > 1:
@@ -99,13 +92,13 @@ def make_student(
 
 def _world_specialist(config: Config, topology: Topology, seed: int, student: str, target: Path, meter: Meter) -> None:
     """Fine-tune the embedded base on the facts that this student is to know."""
-    from coopt.domains.scimini.specialist import known_facts, teach
+    from coopt.domains.scimini.specialist import CRITIC_MIX, MIX, known_facts, teach
     from coopt.models.policy import save_policy
     from coopt.models.shared import load_student
     from coopt.training.adapters import make_trainable
 
-    world = config.world
-    if topology.nodes[student].role == "critic" and not topology.nodes[student].native:
+    world, critic = config.world, topology.nodes[student].role == "critic"
+    if critic and not topology.nodes[student].native:
         strong = [{student: d} for d in config.domains]  # in every domain
         known = frozenset[Any]().union(
             *(known_facts(n, student, seed, world.own_share, world.foreign_share, [n[student]]) for n in strong)
@@ -113,9 +106,10 @@ def _world_specialist(config: Config, topology: Topology, seed: int, student: st
     else:
         natives = {n.id: n.native for n in topology.nodes.values() if n.native}
         known = known_facts(natives, student, seed, world.own_share, world.foreign_share, config.domains)
-    meter.units = world.specialist_steps
+    mix, steps = (CRITIC_MIX, world.critic_steps) if critic else (MIX, world.specialist_steps)
+    meter.units = steps
     policy, key = load_student(config, base_directory(config.model.path)), (seed, student)
     if config.model.shared_base:
         policy = make_trainable(policy, "lora", config.model.lora_rank, *key, "specialise")
-    teach(policy.model, policy.tokenizer, known, config.domains, world.specialist_steps, key, lambda *_: meter.add(1))
+    teach(policy.model, policy.tokenizer, known, config.domains, steps, key, lambda *_: meter.add(1), mix)
     save_policy(policy, target)

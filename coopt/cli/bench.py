@@ -50,8 +50,9 @@ def bench(
     method: Annotated[
         str | None,
         typer.Option(
-            help="Comma list: sdpo, opcod, its gate ablations always, domain_selective, per_domain, random, and the"
-            " controls honest, shuffled, oracle. (default: sdpo,opcod; with --adversary sdpo,honest,opcod)"
+            help="Comma list: sdpo, opcod, its gate ablations always, domain_selective, per_domain, random, the"
+            " controls honest, shuffled, oracle, and grpo, opsd, critic_binary, critic_reference, critic_step."
+            " (default: sdpo,opcod; with --adversary sdpo,honest,opcod)"
         ),
     ] = None,
     adversary: Annotated[

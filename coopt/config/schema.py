@@ -65,6 +65,8 @@ class WorldConfig(Section):
     """Range of a specialist's share of another domain's facts, divided among the students of a seed."""
     specialist_steps: int = Field(130, ge=1)
     """Training steps of a specialist."""
+    critic_steps: int = Field(160, ge=1)
+    """Training steps of a critic, which has more roles to learn."""
     rows: int = Field(6000, ge=10, le=20000)
     """Questions per domain before the split."""
 
@@ -78,6 +80,9 @@ class DataConfig(Section):
     """Validation questions per domain, at most."""
     test: int = Field(400, ge=1)
     """Test questions per domain, at most."""
+    solutions: str = ""
+    """Worked solutions of the questions: JSON Lines with question and rationale (coopt data rationales). They come
+    before the rows' own. Empty: the rows' own, in their field solution."""
 
 
 class RoundsConfig(Section):
@@ -171,7 +176,10 @@ class GateConfig(Section):
 class FeedbackConfig(Section):
     """What a tutor's text must be to count."""
 
-    style: Literal["anchored", "naive"] = "anchored"
+    style: Literal["anchored", "naive", "step", "reference"] = "anchored"
+    """anchored: a critique that names a concept of the question. naive: a critique. step: the attempt, rewritten step
+    by step (a critic is given the worked solution). reference: the worked solution itself, no model is asked. The last
+    two take the place of the demonstration."""
     only_without_own: bool = False
     """Feedback only where no own correct rollout exists (not the paper's c = (s, f))."""
     assign: Literal["spread", "best", "sample", "all", "committee"] = "spread"

@@ -1,4 +1,4 @@
-"""Who writes feedback: models (peers and critics), and the oracle control."""
+"""Who writes feedback: models (peers and critics), whoever hands over the worked solution, and the oracle control."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from coopt.domains.base import Domain, Item, KnowsFacts
 from coopt.domains.wording import Wording, fill
 from coopt.errors import ConfigError, CooptError
-from coopt.graph.topology import Style
+from coopt.graph.topology import REWRITES, Style
 
 
 class Request(NamedTuple):
@@ -49,17 +49,32 @@ class Speaker(Protocol):
 
 
 class ModelTutor:
-    """A language model as tutor: greedy critique of each distinct request."""
+    """A language model as tutor: greedy critique of each distinct request, or with style ``step`` a rewritten attempt.
 
-    def __init__(self, speaker: Speaker, domains: Mapping[str, Domain], style: Style, max_tokens: int) -> None:
+    ``informed``: for that it is given the worked solution, and says nothing where there is none. Critics are informed,
+    peers never.
+    """
+
+    def __init__(
+        self,
+        speaker: Speaker,
+        domains: Mapping[str, Domain],
+        style: Style,
+        max_tokens: int,
+        informed: bool = False,
+    ) -> None:
         self.speaker = speaker
         self.domains = domains
         self.style: Style = style
         self.max_tokens = max_tokens
+        self.informed = informed
 
     def critique(self, requests: Sequence[Request]) -> list[str | None]:
-        templates = {name: d.wording.anchored if self.style == "anchored" else d.wording.naive
-                     for name, d in self.domains.items()}  # fmt: skip
+        if self.style == "step" and self.informed:
+            given = {name: d.wording.step_given for name, d in self.domains.items()}
+            said = iter(self._ask([r for r in requests if r.item.solution], given, "response"))
+            return [next(said) if r.item.solution else "" for r in requests]
+        templates = {name: getattr(d.wording, self.style) for name, d in self.domains.items()}
         return self._ask(requests, templates, "response")
 
     def judge(self, requests: Sequence[Request]) -> list[str | None]:
@@ -69,7 +84,8 @@ class ModelTutor:
         distinct = list(dict.fromkeys(requests))
         messages = []
         for item, text in distinct:
-            user = fill(templates[item.domain], **{"question": item.prompt, key: text})
+            fields = {"question": item.prompt, "solution": item.solution or "", key: text}
+            user = fill(templates[item.domain], **fields)
             messages.append((self.domains[item.domain].wording, user))
         answers = dict(zip(distinct, self.speaker.say(messages, self.max_tokens), strict=True))
         return [answers[r] for r in requests]
@@ -87,8 +103,16 @@ def read_score(text: str) -> float | None:
     return float(found[-1]) if found else float(alone[1]) if alone else None
 
 
+class ReferenceTutor(ModelTutor):
+    """Style ``reference``: the worked solution is handed over, and no model is asked; nothing where there is none."""
+
+    def critique(self, requests: Sequence[Request]) -> list[str | None]:
+        return [r.item.solution or "" for r in requests]
+
+
 class OracleTutor:
-    """The ``oracle`` control: true facts in the tutors' own format, from a domain that knows them."""
+    """The ``oracle`` control: true facts in the tutors' own format, from a domain that knows them; the worked solution
+    where a whole solution is asked for."""
 
     def __init__(self, domains: Mapping[str, Domain], style: Style) -> None:
         for domain in domains.values():
@@ -105,7 +129,8 @@ class OracleTutor:
         for item, response in requests:
             domain = self.domains[item.domain]
             assert isinstance(domain, KnowsFacts)
-            texts.append(domain.true_critique(item, response, self.style == "anchored"))
+            rewrite = self.style in REWRITES
+            texts.append(item.solution if rewrite else domain.true_critique(item, response, self.style == "anchored"))
         return texts
 
     def judge(self, requests: Sequence[Request]) -> list[str | None]:

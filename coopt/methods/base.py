@@ -32,16 +32,17 @@ class RolloutGroup(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What the self-teacher of one rollout sees beyond the question: c = (s, f)."""
+    """What the self-teacher of one rollout sees beyond the question: c = (s, f), or a reference to derive anew."""
 
     demonstration: str | None
     feedback: str | None
+    reference: str | None = None
 
 
 class Told(NamedTuple):
     """What one tutor said on one rollout. ``unread``: the request was too long for the tutor, or it was away.
     ``score``: the committee's mean, 1 to 5; ``voted_down``: it did not pass, and is not handed on; ``judgements``:
-    what each judge, by name, wrote about it."""
+    what each judge, by name, wrote about it; ``rewrite``: it is a whole solution and no feedback."""
 
     tutor: str
     raw: str
@@ -50,6 +51,7 @@ class Told(NamedTuple):
     score: float | None = None
     voted_down: bool = False
     judgements: tuple[tuple[str, str], ...] = ()
+    rewrite: bool = False
 
     @property
     def text(self) -> str | None:
@@ -63,7 +65,12 @@ Messages = list[list[tuple[Told, ...]]]
 
 def heard(messages: Sequence[Told]) -> str | None:
     """f of a rollout: its tutors' kept texts, one after another; None where there is none."""
-    return "\n".join(m.text for m in messages if m.text is not None) or None
+    return "\n".join(m.text for m in messages if m.text is not None and not m.rewrite) or None
+
+
+def rewritten(messages: Sequence[Told]) -> str | None:
+    """The first solution that a tutor handed over for a rollout; None where there is none."""
+    return next((m.text for m in messages if m.text is not None and m.rewrite), None)
 
 
 Starts = Mapping[str, Mapping[str, float]]

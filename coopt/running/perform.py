@@ -19,7 +19,7 @@ from coopt.feedback.assign import OpenTutor
 from coopt.feedback.endpoint import EndpointSpeaker
 from coopt.feedback.local import LocalSpeaker
 from coopt.feedback.ranked import FirstRankSpeaker
-from coopt.feedback.tutors import ModelTutor, OracleTutor, Speaker, Tutor
+from coopt.feedback.tutors import ModelTutor, OracleTutor, ReferenceTutor, Speaker, Tutor
 from coopt.graph.topology import Edge
 from coopt.methods.base import ORACLE, Method
 from coopt.models.bases import base_directory
@@ -147,7 +147,12 @@ class Tutors:
         style = tutor.style or config.feedback.style
         if tutor.name == ORACLE:
             return OracleTutor(domains, style)
-        honest = ModelTutor(self._speaker(tutor), domains, style, config.sampling.max_feedback_tokens)
+        limit = config.sampling.max_feedback_tokens
+        if style == "step":  # it writes a whole solution
+            limit = max(limit, config.sampling.max_response_tokens)
+        informed = self.run.cast.nodes[tutor.name].role == "critic"
+        kind = ReferenceTutor if style == "reference" else ModelTutor
+        honest = kind(self._speaker(tutor), domains, style, limit, informed)
         if not hostile or tutor.name not in config.adversary:
             return honest
         return HostileTutor(config.adversary[tutor.name], honest, domains)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from coopt.config.schema import Config
 from coopt.domains.base import Domain, Item
-from coopt.domains.files import read_rows
+from coopt.domains.rationales import read_rationales
 from coopt.engine.base import Sampling
 from coopt.engine.make import make_engine
 from coopt.errors import DataError, ModelError
@@ -78,9 +78,7 @@ def _own_correct(
 
 def _rationales(file: str, policy: Policy, domain: Domain) -> list[Example]:
     """Rows ``{"question": ..., "rationale": ...}``: worked solutions of training questions, by their question."""
-    by_question: dict[str, str] = {}
-    for _, row in read_rows(file):  # checked by ``check_students``
-        by_question[row["question"]] = str(row["rationale"])
+    by_question = read_rationales(file, f"model.specialise = '{RATIONALES}{file}'")
     end = policy.tokenizer.eos_token_id
     examples = []
     for item in domain.items("train"):

@@ -80,3 +80,22 @@ def test_tail_is_finite_when_the_top_k_holds_everything() -> None:
     sharp = torch.tensor([[100.0, 0.0, 0.0, 0.0]])
     log_p, _ = bucket_log_probs(sharp, sharp, 3, True)
     assert torch.isfinite(log_p).all()
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("clip", [0.01, 0.05])
+def test_clipped_entries_match_a_reference_entry_by_entry(alpha: float, clip: float) -> None:
+    """The bound is on what each entry adds, before the sum; an entry over it has no gradient."""
+    student = S.clone().requires_grad_()
+    p, q = student.softmax(-1), T.softmax(-1)
+    m = (1 - alpha) * p + alpha * q
+    added = {0.0: q * (q / p).log(), 1.0: p * (p / q).log()}.get(
+        alpha, (1 - alpha) * p * (p / m).log() + alpha * q * (q / m).log()
+    )
+    expected = torch.stack([sum(a if a < clip else a.detach() * 0 + clip for a in row) for row in added])
+    (reference,) = torch.autograd.grad(expected.sum(), student)
+    found = Divergence(alpha, 0, True, clip)(student, T)
+    (gradient,) = torch.autograd.grad(found.sum(), student)
+    assert torch.allclose(found, expected, atol=1e-12)
+    assert torch.allclose(gradient, reference, atol=1e-12)
+    assert (found < Divergence(alpha, 0)(S, T)).any()
