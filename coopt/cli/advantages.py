@@ -58,13 +58,6 @@ def advantages(
     opened = Run.open(run)
     traces = _traces(opened, methods, rounds, students)
     tables = advantage_tables(traces, opened.config.run.bootstrap)
-    if style == "rich":
-        from coopt.advantages.terminal import show_rollouts
-
-        show_rollouts(traces, show, output())
-        show_tables(tables, output())
-    else:
-        print(render(tables, formats[style]))
     told = Console(stderr=True, highlight=False)
     if html is not None:
         from coopt.advantages.page import write_page
@@ -76,6 +69,13 @@ def advantages(
 
         draw_profile(traces, svg, opened.config.run.bootstrap)
         told.print(f"{svg}: written", markup=False)
+    if style == "rich":
+        from coopt.advantages.terminal import show_rollouts
+
+        show_rollouts(traces, show, output())
+        show_tables(tables, output())
+    else:
+        print(render(tables, formats[style]))
 
 
 def _traces(run: Run, methods: str | None, rounds: str | None, students: str | None) -> list[Trace]:
