@@ -58,7 +58,7 @@ def _arm(trace: Trace, name: str, full: float) -> dict[str, Any]:
         "share": None if share is None else f"{100 * share:.0f}",
         "size": f"{trace.indices['size']:.2f}",
         "teacher_reads": None if trace.teacher_reads is None else visible(trace.teacher_reads),
-        "teacher": trace.teacher,
+        "teacher": visible(trace.teacher),
         "tokens": [
             {"text": text, "value": f"{a:+.2f}", "error": k == trace.error, **_colour(a, full)}
             for k, (text, a) in enumerate(zip(shown_tokens(trace), trace.values, strict=True))

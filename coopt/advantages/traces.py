@@ -101,7 +101,7 @@ def read_traces(
         for line in store.read_lines(folder.with_name(f"{where['tutee']}.advantages.jsonl")):
             if line["item"] not in items:
                 raise RunError(f"{run.directory}: question {line['item']} is not in the run's data any more.")
-            traces.append(_trace(line, where, items[line["item"]], run.domains))
+            traces.append(trace_of(line, where, items[line["item"]], run.domains))
     if not traces:
         raise RunError(
             f"{run.directory}: no advantages of {', '.join(methods)} are recorded for that. Record some: coopt bench"
@@ -120,7 +120,8 @@ def _places(
                     yield {"seed": seed, "method": method, "round": round_, "tutee": tutee}
 
 
-def _trace(line: Mapping[str, Any], where: Mapping[str, Any], item: Item, domains: Mapping[str, Domain]) -> Trace:
+def trace_of(line: Mapping[str, Any], where: Mapping[str, Any], item: Item, domains: Mapping[str, Domain]) -> Trace:
+    """A record of ``coopt.advantages.record`` with what its domain knows. ``where``: seed, method, round, tutee."""
     domain, tokens = domains[item.domain], tuple(line["tokens"])
     knows = isinstance(domain, KnowsErrors)
     at = domain.first_error(item, "".join(tokens)) if isinstance(domain, KnowsErrors) else None
