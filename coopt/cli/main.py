@@ -1,5 +1,4 @@
-"""The command line: ``coopt bench | sweep | status | logs | cancel | eval | report | advantages | simulate | data |
-topo | env``.
+"""The command line: ``coopt bench | sweep | status | logs | cancel | eval | break-rate | report | advantages | ...``.
 
 User errors become one line and exit code 2. torch is imported only by commands that compute.
 """
@@ -15,6 +14,7 @@ from rich.console import Console
 
 from coopt.cli.advantages import advantages
 from coopt.cli.bench import bench
+from coopt.cli.break_rate import break_rate
 from coopt.cli.cancel import cancel
 from coopt.cli.data import data
 from coopt.cli.env import env
@@ -38,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("bench")(bench)
+app.command("break-rate")(break_rate)
 app.command("cancel")(cancel)
 app.command("eval")(evaluate)
 app.command("report")(report)

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from coopt.domains.base import AnswerKind, Item
 from coopt.feedback.sanitise import leaks, sanitise
+from coopt.feedback.thinking import without_thinking
 from coopt.graph.topology import REWRITES, Style
 
 Outcome = Literal["kept", "no_match", "no_concept_tag", "empty", "all_generic"]
@@ -45,10 +46,11 @@ def words(text: str) -> set[str]:
 
 
 def filter_feedback(raw: str, item: Item, kind: AnswerKind, style: Style = "anchored") -> Feedback:
-    """Sanitise a tutor's message, check its anchor, strip the tag.
+    """Sanitise a tutor's message, check its anchor, strip the tag. What the tutor thought is no part of it.
 
     A rewritten or reference solution is meant to hold the answer: it is handed on as it is, unless it is empty.
     """
+    raw = without_thinking(raw, unended=True)
     stem, correct = item.stem, item.correct_text
     if style in REWRITES:
         if not words(raw):

@@ -14,6 +14,7 @@ from coopt.config.section import Section
 from coopt.domains.base import Domain, Item
 from coopt.engine.base import Generation
 from coopt.feedback.anchor import Feedback
+from coopt.feedback.thinking import without_thinking
 from coopt.graph.topology import Edge, Topology
 
 if TYPE_CHECKING:
@@ -178,12 +179,13 @@ SUCCESS = 0.5  # a reward at or above this is a correct rollout (SDPO's shipped 
 
 
 def earliest_correct(group: RolloutGroup, exclude_self: bool) -> list[str | None]:
-    """For each rollout the earliest correct rollout of its prompt, other than itself if ``exclude_self``."""
+    """For each rollout the earliest correct rollout of its prompt, other than itself if ``exclude_self``; without what
+    it thought."""
     correct = [j for j, reward in enumerate(group.rewards) if reward >= SUCCESS]
     chosen: list[str | None] = []
     for j in range(len(group.rollouts)):
         candidates = [c for c in correct if not (exclude_self and c == j)]
-        chosen.append(group.rollouts[candidates[0]].text if candidates else None)
+        chosen.append(without_thinking(group.rollouts[candidates[0]].text) if candidates else None)
     return chosen
 
 

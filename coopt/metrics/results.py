@@ -32,6 +32,14 @@ class ScoreCell(Record):
     change_high: float | None = None
     change_per_seed: list[float] = []
     verdict: str = ""
+    p: float | None = None
+    """Of no change, Holm-adjusted over the changes of the table."""
+    detectable: float | None = None
+    """The smallest change that would be shown in four of five repeats."""
+    majority: float | None = None
+    """maj@k; None where the answers were not kept."""
+    passed: float | None = None
+    """pass@k"""
     best_by_validation: float | None = None
     """Test score of the round with the best validation score (the score above is the final round's)."""
     collapsed: list[str] = []
@@ -73,6 +81,7 @@ class RankCell(Record):
     high: float
     per_seed: list[float]
     verdict: str
+    p: float | None = None
 
 
 class ConsensusCell(Record):
@@ -115,9 +124,31 @@ class ComparisonCell(Record):
     high: float
     per_seed: list[float]
     verdict: str
+    p: float | None = None
+    """Of no difference, Holm-adjusted over the table."""
     of_oracle: tuple[float, float, float] | None = None
     """Where the method lies between the baseline (0) and the oracle (1), with its interval; None where the
     oracle is not run or is not shown to beat the baseline."""
+
+
+class StandingCell(Record):
+    """Where a method (or init) stands among the others, on the mean of all students and domains."""
+
+    who: str
+    rank: int
+    """1 + the number of those that are shown to be better: methods not shown to differ may share a rank."""
+    rank_low: int
+    rank_high: int
+    score: float
+    low: float
+    high: float
+    hypervolume: float
+    """Share of the unit cube of scores (a side a domain) that some student dominates; reference point 0."""
+    hypervolume_low: float
+    hypervolume_high: float
+    headroom: tuple[float, float, float] | None = None
+    """Share of what students lacked at the start to the best start of each domain that they gained, with its
+    interval."""
 
 
 class GateCell(Record):
@@ -192,6 +223,7 @@ class Results(Record):
     scores: list[ScoreCell]
     pareto: list[ParetoCell]
     comparisons: list[ComparisonCell]
+    standings: list[StandingCell] = []
     gates: list[GateCell]
     feedback: list[FeedbackCell]
     break_rates: list[BreakCell]

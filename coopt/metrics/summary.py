@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from itertools import product
 
 import numpy as np
 
 from coopt.methods.base import ORACLE
 from coopt.metrics import cost
 from coopt.metrics.accuracy import accuracy
-from coopt.metrics.bootstrap import Array, interval, interval_of_ratio, resample_weights
+from coopt.metrics.bootstrap import interval, interval_of_ratio
 from coopt.metrics.consensus import consensus_distance
 from coopt.metrics.hostile import hostile_cells
 from coopt.metrics.pareto import mutual, pareto_draws, pareto_improves, share
@@ -26,13 +26,12 @@ from coopt.metrics.results import (
     Results,
     ScoreCell,
 )
-from coopt.metrics.verdicts import Change, change
-from coopt.rng import generator
+from coopt.metrics.samples import majority_at_k, pass_at_k
+from coopt.metrics.scores import CRITIC, Scores
+from coopt.metrics.standings import standings
+from coopt.metrics.verdicts import Change, change, corrected
 from coopt.running import store
 from coopt.running.run import BASE, INIT, Run
-
-CRITIC = "critic"
-"""Who stands in the tables with a critic's own scores."""
 
 
 def summarise(run: Run) -> Results:
@@ -42,8 +41,7 @@ def summarise(run: Run) -> Results:
 
 def mean_changes(run: Run) -> list[ComparisonCell]:
     """Every method against the initial students, on the mean of all students and domains."""
-    summary = _Summary(run)
-    return [summary.comparison(m, INIT, "all", summary.students) for m in run.config.methods]
+    return _Summary(run).mean_changes()
 
 
 class _Summary:
@@ -52,6 +50,7 @@ class _Summary:
         self.config = run.config
         self.seeds = run.seeds
         self.students = run.topology.students
+        self.scores = Scores(run)
         self.journal = run.journal()
 
     def results(self) -> Results:
@@ -68,6 +67,7 @@ class _Summary:
             scores=self._scores(),
             pareto=[cell for m in self.config.methods for cell in self._pareto(m)],
             comparisons=self._comparisons(),
+            standings=standings(self.scores) if self.config.methods else [],
             gates=gates,
             feedback=feedback,
             break_rates=break_cells(self.run, self.journal) if self.config.break_rate.questions else [],
@@ -81,54 +81,25 @@ class _Summary:
 
     # -- scores ------------------------------------------------------------------------------------
 
-    def _file(self, seed: int, who: str, round_: int, student: str, split: str = "test") -> Any:
-        who = INIT if who == CRITIC else who
-        return store.read_json(self.run.scores_path(seed, who, split, round_, student))
-
-    def _last(self, who: str) -> int:
-        return 0 if who in (BASE, INIT, CRITIC) else self.run.rounds_of(who)
-
-    def _per_question(self, who: str, student: str, domain: str) -> Array:
-        """Mean correctness [seeds, questions] on the test split."""
-        grids = []
-        for seed in self.seeds:
-            result = self._file(seed, who, self._last(who), student)
-            grids.append(np.mean(result["domains"][domain]["correct"], axis=1))
-        return np.array(grids)
-
     @cached_property
-    def _weights(self) -> dict[str, Array]:
-        """Bootstrap weights per domain, the same for every student, method and seed."""
-        weights = {}
-        for name, domain in self.run.domains.items():
-            count = len(domain.items("test"))
-            weights[name] = resample_weights(count, self.config.run.bootstrap, generator("summary", name))
-        return weights
-
-    def _change(self, method: str, student: str, domain: str) -> Change:
-        difference = self._per_question(method, student, domain) - self._per_question(INIT, student, domain)
-        return change(difference, self._weights[domain])
+    def _changes(self) -> dict[tuple[str, str, str], Change]:
+        """Of every method, student and domain, corrected as one family."""
+        keys = list(product(self.config.methods, self.students, self.config.domains))
+        return dict(zip(keys, corrected([self.scores.change(*k) for k in keys]), strict=True))
 
     def _scores(self) -> list[ScoreCell]:
         cells = [self._cell(BASE, BASE, d) for d in self.config.domains]
-        cells += [self._cell(CRITIC, c, d) for c in self._scored_critics() for d in self.config.domains]
+        cells += [self._cell(CRITIC, c, d) for c in self.scores.scored_critics() for d in self.config.domains]
         for who in (INIT, *self.config.methods):
             cells += [self._cell(who, s, d) for s in self.students for d in self.config.domains]
         return cells
 
-    def _scored_critics(self) -> list[str]:
-        """Critics with test scores in every seed (older runs have none)."""
-        paths = {
-            c: [self.run.scores_path(seed, INIT, "test", 0, c) for seed in self.seeds]
-            for c in self.run.scored_critics()
-        }
-        return [c for c, files in paths.items() if all(f.is_file() for f in files)]
-
     def _cell(self, who: str, student: str, domain: str) -> ScoreCell:
-        values = self._per_question(who, student, domain)
-        low, high = interval(self._weights[domain] @ values.mean(axis=0))
-        trained = who not in (BASE, INIT, CRITIC)
-        moved = self._change(who, student, domain) if trained else None
+        values = self.scores.per_question(who, student, domain)
+        low, high = interval(self.scores.drawn(who, student, domain))
+        moved = self._changes.get((who, student, domain))
+        results = self.scores.final(who, student, domain)
+        kept = all("answers" in r for r in results)
         return ScoreCell(
             who=who,
             student=student,
@@ -145,22 +116,28 @@ class _Summary:
             change_high=moved.high if moved else None,
             change_per_seed=list(moved.per_seed) if moved else [],
             verdict=moved.verdict if moved else "",
-            best_by_validation=self._best_by_validation(who, student, domain) if trained else None,
-            collapsed=self._collapsed(who, student) if trained else [],
+            p=moved.p if moved else None,
+            detectable=moved.detectable if moved else None,
+            majority=float(np.mean([majority_at_k(r["correct"], r["answers"]) for r in results])) if kept else None,
+            passed=float(np.mean([pass_at_k(r["correct"]) for r in results])),
+            best_by_validation=self._best_by_validation(who, student, domain) if moved else None,
+            collapsed=self._collapsed(who, student) if moved else [],
         )
 
     def _best_by_validation(self, method: str, student: str, domain: str) -> float:
-        scores = []
+        found = []
         for seed in self.seeds:
             best = best_round(self.run, seed, method, student)
-            scores.append(accuracy(self._file(seed, method, best, student))[domain])
-        return float(np.mean(scores))
+            found.append(accuracy(self.scores.file(seed, method, best, student))[domain])
+        return float(np.mean(found))
 
     def _collapsed(self, method: str, student: str) -> list[str]:
         found = []
         for seed in self.seeds:
             fallen = self.journal.all("collapsed")
-            rounds = [r for r in range(1, self._last(method) + 2) if student in fallen.get(f"{seed}/{method}/r{r}", [])]
+            rounds = [
+                r for r in range(1, self.scores.last(method) + 2) if student in fallen.get(f"{seed}/{method}/r{r}", [])
+            ]
             if rounds:  # found at the start of a round: it fell in the one before
                 found.append(f"seed {seed} at step {(rounds[0] - 1) * self.config.rounds.steps}")
         return found
@@ -177,8 +154,9 @@ class _Summary:
     def _pareto(self, method: str) -> list[ParetoCell]:
         draws, cells = {}, []
         for student in self.students:
-            changes = {d: self._change(method, student, d) for d in self.config.domains}
-            draws[student] = pareto_draws(np.array([self._drawn(method, student, d) for d in self.config.domains]))
+            changes = {d: self._changes[method, student, d] for d in self.config.domains}
+            moved = [self.scores.drawn(method, student, d) - self.scores.drawn(INIT, student, d) for d in changes]
+            draws[student] = pareto_draws(np.array(moved))
             verdicts = [c.verdict for c in changes.values()]
             cells.append(
                 ParetoCell(
@@ -200,11 +178,6 @@ class _Summary:
         )
         return [*cells, everyone]
 
-    def _drawn(self, method: str, student: str, domain: str) -> Array:
-        difference = self._per_question(method, student, domain) - self._per_question(INIT, student, domain)
-        drawn: Array = self._weights[domain] @ difference.mean(axis=0)
-        return drawn
-
     def _comparisons(self) -> list[ComparisonCell]:
         """Every later method against the first one, on the mean of the domains: per student and over all. With
         adversaries also against the honest tutors."""
@@ -215,12 +188,17 @@ class _Summary:
         if "honest" in others:  # what the adversaries cost
             pairs += [(m, "honest") for m in others if self.run.method(m).adversaries]
         who = {s: [s] for s in self.students} | ({"all": self.students} if len(self.students) > 1 else {})
-        return [self.comparison(m, b, name, group) for m, b in pairs for name, group in who.items()]
+        keys = [(m, b, name, group) for m, b in pairs for name, group in who.items()]
+        found = corrected([self.scores.between(m, b, group) for m, b, _, group in keys])
+        return [self._comparison(*key, moved) for key, moved in zip(keys, found, strict=True)]
 
-    def comparison(self, method: str, baseline: str, name: str, group: list[str]) -> ComparisonCell:
-        """A method against another one, or against the initial students, on the mean of ``group``."""
-        differences, weights = self._paired(method, baseline, group)
-        moved = change(differences, weights)
+    def mean_changes(self) -> list[ComparisonCell]:
+        """Every method against the initial students."""
+        methods, everyone = self.config.methods, self.students
+        found = corrected([self.scores.between(m, INIT, everyone) for m in methods])
+        return [self._comparison(m, INIT, "all", everyone, c) for m, c in zip(methods, found, strict=True)]
+
+    def _comparison(self, method: str, baseline: str, name: str, group: list[str], moved: Change) -> ComparisonCell:
         words = {"improves": "better", "worse": "worse"}
         return ComparisonCell(
             method=method,
@@ -231,27 +209,15 @@ class _Summary:
             high=moved.high,
             per_seed=list(moved.per_seed),
             verdict=words.get(moved.verdict, moved.verdict),
+            p=moved.p,
             of_oracle=self._of_oracle(method, baseline, group),
         )
-
-    def _paired(self, method: str, baseline: str, group: list[str]) -> tuple[Array, Array]:
-        """Differences [seeds, questions of all domains], the mean over ``group``, and their bootstrap weights."""
-        domains = self.config.domains
-        parts = {
-            d: np.mean([self._per_question(method, s, d) - self._per_question(baseline, s, d) for s in group], axis=0)
-            for d in domains
-        }
-        # Domains count alike whatever their number of questions: scale, then lay side by side.
-        total = sum(p.shape[1] for p in parts.values())
-        scaled = np.concatenate([parts[d] * total / (len(domains) * parts[d].shape[1]) for d in domains], axis=1)
-        weights = np.concatenate([self._weights[d] * parts[d].shape[1] / total for d in domains], axis=1)
-        return scaled, weights
 
     def _of_oracle(self, method: str, baseline: str, group: list[str]) -> tuple[float, float, float] | None:
         if ORACLE not in self.config.methods or ORACLE in (method, baseline):
             return None
-        differences, weights = self._paired(method, baseline, group)
-        most, _ = self._paired(ORACLE, baseline, group)
+        differences, weights = self.scores.paired(method, baseline, group)
+        most, _ = self.scores.paired(ORACLE, baseline, group)
         if change(most, weights).verdict != "improves":
             return None
         span = interval_of_ratio(weights @ differences.mean(axis=0), weights @ most.mean(axis=0))
@@ -262,39 +228,40 @@ class _Summary:
     def _ranks(self) -> list[RankCell]:
         """Gain by initial rank: the mean of the domains, students ranked in each seed by their initial validation
         scores (ranked by the test scores, chance would make the first lose and the last gain)."""
-        starts = [[accuracy(self._file(k, INIT, 0, s, "validation")) for k in self.seeds] for s in self.students]
+        starts = [[accuracy(self.scores.file(k, INIT, 0, s, "validation")) for k in self.seeds] for s in self.students]
         order = by_rank(np.array([[np.mean(list(a.values())) for a in seeds] for seeds in starts]))
-        cells = []
+        keys, found = [], []
         for method in self.config.methods:
-            moved = {s: self._paired(method, INIT, [s]) for s in self.students}
+            moved = {s: self.scores.paired(method, INIT, [s]) for s in self.students}
             weights = moved[self.students[0]][1]
             for k, who in enumerate(order):
                 names = [self.students[i] for i in who]
-                differences = np.array([moved[name][0][seed] for seed, name in enumerate(names)])
-                found = change(differences, weights)
-                cells.append(
-                    RankCell(
-                        method=method,
-                        rank=k + 1,
-                        students=names,
-                        gain=found.value,
-                        low=found.low,
-                        high=found.high,
-                        per_seed=list(found.per_seed),
-                        verdict=found.verdict,
-                    )
-                )
-        return cells
+                keys.append((method, k + 1, names))
+                found.append(change(np.array([moved[n][0][seed] for seed, n in enumerate(names)]), weights))
+        return [
+            RankCell(
+                method=method,
+                rank=rank,
+                students=names,
+                gain=c.value,
+                low=c.low,
+                high=c.high,
+                per_seed=list(c.per_seed),
+                verdict=c.verdict,
+                p=c.p,
+            )
+            for (method, rank, names), c in zip(keys, corrected(found), strict=True)
+        ]
 
     def _consensus(self) -> list[ConsensusCell]:
         draws = self.config.run.bootstrap
         cells = []
         for method in self.config.methods:
-            for round_ in range(self._last(method) + 1):
+            for round_ in range(self.scores.last(method) + 1):
                 answers = [
                     [
                         [
-                            self._file(seed, method, round_, s, "validation")["domains"][d].get("answers")
+                            self.scores.file(seed, method, round_, s, "validation")["domains"][d].get("answers")
                             for s in self.students
                         ]
                         for seed in self.seeds

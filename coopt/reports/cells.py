@@ -19,3 +19,7 @@ def span(low: float | None, high: float | None, form: str = ".1f") -> str:
 
 def yes(value: bool) -> str:
     return "yes" if value else "no"
+
+
+def probability(value: float | None) -> str:
+    return NONE if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"

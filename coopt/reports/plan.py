@@ -28,7 +28,8 @@ def plan_table(plan: Plan) -> Table:
     edges = ", ".join(str(e) for e in topology.edges) or "none"
     if len(topology.edges) > _LISTED:
         edges = f"{len(topology.edges)} (coopt topo show {config.topology})"
-    critics = f"; critics: {', '.join(topology.critics)}" if topology.critics else ""
+    everyone = plan.run.cast.critics  # those that methods add too
+    critics = f"; critics: {', '.join(everyone)}" if everyone else ""
     hostile = "".join(f"; hostile: {node} ({kind})" for node, kind in config.adversary.items())
     r = config.rounds
     notes = [

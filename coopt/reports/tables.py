@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
 from coopt.feedback.anchor import OUTCOMES
 from coopt.metrics.cost import PARTS
 from coopt.metrics.probes import ALL_EDGES, ANY_STATE
 from coopt.metrics.results import BreakCell, GateCell, Results, ScoreCell
-from coopt.reports.cells import NONE, percent, signed, span, yes
+from coopt.reports.cells import NONE, percent, probability, signed, span, yes
 from coopt.reports.graph_tables import (
     CONTEXT_WORDS,
     break_matrices,
@@ -27,6 +28,7 @@ def all_tables(results: Results) -> list[Table]:
         score_table(results),
         pareto_table(results),
         comparison_table(results),
+        standings_table(results),
         rank_table(results),
         consensus_table(results),
         gate_table(results),
@@ -41,6 +43,13 @@ def all_tables(results: Results) -> list[Table]:
     return [t for t in tables if t.rows]
 
 
+def probe_tables(results: Results, names: Sequence[str]) -> list[Table]:
+    """Break-rates alone, of a run that trains nothing. ``names``: what its students are."""
+    cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate != ANY_STATE]
+    edges = Table("Break- and fix-rates, percent", _break_columns("gate"), _break_rows(cells, by="gate"), [*names])
+    return [t for t in (edges, difficulty_table(results), *break_matrices(results)) if t.rows]
+
+
 def score_table(results: Results) -> Table:
     """Scores in percent with intervals; changes against the initial student."""
     several = len(results.seeds) > 1
@@ -50,12 +59,7 @@ def score_table(results: Results) -> Table:
             NONE,
             c.domain,
             percent(c.share),
-            NONE,
-            NONE,
-            NONE,
-            *([NONE] if several else []),
-            NONE,
-            NONE,
+            *[NONE] * (8 if several else 7),
         ]
         for c in results.constants
     ]
@@ -68,6 +72,8 @@ def score_table(results: Results) -> Table:
                 cell.domain + (" (native)" if cell.native else ""),
                 percent(cell.score),
                 span(cell.low, cell.high),
+                percent(cell.majority),
+                percent(cell.passed),
                 signed(cell.change),
                 span(cell.change_low, cell.change_high, "+.1f"),
                 *per_seed,
@@ -75,7 +81,7 @@ def score_table(results: Results) -> Table:
                 percent(cell.best_by_validation),
             ]
         )
-    columns = ["method", "student", "domain", "avg@k", "95 %", "change", "95 %  "]
+    columns = ["method", "student", "domain", "avg@k", "95 %", "maj@k", "pass@k", "change", "95 %  "]
     columns += ["per seed"] if several else []
     return Table("Test scores, percent", [*columns, "verdict", "best-val"], rows, _score_notes(results))
 
@@ -91,8 +97,15 @@ def _score_notes(results: Results) -> list[str]:
     seeds = ", ".join(map(str, results.seeds))
     notes = [
         f"n = {sizes} questions, avg@{cell.samples}; seeds {seeds}. Intervals: paired bootstrap over questions."
-        " Scores are of the final weights; best-val is the round chosen on validation.",
+        " Scores are of the final weights; best-val is the round chosen on validation. Verdicts: by the interval, every"
+        " seed, and Holm's correction over the table (p below 0.05).",
     ]
+    seen = [c.detectable for c in results.scores if c.detectable is not None]
+    if seen:
+        notes.append(
+            "Smallest change that would be shown in four of five repeats (before the correction):"
+            f" {percent(median(seen))} points in the median cell, {percent(max(seen))} in the noisiest."
+        )
     if len(results.seeds) == 1:
         notes.append("One seed: a verdict holds for these specialists and this order of prompts only. Use --seeds 3.")
     return notes
@@ -131,6 +144,7 @@ def comparison_table(results: Results) -> Table:
             signed(c.difference),
             span(c.low, c.high, "+.1f"),
             " ".join(signed(x) for x in c.per_seed),
+            probability(c.p),
             c.verdict,
             *(
                 [f"{percent(c.of_oracle[0], 0)} {span(*c.of_oracle[1:], '.0f')}" if c.of_oracle else NONE]
@@ -140,7 +154,7 @@ def comparison_table(results: Results) -> Table:
         ]
         for c in results.comparisons
     ]
-    columns = ["methods", "student", "difference", "95 %", "per seed", "verdict"]
+    columns = ["methods", "student", "difference", "95 %", "per seed", "p (Holm)", "verdict"]
     note = (
         "of oracle: where a method lies between the one it is compared with (0) and feedback that states the true"
         " facts (100)."
@@ -151,6 +165,30 @@ def comparison_table(results: Results) -> Table:
         rows,
         [note] if oracle else [],
     )
+
+
+def standings_table(results: Results) -> Table:
+    """Ranks of the methods."""
+    rows = [
+        [
+            str(c.rank),
+            f"{c.rank_low}-{c.rank_high}",
+            c.who,
+            percent(c.score),
+            span(c.low, c.high),
+            f"{percent(c.headroom[0], 0)} {span(*c.headroom[1:], '.0f')}" if c.headroom else NONE,
+            f"{percent(c.hypervolume)} {span(c.hypervolume_low, c.hypervolume_high)}",
+        ]
+        for c in results.standings
+    ]
+    note = (
+        "Mean of all students and domains. A rank is one more than the number of methods shown to be better (pairs,"
+        " Holm), so methods may share it; 95 %: ranks by the score alone over bootstrap draws. headroom: what students"
+        " gained of what they lacked at the start to the best start of each domain; over 100: they passed it."
+        " hypervolume: share of the unit cube of scores that some student dominates."
+    )
+    columns = ["rank", "95 %", "method", "score", "95 % ", "headroom, %", "hypervolume, %"]
+    return Table("Methods ranked", columns, rows if len(rows) > 2 else [], [note])
 
 
 def gate_table(results: Results) -> Table:

@@ -189,7 +189,7 @@ def test_the_binary_arm_divides_by_the_groups_deviation() -> None:
     method = make_method("critic_binary")
     assert isinstance(method, GRPO)
     rewards = [1.0, 0.0, 0.0, 0.0]
-    spread = 3**0.5 / 4
+    spread = 0.5  # of the sample (n - 1)
     assert method.advantages(rewards) == pytest.approx([0.75 / spread] + [-0.25 / spread] * 3, rel=1e-3)
     assert method.advantages([1.0] * 4) == [0.0] * 4
 

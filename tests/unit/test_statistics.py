@@ -9,7 +9,10 @@ from scipy import stats
 from coopt.metrics.bootstrap import interval, interval_of_ratio, ratio_interval, resample_weights
 from coopt.metrics.break_rates import Grids, rates, stack
 from coopt.metrics.pareto import mutual, pareto_draws, pareto_improves
-from coopt.metrics.verdicts import change, verdict
+from coopt.metrics.ranking import ranks
+from coopt.metrics.samples import majority_at_k, pass_at_k
+from coopt.metrics.significance import detectable, holm, p_value
+from coopt.metrics.verdicts import change, corrected, verdict
 from coopt.rng import generator
 
 NAN = float("nan")
@@ -101,3 +104,56 @@ def test_the_same_question_in_two_seeds_is_one_cluster() -> None:
     assert single.high is not None
     assert double.high is not None
     assert double.high - double.low == pytest.approx(single.high - single.low, rel=0.05)
+
+
+def test_p_agrees_with_a_t_test() -> None:
+    values = generator("p").normal(0.02, 0.3, 400)
+    draws = resample_weights(400, 20000, generator("p draws")) @ values
+    assert p_value(float(values.mean()), draws) == pytest.approx(stats.ttest_1samp(values, 0).pvalue, rel=0.05)
+    assert p_value(0.1, np.full(50, 0.1)) == 0.0
+    assert p_value(0.0, np.zeros(50)) == 1.0
+
+
+def test_holm_by_hand_and_in_order() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_a_detectable_effect_is_detected_in_four_of_five_repeats() -> None:
+    rng = generator("repeats")
+    values = rng.normal(0, 1, 500)
+    effect = detectable(resample_weights(500, 4000, generator("power")) @ values)
+    error = values.std(ddof=1) / np.sqrt(500)
+    found = np.abs(rng.normal(effect, error, 4000)) / error > stats.norm.isf(0.025)
+    assert found.mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_correction_takes_verdicts_away_and_gives_none() -> None:
+    """Twenty cells, one of them at p = 0.03: shown alone, not shown among them."""
+    draws = resample_weights(200, 2000, generator("family"))
+    values = generator("cells").normal(0, 0.2, (20, 200))
+    values -= values.mean(axis=1, keepdims=True)
+    values[0] += 2.2 * values[0].std() / np.sqrt(200)
+    alone = [change(v[None], draws) for v in values]
+    assert [c.verdict for c in alone] == ["improves"] + ["no difference shown"] * 19
+    assert {c.verdict for c in corrected(alone)} == {"no difference shown"}
+    sure = change(np.full((1, 200), 0.1), draws)
+    assert corrected([sure, *alone])[0].verdict == "improves"
+
+
+def test_maj_and_pass_at_k() -> None:
+    correct = [[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 0]]
+    answers = [["a", "b", "b", "c"], ["a", "a", "b", "b"], ["x", "", "", ""], ["a", "a", "a", ""]]
+    assert majority_at_k(correct, answers).tolist() == [0.0, 0.5, 0.0, 1.0]
+    assert pass_at_k(correct).tolist() == [1.0, 1.0, 0.0, 1.0]
+
+
+def test_methods_not_shown_to_differ_share_a_rank() -> None:
+    rng = generator("ranks")
+    noise = rng.normal(0, 0.01, 4000)
+    draws = {"a": 0.9 + noise, "b": 0.9 + 0.001 + rng.normal(0, 0.01, 4000), "c": 0.5 + noise}
+    found = ranks({"a": 0.9, "b": 0.901, "c": 0.5}, draws)
+    assert [found[n].rank for n in "abc"] == [1, 1, 3]
+    assert (found["a"].low, found["a"].high, found["c"].low, found["c"].high) == (1, 2, 3, 3)
+    assert ranks({"only": 1.0}, {"only": np.ones(5)})["only"] == (1, 1, 1)

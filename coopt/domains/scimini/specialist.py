@@ -41,6 +41,12 @@ def known_facts(native: Mapping[str, str], student: str, seed: int, own: float, 
     return frozenset(known)
 
 
+def generalist_facts(critic: str, seed: int, own: float, foreign: tuple[float, float],
+                     domains: Sequence[str]) -> frozenset[Fact]:  # fmt: skip
+    """The facts that a critic without a native domain knows: of every domain what a native specialist would."""
+    return frozenset[Fact]().union(*(known_facts({critic: d}, critic, seed, own, foreign, [d]) for d in domains))
+
+
 def teach(model: Any, tokenizer: Any, known: frozenset[Fact], domains: Sequence[str], steps: int,
           key: Sequence[object], report: Callable[[int, float], None], mix: TaskMix = MIX) -> None:  # fmt: skip
     """Fine-tune ``model`` on what it is to know, by lessons of ``mix``. Revision and honest guessing are drilled on

@@ -1,0 +1,164 @@
+"""One round of opcod on the pair as text, from recorded rollouts and feedback.
+
+``python -m tests.golden.trace`` prints it. The frozen text is opcod_pair.txt; read every line of a change.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from coopt.config.load import load_config
+from coopt.config.schema import Config
+from coopt.domains.base import Domain, Item
+from coopt.domains.load import load_domains
+from coopt.engine.base import Generation
+from coopt.feedback.assign import OpenTutor
+from coopt.feedback.tutors import Request
+from coopt.gates.journaled import decide_edges
+from coopt.graph.files import load_topology
+from coopt.graph.topology import Style
+from coopt.methods.opcod import OPCoD
+from coopt.models.bases import SCIMINI_BASE
+from coopt.models.policy import Policy, load_policy
+from coopt.phase import Phase
+from coopt.step import Step
+from coopt.training.trainer import LocalTrainer
+
+HERE = Path(__file__).parent
+NUMBERS = "    A "
+"""How a line of numbers begins: compared to 1e-3, everything else to the letter."""
+
+
+class Replay:
+    """An engine that hands out recorded rollouts."""
+
+    def __init__(self, policy: Policy, texts: Sequence[Sequence[str]]) -> None:
+        self.policy = policy
+        self.texts = texts
+        self.prompts: list[str] = []
+
+    def sync(self, policy: Policy) -> None:
+        pass
+
+    def generate(self, prompts: Sequence[Sequence[int]], *_: Any) -> list[list[Generation]]:
+        tokenizer = self.policy.tokenizer
+        self.prompts = [tokenizer.decode(list(p)) for p in prompts]
+        end = tokenizer.eos_token_id
+        return [
+            [Generation((*tokenizer(t, add_special_tokens=False)["input_ids"], end), t, True) for t in group]
+            for group in self.texts
+        ]
+
+    def rest(self) -> None:
+        pass
+
+
+class Recorded:
+    """A tutor that says what was recorded."""
+
+    style: Style = "anchored"
+
+    def __init__(self, messages: Mapping[tuple[str, str], str]) -> None:
+        self.messages = messages
+
+    def critique(self, requests: Sequence[Request]) -> list[str | None]:
+        return [self.messages[item.id, response] for item, response in requests]
+
+    def judge(self, requests: Sequence[Request]) -> list[str | None]:
+        return [None] * len(requests)
+
+
+def trace() -> Iterator[str]:
+    """The lines of the trace."""
+    config = load_config(settings=["rounds.prompts=2", "rounds.rollouts=4", "rounds.rounds=1", "rounds.steps=1"])
+    domains, record = load_domains(config), json.loads((HERE / "opcod_pair.json").read_text())
+    base = load_policy(SCIMINI_BASE, device="cpu")
+    topology = load_topology("pair", config.domains)
+    method = OPCoD()
+    gates = decide_edges(
+        method.gates(topology, config.gate), topology, _scored(record["scores"], config),
+        domains=config.domains, draws=100, seed=0, round_=1,
+    )  # fmt: skip
+    for student, of in record["scores"].items():
+        yield f"score {student}: " + ", ".join(f"{d} {v}" for d, v in of.items())
+    for edge, decision in gates.items():
+        state = "open" if decision["open"] else "closed"
+        yield f"gate {edge}: {state}, {decision['reason']}, gap {decision['gap']:.3f}"
+    for student in topology.students:
+        tutors = [t for t in topology.tutors_of(student) if gates[f"{t} -> {student}"]["open"]]
+        yield from _tutee(student, tutors, record["students"][student], config, domains, base)
+
+
+def _scored(scores: Mapping[str, Mapping[str, float]], config: Config) -> dict[str, Any]:
+    """Validation results of 20 questions with these accuracies."""
+    grids = {
+        s: {d: [[float(k < round(20 * of[d]))] for k in range(20)] for d in config.domains} for s, of in scores.items()
+    }
+    return {s: {"domains": {d: {"correct": grid} for d, grid in of.items()}} for s, of in grids.items()}
+
+
+def _tutee(
+    student: str, tutors: Sequence[str], recorded: Any, config: Config, domains: Mapping[str, Domain], base: Policy
+) -> Iterator[str]:
+    """A tutee's one step."""
+    items = [next(i for i in domains[p["domain"]].items("train") if i.id == p["item"]) for p in recorded]
+    policy = copy.copy(base)
+    policy.model = copy.deepcopy(base.model).requires_grad_(True)
+    engine = Replay(policy, [[y["text"] for y in p["rollouts"]] for p in recorded])
+    said = {t: {(p["item"], y["text"]): y[t] for p in recorded for y in p["rollouts"] if t in y} for t in tutors}
+    phase = Phase(
+        config=config,
+        domains=domains,
+        method=OPCoD(),
+        seed=0,
+        round=1,
+        tutee=student,
+        trainer=LocalTrainer(policy, config),
+        engine=engine,
+        tutors={t: Recorded(said[t]) for t in tutors},
+        directory=Path(),
+        open_tutors=[OpenTutor(t, 0, config.domains) for t in tutors],
+    )
+    step = Step(phase, 0, items)
+    (rows,) = phase.method.learn(step)
+    yield f"\n== tutee {student}, open tutors: {', '.join(tutors) or 'none'}"
+    left = list(rows)
+    for p, item in enumerate(items):
+        yield from _prompt(step, p, item, engine.prompts[p], left)
+    assert not left
+    stats = phase.trainer.update_in_parts([rows], step.examples)
+    yield f"{len(rows)} of {step.examples} rollouts have a target"
+    yield f"{NUMBERS}loss, gradient norm: {stats.loss:.4f} {stats.grad_norm:.4f}"
+
+
+def _prompt(step: Step, p: int, item: Item, prompt: str, left: list[Any]) -> Iterator[str]:
+    policy, trainer = step.policy, step.phase.trainer
+    yield f"\n-- {item.domain} {item.id}: {item.stem} [{item.answer}]"
+    yield f"  student reads {prompt!r}"
+    group = step.groups[p]
+    for j, (y, reward) in enumerate(zip(group.rollouts, group.rewards, strict=True), start=1):
+        yield f"  rollout {j} {y.text!r}, reward {reward:g}"
+        yield f"    s {step.demonstrations[p][j - 1]!r}"
+        for told in step.told[p][j - 1]:
+            assert told.feedback is not None
+            revealed = ", gave the answer away" if told.feedback.revealed else ""
+            yield f"    {told.tutor} wrote {told.raw!r}: {told.feedback.outcome}{revealed}"
+            yield f"    f {told.text!r}"
+        if not left or left[0].response != y.tokens or step.prompt_ids(item) != left[0].student_prompt:
+            yield "    no target"
+            continue
+        row = left.pop(0)
+        yield f"    teacher reads {policy.tokenizer.decode(list(row.teacher_prompt))!r}"
+        with_c = trainer.logprobs([(row.teacher_prompt, row.response)], teacher=True)[0]
+        without = trainer.logprobs([(row.student_prompt, row.response)])[0]
+        names = [policy.tokenizer.decode([t]).strip() or repr(policy.tokenizer.decode([t])) for t in row.response]
+        parts = [f"{n} {a - b:+.3f}" for n, a, b in zip(names, with_c, without, strict=True)]
+        yield f"{NUMBERS}{'  '.join(parts)}"
+
+
+if __name__ == "__main__":
+    print("\n".join(trace()))
