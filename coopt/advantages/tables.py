@@ -50,7 +50,7 @@ def error_table(traces: Sequence[Trace], draws: int) -> Table:
                     _number(mean(own, "size", draws), ".2f"),
                     _percent(share),
                     NONE if tokens.value is None else f"{100 * tokens.value:.1f}",
-                    _number(contrast(own, draws), ".3g"),
+                    _number(contrast(own, draws), ",.1f"),
                     _number(mean(own, "at_error", draws), "+.2f"),
                     _number(mean(own, "auc_from", draws), ".2f"),
                     _number(mean(own, "auc_first", draws), ".2f"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from coopt.advantages.pictures import at_strength, choose, full_colour, shown_tokens, strength, visible
@@ -29,7 +30,7 @@ def show_rollouts(traces: Sequence[Trace], limit: int, console: Console) -> None
             console.print(_coloured(trace, full))
             if trace.teacher_reads is not None and trace.teacher_reads != context:
                 context = trace.teacher_reads
-                console.print(Text(f"    teacher reads: {visible(context)}", style="dim"))
+                console.print(Padding(Text(f"teacher reads: {visible(context)}", style="dim"), (0, 0, 0, 4)))
         console.print()
     if questions:
         legend = Text("A: ")
