@@ -138,7 +138,7 @@ def paired_table(traces: Sequence[Trace], draws: int) -> Table:
         "AUC from the error on",
         "mean A, right tokens",
     ]
-    columns += ["below 0 there", "Gini", "mean |A|"]
+    columns += [f"below -{NOTABLE} there", "Gini", "mean |A|"]
     note = (
         "Same seed, student, step, prompt, place in the batch and text; differences, shares in points. The first of"
         " --method is what the others are compared with."
