@@ -1,4 +1,4 @@
-"""The command line: ``coopt bench | sweep | status | logs | cancel | eval | break-rate | report | ...``.
+"""The command line: ``coopt bench | sweep | status | logs | cancel | eval | break-rate | report | advantages | ...``.
 
 User errors become one line and exit code 2. torch is imported only by commands that compute.
 """
@@ -12,6 +12,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from coopt.cli.advantages import advantages
 from coopt.cli.bench import NamesMethods, bench
 from coopt.cli.break_rate import break_rate
 from coopt.cli.cancel import cancel
@@ -42,6 +43,7 @@ app.command("break-rate")(break_rate)
 app.command("cancel")(cancel)
 app.command("eval")(evaluate)
 app.command("report")(report)
+app.command("advantages")(advantages)
 app.command("simulate")(simulate)
 app.command("sweep")(sweep)
 app.command("status")(status)

@@ -217,6 +217,16 @@ class BreakRateConfig(Section):
     """Groups with fewer correct rollouts print "too few"."""
 
 
+class RecordConfig(Section):
+    """What is written down of training beside steps and rollouts. It changes no result."""
+
+    advantages_every: int = Field(10, ge=0)
+    """Steps between records of per-token advantages (coopt advantages); the first and the last step of a phase are
+    always recorded. 0: never."""
+    advantages_rollouts: int = Field(32, ge=1)
+    """Rollouts of such a step that are recorded: the first of every prompt, then the second, and so on."""
+
+
 class RunConfig(Section):
     """Where and how wide."""
 
@@ -260,6 +270,7 @@ class Config(Section):
     critics: CriticConfig = CriticConfig()
     engine: EngineConfig = EngineConfig()
     break_rate: BreakRateConfig = BreakRateConfig()
+    record: RecordConfig = RecordConfig()
     run: RunConfig = RunConfig()
     parallel: ParallelConfig = ParallelConfig()
     cluster: ClusterConfig = ClusterConfig()
