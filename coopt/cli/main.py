@@ -17,6 +17,7 @@ from coopt.cli.cancel import cancel
 from coopt.cli.data import data
 from coopt.cli.env import env
 from coopt.cli.evaluate import evaluate
+from coopt.cli.export import export
 from coopt.cli.report import report
 from coopt.cli.simulate import simulate
 from coopt.cli.status import logs, status
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.command("bench")(bench)
 app.command("cancel")(cancel)
 app.command("eval")(evaluate)
+app.command("export")(export)
 app.command("report")(report)
 app.command("simulate")(simulate)
 app.command("sweep")(sweep)
