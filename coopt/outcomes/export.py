@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from coopt.domains.base import SPLITS, Split
-from coopt.metrics.summary import CRITIC
+from coopt.metrics.scores import CRITIC
 from coopt.running import store
 from coopt.running.run import BASE, INIT, Run
 from coopt.sweep.together import name_of

@@ -38,9 +38,7 @@ def together(runs: Sequence[Run]) -> Run:
         for part in parts(run):
             for seed in part.seeds:
                 if seed in owner:
-                    raise RunError(
-                        f"{owner[seed].directory} and {part.directory} both have seed {seed}. Give one."
-                    )
+                    raise RunError(f"{owner[seed].directory} and {part.directory} both have seed {seed}. Give one.")
                 owner[seed] = part
     return SeedRuns(owner) if others else first
 
