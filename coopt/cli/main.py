@@ -18,6 +18,7 @@ from coopt.cli.data import data
 from coopt.cli.env import env
 from coopt.cli.evaluate import evaluate
 from coopt.cli.export import export
+from coopt.cli.leaderboard import leaderboard
 from coopt.cli.report import report
 from coopt.cli.simulate import simulate
 from coopt.cli.status import logs, status
@@ -47,6 +48,7 @@ app.command("status")(status)
 app.command("logs")(logs)
 app.command("env")(env)
 app.add_typer(data, name="data")
+app.add_typer(leaderboard, name="leaderboard")
 app.add_typer(topo, name="topo")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,7 +16,14 @@ from coopt.running.run import INIT
 
 def question_weights(questions: Mapping[str, int], draws: int) -> dict[str, Array]:
     """domain -> bootstrap weights [draws, questions]: the same for every student, method, seed and run."""
-    return {name: resample_weights(count, draws, generator("summary", name)) for name, count in questions.items()}
+    return {name: _weights(name, count, draws) for name, count in questions.items()}
+
+
+@lru_cache(maxsize=8)
+def _weights(domain: str, questions: int, draws: int) -> Array:
+    weights = resample_weights(questions, draws, generator("summary", domain))
+    weights.flags.writeable = False
+    return weights
 
 
 class Paired(ABC):

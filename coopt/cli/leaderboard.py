@@ -1,0 +1,103 @@
+"""``coopt leaderboard``: entries, their check, and the tables made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coopt.errors import ConfigError, EntryError, unknown
+
+if TYPE_CHECKING:
+    from coopt.leaderboard.check import Checked
+
+leaderboard = typer.Typer(help="Results that anybody can check.", no_args_is_help=True)
+RESULTS = Path("benchmarks/results")
+
+
+@leaderboard.command("add")
+def add(
+    runs: Annotated[
+        list[Path], typer.Argument(help="A finished run, an arm's folder, or runs that differ in nothing but seeds.")
+    ],
+    to: Annotated[Path, typer.Option(help="Where to write.")] = RESULTS / "leaderboard",
+) -> None:
+    """Make entries of a run: one a method, all its seeds, with every answer beside it.
+
+    \b
+    Examples:
+      coopt leaderboard add runs/NAME
+      coopt leaderboard add runs/sweeps/pairs/ARM --to mine
+    """
+    from coopt.leaderboard.add import add_run
+    from coopt.leaderboard.check import check_entry
+    from coopt.sweep.together import open_finished, together
+
+    for path in add_run(together([open_finished(r) for r in runs]), to):
+        check_entry(path)
+        print(path)
+
+
+@leaderboard.command("check")
+def check(
+    path: Annotated[Path, typer.Argument(help="An entry, or a folder of entries.")] = RESULTS,
+) -> None:
+    """Check entries: schema, hashes, and every number computed again from the per-item outcomes.
+
+    \b
+    Examples:
+      coopt leaderboard check
+      coopt leaderboard check mine/NAME.entry.json
+    """
+    from coopt.leaderboard.check import check_entry
+
+    for checked in _good(path) if path.is_dir() else [check_entry(path)]:
+        answers = sum(grid.size for grid in checked.outcomes.correct.values())
+        print(f"{checked.path}: ok, every number follows from {answers:,} answers")
+
+
+@leaderboard.command("build")
+def build(
+    directory: Annotated[Path, typer.Argument(help="A folder of entries, with all below it.")] = RESULTS,
+    style: Annotated[str, typer.Option("--format", help="rich, md, latex, csv, json or html.")] = "rich",
+) -> None:
+    """Make the tables of all entries that hold; one that does not hold stops it.
+
+    \b
+    Examples:
+      coopt leaderboard build
+      coopt leaderboard build mine --format md
+    """
+    from coopt.leaderboard.board import board_tables, sections
+    from coopt.reports.table import FORMATS, output, render, show
+
+    formats = {f: f for f in FORMATS}
+    if style not in formats:
+        raise ConfigError(unknown("format", style, FORMATS))
+    found = sections(_good(directory))
+    if style == "rich":
+        show(board_tables(found), output())
+    else:
+        print(render(board_tables(found), formats[style]))
+
+
+@leaderboard.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of an entry (benchmarks/entry.schema.json)."""
+    from coopt.leaderboard.entry import schema as text
+
+    print(text(), end="")
+
+
+def _good(directory: Path) -> list[Checked]:
+    """The entries of a folder. Raises ``EntryError`` if one does not hold; all that do not are named."""
+    from coopt.leaderboard.check import check_folder
+
+    folder = check_folder(directory)
+    if folder.bad:
+        for line in folder.bad[:-1]:
+            typer.echo(f"coopt: {line}", err=True)
+        count = f" ({len(folder.bad)} of {len(folder.bad) + len(folder.good)} entries refused)"
+        raise EntryError(folder.bad[-1] + (count if len(folder.bad) > 1 else ""))
+    return folder.good
