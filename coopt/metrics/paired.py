@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -42,10 +42,16 @@ class Paired(ABC):
     def weights(self) -> Mapping[str, Array]:
         """domain -> bootstrap weights [draws, questions]."""
 
+    @cached_property
+    def _drawn(self) -> dict[tuple[str, str, str], Array]:
+        return {}
+
     def drawn(self, who: str, student: str, domain: str) -> Array:
         """Bootstrap draws [B] of the seed-averaged score."""
-        draws: Array = self.weights[domain] @ self.per_question(who, student, domain).mean(axis=0)
-        return draws
+        key = (who, student, domain)
+        if key not in self._drawn:
+            self._drawn[key] = self.weights[domain] @ self.per_question(*key).mean(axis=0)
+        return self._drawn[key]
 
     def over_domains(self, parts: Mapping[str, Array]) -> tuple[Array, Array]:
         """Values [seeds, questions] of every domain laid side by side, and their bootstrap weights: means of them are
