@@ -14,6 +14,7 @@ from rich.console import Console
 
 from coopt.cli.bench import bench
 from coopt.cli.cancel import cancel
+from coopt.cli.compare import compare
 from coopt.cli.data import data
 from coopt.cli.env import env
 from coopt.cli.evaluate import evaluate
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.command("bench")(bench)
 app.command("cancel")(cancel)
+app.command("compare")(compare)
 app.command("eval")(evaluate)
 app.command("export")(export)
 app.command("report")(report)
