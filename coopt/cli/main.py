@@ -1,4 +1,4 @@
-"""The command line: ``coopt bench | sweep | status | logs | cancel | eval | report | simulate | data | topo | env``.
+"""The command line: ``coopt COMMAND``; ``coopt --help`` lists them.
 
 User errors become one line and exit code 2. torch is imported only by commands that compute.
 """

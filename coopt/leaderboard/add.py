@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from coopt.config.faults import first_fault
 from coopt.config.schema import Config
 from coopt.errors import EntryError
-from coopt.leaderboard.entry import ENTRY, OUTCOMES, Cost, Entry, OutcomesFile, read_entry
+from coopt.leaderboard.entry import ENTRY, OUTCOMES, Cost, Entry, OutcomesFile, Tokens, read_entry
 from coopt.leaderboard.measures import measure
 from coopt.leaderboard.outcomes import outcomes_of, write_outcomes
 from coopt.metrics.cost import read_steps
@@ -83,7 +83,7 @@ def _costs(steps: Sequence[dict[str, Any]]) -> list[Cost]:
                     feedback=feedback,
                     steps=len(own),
                     seconds_per_step=sum(s["seconds"]["total"] for s in own) / len(own),
-                    tokens={k: sum(s["tokens"][k] for s in own) for k in ("rollout", "feedback", "trained")},
+                    tokens=Tokens(**{k: sum(s["tokens"][k] for s in own) for k in Tokens.model_fields}),
                     peak_memory_gib=max(s["memory_gib"] for s in own),
                 )
             )

@@ -119,13 +119,21 @@ class Measures(Part):
     improvement: list[Improvement]
 
 
+class Tokens(Part):
+    """Tokens that students and tutors wrote, and that students were trained on."""
+
+    rollout: Annotated[int, Field(ge=0)]
+    feedback: Annotated[int, Field(ge=0)]
+    trained: Annotated[int, Field(ge=0)]
+
+
 class Cost(Part):
     """What training took, with feedback on or off, over all students and seeds."""
 
     feedback: Literal["on", "off"]
     steps: Annotated[int, Field(ge=1)]
     seconds_per_step: Amount
-    tokens: dict[Literal["rollout", "feedback", "trained"], Annotated[int, Field(ge=0)]]
+    tokens: Tokens
     peak_memory_gib: Amount
     """Of one worker process."""
 

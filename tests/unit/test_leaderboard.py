@@ -18,6 +18,8 @@ from coopt.leaderboard.add import add_run
 from coopt.leaderboard.board import board_tables, sections
 from coopt.leaderboard.check import check_entry, check_folder
 from coopt.leaderboard.entry import schema
+from coopt.leaderboard.page import page
+from coopt.leaderboard.readme import BEGIN, END, with_board
 from coopt.metrics.results import Results
 from coopt.running.run import Run
 from tests.unit.conftest import Command
@@ -70,7 +72,7 @@ def test_an_entry_has_the_numbers_of_the_run(run: Run, made: Path) -> None:
 def test_costs_are_sums_over_all_steps(made: Path) -> None:
     (cost,) = check_entry(made / "small-sdpo.entry.json").entry.costs
     assert cost.steps == 2 * 2 * 2  # seeds, students, rounds of one step
-    assert cost.tokens == {"rollout": 800, "feedback": 0, "trained": 400}
+    assert cost.tokens.model_dump() == {"rollout": 800, "feedback": 0, "trained": 400}
 
 
 def _set(*path: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -247,3 +249,47 @@ def test_another_benchs_entry_is_not_overwritten(run: Run, tmp_path: Path) -> No
     add_run(run, tmp_path)
     with pytest.raises(EntryError, match=r"small-sdpo.entry.json: is another bench's"):
         add_run(write_run(tmp_path / "other/small", settings=["gate.tau=0.3"]), tmp_path)
+
+
+def test_the_readme_shows_the_current_table(tmp_path: Path) -> None:
+    """make leaderboard writes it."""
+    text = (ROOT / "README.md").read_text()
+    assert with_board(text, board_tables(sections(check_folder(ROOT / "benchmarks/results").good))) == text
+
+
+def test_writing_the_readme_keeps_all_else_and_can_be_repeated(cli: Command, made: Path, tmp_path: Path) -> None:
+    path = tmp_path / "README.md"
+    path.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    for _ in range(2):
+        done = cli("leaderboard", "build", str(made), "--format", "md", "--out", "board.md", "--readme", "README.md")
+        assert done.out == "board.md\n", done.err
+        text = path.read_text()
+        assert text.startswith(f"before\n{BEGIN}\n\n### embedded world scimini")
+        assert text.endswith(f"{END}\nafter\n")
+        assert "old" not in text
+        assert (tmp_path / "board.md").read_text().strip() in text
+    path.write_text("no place")
+    assert "README.md: no place for the leaderboard" in cli(
+        "leaderboard", "build", str(made), "--readme", "README.md"
+    ).err  # fmt: skip
+
+
+def test_hostile_text_stays_text_on_the_page(made: Path) -> None:
+    """Names cannot hold markup, but provenance can hold anything."""
+    checked = check_entry(made / "small-opcod.entry.json")
+    hostile = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+    record = {"arguments": [hostile], "commit": hostile, "packages": {hostile: hostile}, "gpus": [hostile]}
+    text = page(sections([checked._replace(entry=checked.entry.model_copy(update={"provenance": [record]}))]))
+    assert text.count("<script>") == text.count("</script>") == 1
+    assert "<img" not in text
+    assert "&lt;img src=x onerror=alert(1)&gt;" in text
+
+
+def test_the_page_needs_no_network(made: Path) -> None:
+    text = page(sections(check_folder(made).good))
+    assert "default-src 'none'" in text
+    assert "http:" not in text
+    assert "https:" not in text
+    assert " src=" not in text
+    assert "href=" not in text
+    assert page([]).count("No entries yet.") == 1
