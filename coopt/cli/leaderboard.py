@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,6 +43,11 @@ def add(
 @leaderboard.command("check")
 def check(
     path: Annotated[Path, typer.Argument(help="An entry, or a folder of entries.")] = RESULTS,
+    questions: Annotated[
+        int | None, typer.Option("--rerun", help="Answer this many random questions again, with --run's students.")
+    ] = None,
+    run: Annotated[Path | None, typer.Option(help="The entry's run, for --rerun.")] = None,
+    draw: Annotated[int | None, typer.Option(help="Which questions --rerun asks. (default: chosen anew)")] = None,
 ) -> None:
     """Check entries: schema, hashes, and every number computed again from the per-item outcomes.
 
@@ -49,12 +55,32 @@ def check(
     Examples:
       coopt leaderboard check
       coopt leaderboard check mine/NAME.entry.json
+      coopt leaderboard check mine/NAME.entry.json --rerun 20 --run runs/NAME
     """
     from coopt.leaderboard.check import check_entry
 
+    if (questions is None) != (run is None):
+        raise ConfigError("--rerun K and --run RUN go together: the run's students answer again.")
+    if run is not None and path.is_dir():
+        raise ConfigError("--rerun takes one entry: NAME.entry.json.")
     for checked in _good(path) if path.is_dir() else [check_entry(path)]:
         answers = sum(grid.size for grid in checked.outcomes.correct.values())
         print(f"{checked.path}: ok, every number follows from {answers:,} answers")
+        if run is not None and questions is not None:
+            _rerun(checked, run, questions, secrets.randbits(32) if draw is None else draw)
+
+
+def _rerun(checked: Checked, run: Path, questions: int, draw: int) -> None:
+    from coopt.leaderboard.rerun import rerun
+    from coopt.quiet import quiet_libraries
+    from coopt.sweep.together import open_finished
+
+    quiet_libraries()
+    found = rerun(checked, open_finished(run), questions, draw)
+    print(
+        f"{checked.path}: {questions} questions (--draw {draw}) answered again: {found.same:,} of {found.answers:,}"
+        " answers are right or wrong as it says"
+    )
 
 
 @leaderboard.command("build")

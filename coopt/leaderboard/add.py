@@ -10,7 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from coopt.config.faults import first_fault
+from coopt.config.load import check as check_config
 from coopt.config.schema import Config
+from coopt.config.toml import flat
 from coopt.errors import EntryError
 from coopt.leaderboard.entry import ENTRY, OUTCOMES, Cost, Entry, OutcomesFile, Tokens, read_entry
 from coopt.leaderboard.measures import measure
@@ -21,7 +23,7 @@ from coopt.running import store
 from coopt.running.run import Run
 from coopt.sweep.together import data_of, name_of, provenances
 
-_GROWING = ("seed", "seeds", "methods")  # an entry may be made again when its run has more of these
+_GROWING = {"seed", "seeds", "methods", "critics", "cluster"}  # in which entries of one bench may differ
 
 
 def add_run(run: Run, directory: Path) -> list[Path]:
@@ -92,8 +94,11 @@ def _costs(steps: Sequence[dict[str, Any]]) -> list[Cost]:
 
 def _check_place(path: Path, config: Config) -> None:
     """An entry is replaced only by one of the same bench (with more seeds, say)."""
-    if path.is_file():
-        before = read_entry(path).config
-        now = config.model_dump(mode="json")
-        if any(before.get(k) != v for k, v in now.items() if k not in _GROWING):
-            raise EntryError(f"{path}: is another bench's. Delete it, give another --to, or rename the run.")
+    if path.is_file() and different_bench(check_config(read_entry(path).config), config):
+        raise EntryError(f"{path}: is another bench's. Delete it, give another --to, or rename the run.")
+
+
+def different_bench(one: Config, other: Config) -> str:
+    """The first setting that says that two are not one bench; empty if there is none."""
+    before, now = (flat(c.model_dump(mode="json", exclude=_GROWING)) for c in (one, other))
+    return next((k for k in dict.fromkeys([*before, *now]) if before.get(k) != now.get(k)), "")
