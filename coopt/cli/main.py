@@ -1,4 +1,4 @@
-"""The command line: ``coopt bench | sweep | status | logs | cancel | eval | break-rate | report | advantages | ...``.
+"""The command line: ``coopt COMMAND``; ``coopt --help`` lists them.
 
 User errors become one line and exit code 2. torch is imported only by commands that compute.
 """
@@ -16,9 +16,12 @@ from coopt.cli.advantages import advantages
 from coopt.cli.bench import NamesMethods, bench
 from coopt.cli.break_rate import break_rate
 from coopt.cli.cancel import cancel
+from coopt.cli.compare import compare
 from coopt.cli.data import data
 from coopt.cli.env import env
 from coopt.cli.evaluate import evaluate
+from coopt.cli.export import export
+from coopt.cli.leaderboard import leaderboard
 from coopt.cli.report import report
 from coopt.cli.simulate import simulate
 from coopt.cli.status import logs, status
@@ -41,7 +44,9 @@ app = typer.Typer(
 app.command("bench", cls=NamesMethods)(bench)
 app.command("break-rate")(break_rate)
 app.command("cancel")(cancel)
+app.command("compare")(compare)
 app.command("eval")(evaluate)
+app.command("export")(export)
 app.command("report")(report)
 app.command("advantages")(advantages)
 app.command("simulate")(simulate)
@@ -50,6 +55,7 @@ app.command("status")(status)
 app.command("logs")(logs)
 app.command("env")(env)
 app.add_typer(data, name="data")
+app.add_typer(leaderboard, name="leaderboard")
 app.add_typer(topo, name="topo")
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from coopt.break_rate import probe_tutee
 from coopt.config.schema import Config
 from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
+from coopt.engine.base import Engine
 from coopt.engine.make import make_engine
 from coopt.engine.ranked import over_ranks
 from coopt.errors import RunError
@@ -51,21 +52,24 @@ def specialise(task: Specialise, run: Run, meter_path: Path | None) -> None:
 
 
 def score(task: Score, run: Run, meter_path: Path | None) -> None:
-    """Score a student or the base. Random numbers are the same for every round and method: differences are
-    between models, not between draws."""
+    """Score a student or the base."""
+    questions = sum(len(d.items(task.split)) for d in run.domains.values())
+    meter = Meter(meter_path, questions * run.config.sampling.eval_samples)
+    engine = make_engine(run.config, lambda rows, tokens: meter.add(rows, tokens))
+    result = score_model(run, task, engine, run.domains)
+    fault_point("scoring")
+    store.write_json(task.output(run), result)
+
+
+def score_model(run: Run, task: Score, engine: Engine, domains: Mapping[str, Domain]) -> dict[str, Any]:
+    """What ``score_policy`` finds on some of the run's domains. Random numbers are the same for every round and method:
+    differences are between models, not between draws."""
     is_base = task.method == BASE
     directory = base_directory(run.config.model.path) if is_base else run.weights(
         task.seed, task.method, task.round, task.student
     )  # fmt: skip
-    questions = sum(len(d.items(task.split)) for d in run.domains.values())
-    meter = Meter(meter_path, questions * run.config.sampling.eval_samples)
-    engine = make_engine(run.config, lambda rows, tokens: meter.add(rows, tokens))
-    key = (task.seed, task.student, "score")
-    result = score_policy(
-        load_student(run.config, directory), engine, run.domains, task.split, run.config.sampling, key
-    )
-    fault_point("scoring")
-    store.write_json(task.output(run), result)
+    policy, key = load_student(run.config, directory), (task.seed, task.student, "score")
+    return score_policy(policy, engine, domains, task.split, run.config.sampling, key)
 
 
 def train(task: Train, run: Run, meter_path: Path | None) -> None:
