@@ -1,0 +1,156 @@
+"""Charts of feedback: what it broke and fixed, what became of it, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+
+from coopt.feedback.anchor import OUTCOMES
+from coopt.metrics.cost import PARTS, feedback_cells
+from coopt.metrics.probes import ALL_EDGES, ANY_STATE
+from coopt.metrics.results import BreakCell, Results
+from coopt.reports.html.charts import HEIGHT, LEGEND, Chart, Row, chart_of, percent, tips
+
+
+def break_matrix(results: Results) -> Chart | None:
+    """Tutor x tutee; signals ``kind`` (break, fix) and ``context`` (f, sf) choose the rate."""
+    cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate == ANY_STATE]
+    rows = [row for c in cells for row in _rates(c)]
+    if not rows:
+        return None
+    for row in rows:
+        row["tutor"], _, row["tutee"] = row["edge"].partition(" -> ")
+    base = (
+        chart_of(rows)
+        .transform_filter("datum.kind == kind && datum.context == context")
+        .encode(
+            x=alt.X("tutee:N", title="tutee", axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("tutor:N", title="tutor"),
+            tooltip=tips(rows[0]),
+        )
+    )
+    opacity = alt.Opacity("rate:Q", scale=alt.Scale(domain=[0, 100], range=[0.04, 0.6]), legend=None)
+    squares = base.mark_rect(style="rate").encode(opacity=opacity)
+    words = base.mark_text(fontSize=13).encode(text="words:N")
+    return (
+        alt.layer(squares, words)
+        .add_params(alt.param(name="kind", value="break"), alt.param(name="context", value="f"))
+        .properties(width="container", height=60 + 40 * len({r["tutor"] for r in rows}), description="Rates by edge.")
+    )
+
+
+def difficulty_chart(results: Results) -> Chart | None:
+    """All edges, by difficulty and the gate's state, with intervals; hollow: the control without f."""
+    cells = [c for c in results.break_rates if c.edge == ALL_EDGES and c.gate != ANY_STATE]
+    rows = [row for c in cells for row in _rates(c) if row["rate"] is not None]
+    if not rows:
+        return None
+    order = list(dict.fromkeys(c.difficulty for c in cells))
+    states = ["open", "closed"]
+    base = (
+        chart_of(rows)
+        .transform_filter("datum.kind == kind && datum.context == context")
+        .encode(
+            x=alt.X("difficulty:N", sort=order, title="wrong answers of eight before", axis=alt.Axis(labelAngle=-20)),
+            xOffset=alt.XOffset("gate:N", sort=states),
+            color=alt.Color("gate:N", sort=states, scale=alt.Scale(domain=states), legend=LEGEND),
+            tooltip=tips(rows[0]),
+        )
+    )
+    y = alt.Y("rate:Q", title="percent", scale=alt.Scale(zero=True))
+    bars = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q"), y2="high:Q")
+    points = base.mark_point(filled=True, size=90, opacity=1).encode(y=y, shape=alt.Shape("gate:N", legend=LEGEND))
+    control = base.mark_point(size=50).encode(y=alt.Y("control:Q"))
+    return (
+        alt.layer(bars, points, control)
+        .add_params(alt.param(name="kind", value="break"), alt.param(name="context", value="f"))
+        .properties(width="container", height=HEIGHT, description="Rates by gate and difficulty.")
+    )
+
+
+def outcome_rows(steps: Sequence[Row]) -> list[Row]:
+    """Share of each outcome among the messages of a method, edge (or all of them) and round, in percent."""
+    rows = []
+    for round_ in sorted({s["round"] for s in steps}):
+        cells = feedback_cells([s for s in steps if s["round"] == round_])
+        for method in dict.fromkeys(c.method for c in cells):
+            own = [c for c in cells if c.method == method]
+            for edge in (ALL_EDGES, *(c.edge for c in own)):
+                chosen = [c for c in own if edge in (ALL_EDGES, c.edge)]
+                asked = sum(c.messages for c in chosen)
+                for outcome in OUTCOMES if asked else ():
+                    count = sum(c.outcomes[outcome] for c in chosen)
+                    row = {"method": method, "edge": edge, "round": round_, "outcome": outcome}
+                    rows.append(row | {"messages": count, "share": 100 * count / asked})
+    return rows
+
+
+def outcome_charts(rows: Sequence[Row]) -> dict[str, Chart]:
+    """method -> outcomes of its feedback, round by round; signal ``edge`` chooses the edge."""
+    charts: dict[str, Chart] = {}
+    for method in dict.fromkeys(r["method"] for r in rows):
+        own = [r | {"order": OUTCOMES.index(r["outcome"])} for r in rows if r["method"] == method]
+        charts[method] = (
+            chart_of(own)
+            .transform_filter("datum.edge == edge")
+            .mark_bar()
+            .encode(
+                x=alt.X("round:O", axis=alt.Axis(labelAngle=0)),
+                y=alt.Y("share:Q", title="messages, %", scale=alt.Scale(domain=[0, 100])),
+                color=alt.Color(
+                    "outcome:N", sort=list(OUTCOMES), scale=alt.Scale(domain=list(OUTCOMES)), legend=LEGEND
+                ),
+                order=alt.Order("order:Q"),
+                tooltip=tips(rows[0]),
+            )
+            .add_params(alt.param(name="edge", value=ALL_EDGES))
+            .properties(width="container", height=HEIGHT, description=f"Feedback outcomes of {method} by round.")
+        )
+    return charts
+
+
+def cost_rows(results: Results) -> list[Row]:
+    """Seconds of each part of a step, by method and feedback on or off."""
+    parts = (*PARTS, "other")
+    return [
+        {"step": f"{c.method}, feedback {c.feedback}", "part": p, "seconds": c.shares.get(p, 0.0) * c.seconds_per_step}
+        for c in results.costs
+        for p in parts
+    ]
+
+
+def cost_chart(results: Results) -> Chart | None:
+    """Stacked seconds of a training step."""
+    rows = cost_rows(results)
+    if not rows:
+        return None
+    names = list(dict.fromkeys(r["step"] for r in rows))
+    parts = [*PARTS, "other"]
+    chart: Chart = (
+        chart_of(rows)
+        .mark_bar()
+        .encode(
+            y=alt.Y("step:N", sort=names, title=None, axis=alt.Axis(labelLimit=140)),
+            x=alt.X("seconds:Q", title="seconds a step"),
+            color=alt.Color("part:N", sort=parts, scale=alt.Scale(domain=parts), legend=LEGEND),
+            tooltip=tips(rows[0]),
+        )
+        .properties(width="container", height=40 + 30 * len(names), description="Seconds of a training step by part.")
+    )
+    return chart
+
+
+def _rates(cell: BreakCell) -> list[Row]:
+    """The break- and the fix-rate of a cell, in percent."""
+    rows = []
+    for kind in ("break", "fix"):
+        n, rate, low, high = cell.rates[kind]
+        control = cell.rates[f"{kind}_control"][1]
+        row: Row = {
+            "edge": cell.edge, "gate": cell.gate, "difficulty": cell.difficulty, "kind": kind, "context": cell.context,
+            "n": n, "rate": rate, "low": low, "high": high, "control": control,
+        }  # fmt: skip
+        words = f"n = {n}: too few" if rate is None else f"{100 * rate:.1f} (n = {n})"
+        rows.append(percent(row, "rate", "low", "high", "control") | {"words": words})
+    return rows
