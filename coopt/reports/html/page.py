@@ -13,14 +13,16 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from coopt.graph.palette import COLOURS
 from coopt.metrics import cost
+from coopt.metrics.outcomes import outcomes_by_round
 from coopt.metrics.probes import ALL_EDGES
 from coopt.metrics.results import Results
 from coopt.metrics.trajectories import trajectories
 from coopt.reports.html.charts import Chart, spec
-from coopt.reports.html.feedback_charts import break_matrix, cost_chart, difficulty_chart, outcome_charts, outcome_rows
+from coopt.reports.html.feedback_charts import break_matrix, cost_chart, difficulty_chart, outcome_charts
 from coopt.reports.html.graph import gate_rows, graph_chart
-from coopt.reports.html.score_charts import pareto_charts, plane, trajectory_charts
+from coopt.reports.html.score_charts import pareto_charts, trajectory_charts
 from coopt.reports.html.theme import THEMES
 from coopt.reports.html.transcripts import Chosen, choose
 from coopt.reports.tables import all_tables
@@ -51,7 +53,6 @@ def render_page(run: Run, results: Results, chosen: Chosen) -> str:
         results=results,
         tables={t.title: t for t in all_tables(results)},
         charts={section: list(own) for section, own in charts.items()},
-        planes={s: plane(results, s) for s in results.native},
         mutual=[c for c in results.pareto if c.student == "mutual"],
         chosen=chosen,
         data={
@@ -64,6 +65,7 @@ def render_page(run: Run, results: Results, chosen: Chosen) -> str:
         scripts=[library, script],
         hashes=[_hash(library), _hash(script)],
         all_edges=ALL_EDGES,
+        colours=COLOURS,
         pairs=lambda names: [(n, n) for n in names],
     )
 
@@ -82,10 +84,10 @@ def _charts(run: Run, results: Results) -> dict[str, dict[str, Chart]]:
     found: dict[str, dict[str, Chart | None]] = {
         "graph": {run.topology.name: graph_chart(run.topology)},
         "trajectories": dict(trajectory_charts(trajectories(run), results.methods)),
-        "pareto": dict(pareto_charts(results)),
+        "pareto": dict(pareto_charts(results)) if results.methods else {},
         "matrix": {"Tutor x tutee": break_matrix(results)},
         "difficulty": {"By gate and difficulty": difficulty_chart(results)},
-        "outcomes": dict(outcome_charts(outcome_rows(steps))),
+        "outcomes": dict(outcome_charts(outcomes_by_round(steps))),
         "cost": {"Seconds of a step": cost_chart(results)},
     }
     there = {section: {k: c for k, c in own.items() if c is not None} for section, own in found.items()}

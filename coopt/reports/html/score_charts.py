@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
+from coopt.metrics.plane import axes, place
 from coopt.metrics.results import Results
 from coopt.metrics.trajectories import MEAN, Point
 from coopt.reports.html.charts import HEIGHT, LEGEND, Chart, by_method, chart_of, frame, percent, tips
@@ -25,7 +26,9 @@ def trajectory_charts(points: Sequence[Point], methods: Sequence[str]) -> dict[s
         )
         y = alt.Y("score:Q", title="validation score, %", scale=alt.Scale(domain=[low, high]))
         line = base.mark_line(point=True).encode(
-            y=y, strokeDash=alt.StrokeDash("method:N", sort=list(methods), legend=LEGEND), tooltip=tips(rows[0])
+            y=y,
+            strokeDash=alt.StrokeDash("method:N", scale=alt.Scale(domain=list(methods)), legend=LEGEND),
+            tooltip=tips(rows[0]),
         )
         band = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", scale=alt.Scale(domain=[low, high])), y2="high:Q")
         charts[student] = (
@@ -36,24 +39,9 @@ def trajectory_charts(points: Sequence[Point], methods: Sequence[str]) -> dict[s
     return charts
 
 
-def plane(results: Results, student: str) -> tuple[str, str]:
-    """The two axes of a student's Pareto plane: two domains, or with more of them its native one and the others."""
-    if len(results.domains) == 2:
-        return results.domains[0], results.domains[1]
-    return results.native[student], "mean of the others" if len(results.domains) > 2 else results.domains[0]
-
-
-def place_on_plane(results: Results, who: str, student: str) -> tuple[float, float]:
-    """Test scores of a student (``who``: init or a method) on the two axes."""
-    own = {c.domain: c.score for c in results.scores if c.who == who and c.student == student}
-    x, y = plane(results, student)
-    others = [score for d, score in own.items() if d != x]
-    return own[x], own[y] if y in own else sum(others) / len(others)
-
-
 def pareto_charts(results: Results) -> dict[str, Chart]:
     """student -> its plane: a hollow point before, for each method an arrow that grows towards the point after."""
-    places = {(w, s): place_on_plane(results, w, s) for w in (INIT, *results.methods) for s in results.native}
+    places = {(w, s): place(results, w, s) for w in (INIT, *results.methods) for s in results.native}
     xs, ys = (frame([p[k] for p in places.values()]) for k in (0, 1))
     charts: dict[str, Chart] = {}
     for student in results.native:
@@ -63,7 +51,7 @@ def pareto_charts(results: Results) -> dict[str, Chart]:
                 x, y = places[who, student]
                 row = {"method": method, "end": end, "x": 100 * x, "y": 100 * y, "size": size}
                 rows.append(row | {"label": f"{student}, {method}, {end}"})
-        names = plane(results, student)
+        names = axes(results, student)
         base = chart_of(rows).encode(
             x=alt.X("x:Q", title=f"{names[0]}, %", scale=alt.Scale(domain=xs)),
             y=alt.Y("y:Q", title=f"{names[1]}, %", scale=alt.Scale(domain=ys)),
@@ -79,7 +67,9 @@ def pareto_charts(results: Results) -> dict[str, Chart]:
         start = base.transform_filter("datum.end == 'before'").mark_point(size=110, style="start")
         charts[student] = alt.layer(
             arrows,
-            ends.encode(shape=alt.Shape("method:N", sort=results.methods, legend=LEGEND), tooltip=tips),
+            ends.encode(
+                shape=alt.Shape("method:N", scale=alt.Scale(domain=results.methods), legend=LEGEND), tooltip=tips
+            ),
             start.encode(color=alt.Undefined, tooltip=tips),
         ).properties(width="container", height=HEIGHT, description=f"Test scores of {student} before and after.")
     return charts

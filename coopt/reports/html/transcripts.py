@@ -23,6 +23,7 @@ from coopt.running.run import Run
 PROBE = "break-rate probe"
 MOST_BYTES = 6_000_000
 """Of all transcripts in the page, as JSON."""
+_MOVED = ("broken", "fixed")
 _MOST_OF_A_GROUP = 2000  # read into memory at a time
 Transcript = dict[str, Any]
 """source (probe or a method), seed, round, step, edge, domain, item, question, answer, right, own (the tutee's first
@@ -59,12 +60,12 @@ def choose(run: Run, most_bytes: int = MOST_BYTES) -> Chosen:
         if room < 0:
             break
         taken.append(found)
-    taken.sort(key=lambda t: (t["source"] != PROBE, t["source"], t["seed"], t["round"], t["step"], t["item"]))
+    taken.sort(key=_reading_order)
     return Chosen(taken, dict(total), dict(Counter(t["change"] for t in taken)), unread)
 
 
 def _group(found: Transcript) -> tuple[object, ...]:
-    moved = found["change"] in ("broken", "fixed")
+    moved = found["change"] in _MOVED
     return (not moved, found["change"], found["source"], found["edge"], found["round"], found["outcome"])
 
 
@@ -72,6 +73,12 @@ def _chance(found: Transcript) -> int:
     """A number that depends on the transcript alone."""
     key = "\x1f".join(str(found[k]) for k in ("source", "seed", "round", "step", "edge", "item", "own", "raw"))
     return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+
+
+def _reading_order(found: Transcript) -> tuple[Any, ...]:
+    """What feedback changed first, then by time."""
+    moved = _MOVED.index(found["change"]) if found["change"] in _MOVED else len(_MOVED)
+    return (moved, found["source"] != PROBE, *(found[k] for k in ("source", "seed", "round", "step", "item", "edge")))
 
 
 def _in_turn(groups: dict[tuple[object, ...], list[tuple[int, int, Transcript]]]) -> Iterator[Transcript]:
