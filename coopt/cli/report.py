@@ -51,7 +51,7 @@ def report(
     if len(runs) > 1:
         raise ConfigError(f"coopt report shows one run, not {len(runs)}. Several are for --figure schedules.")
     if html:
-        _page(runs[0], out or runs[0] / "report.html")
+        _page(runs[0], out)
         return
     if out is not None:
         raise ConfigError(
@@ -76,13 +76,16 @@ def _figure(name: str, runs: list[Path], out: Path | None) -> None:
     print(f"{path}: {FIGURES[name].says} (as the paper's {FIGURES[name].paper})")
 
 
-def _page(directory: Path, path: Path) -> None:
+def _page(directory: Path, out: Path | None) -> None:
     from rich.console import Console
 
     from coopt.reports.html.page import write_page
     from coopt.reports.opened import only, open_runs
 
+    if out is not None and not out.parent.is_dir():
+        raise ConfigError(f"--out {out}: no folder {out.parent}. Make it, or choose another.")
     opened = only(open_runs([directory]), "--html")
+    path = out or directory / "report.html"
     with Console(stderr=True).status("writing the report"):
         chosen = write_page(opened.run, opened.results, path)
     size, shown, total = path.stat().st_size / 2**20, sum(chosen.shown.values()), sum(chosen.total.values())

@@ -14,7 +14,8 @@ import altair as alt
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 Row = dict[str, Any]
 HEIGHT = 240
-LEGEND = alt.Legend(orient="bottom", title=None, columns=3)
+LEGEND = alt.Legend(orient="bottom", title=None, columns=2, symbolOpacity=1)
+LINES = alt.Legend(orient="bottom", title=None, columns=2, symbolType="stroke", symbolOpacity=1, symbolSize=400)
 
 
 def chart_of(rows: Sequence[Row]) -> alt.Chart:
@@ -29,8 +30,8 @@ def spec(chart: Chart) -> Row:
     return found
 
 
-def by_method(methods: Sequence[str]) -> alt.Color:
-    return alt.Color("method:N", scale=alt.Scale(domain=list(methods)), legend=LEGEND)
+def by_method(methods: Sequence[str], legend: alt.Legend = LEGEND) -> alt.Color:
+    return alt.Color("method:N", scale=alt.Scale(domain=list(methods)), legend=legend)
 
 
 def percent(row: Row, *keys: str) -> Row:

@@ -13,62 +13,78 @@ from coopt.metrics.probes import ALL_EDGES, ANY_STATE
 from coopt.metrics.results import BreakCell, Results
 from coopt.reports.html.charts import HEIGHT, LEGEND, Chart, Row, chart_of, percent, tips
 
+KINDS = ("break", "fix")
 
-def break_matrix(results: Results) -> Chart | None:
-    """Tutor x tutee; signals ``kind`` (break, fix) and ``context`` (f, sf) choose the rate."""
+
+def break_matrices(results: Results) -> dict[str, Chart]:
+    """title -> tutor x tutee, of break- and fix-rates; signal ``context`` (f, sf) chooses what the tutee saw."""
     cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate == ANY_STATE]
-    rows = [row for c in cells for row in _rates(c)]
-    if not rows:
-        return None
-    for row in rows:
-        row["tutor"], _, row["tutee"] = row["edge"].partition(" -> ")
-    base = (
-        chart_of(rows)
-        .transform_filter("datum.kind == kind && datum.context == context")
-        .encode(
-            x=alt.X("tutee:N", title="tutee", axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("tutor:N", title="tutor"),
-            tooltip=tips(rows[0]),
+    charts: dict[str, Chart] = {}
+    for kind in KINDS if cells else ():
+        rows = [_rate(c, kind) for c in cells]
+        for row in rows:
+            row["tutor"], _, row["tutee"] = row["edge"].partition(" -> ")
+        base = (
+            chart_of(rows)
+            .transform_filter("datum.context == context")
+            .encode(
+                x=alt.X("tutee:N", title="tutee", axis=alt.Axis(labelAngle=0)),
+                y=alt.Y("tutor:N", title="tutor"),
+                tooltip=tips(rows[0]),
+            )
         )
-    )
-    opacity = alt.Opacity("rate:Q", scale=alt.Scale(domain=[0, 100], range=[0.04, 0.6]), legend=None)
-    squares = base.mark_rect(style="rate").encode(opacity=opacity)
-    words = base.mark_text(fontSize=13).encode(text="words:N")
-    return (
-        alt.layer(squares, words)
-        .add_params(alt.param(name="kind", value="break"), alt.param(name="context", value="f"))
-        .properties(width="container", height=60 + 40 * len({r["tutor"] for r in rows}), description="Rates by edge.")
-    )
+        opacity = alt.Opacity("rate:Q", scale=alt.Scale(domain=[0, 100], range=[0.05, 0.6]), legend=None)
+        charts[f"{kind.capitalize()}-rate, tutor x tutee, percent"] = (
+            alt.layer(base.mark_rect(style="rate").encode(opacity=opacity), base.mark_text().encode(text="words:N"))
+            .add_params(alt.param(name="context", value="f"))
+            .properties(width="container", height=60 + 40 * len({r["tutor"] for r in rows}))
+            .properties(description=f"{kind}-rate of every edge.")
+        )
+    return charts
 
 
-def difficulty_chart(results: Results) -> Chart | None:
-    """All edges, by difficulty and the gate's state, with intervals; hollow: the control without f."""
+def difficulty_charts(results: Results) -> dict[str, Chart]:
+    """title -> rates of all edges by difficulty and the gate's state, with intervals; hollow: the control without f."""
     cells = [c for c in results.break_rates if c.edge == ALL_EDGES and c.gate != ANY_STATE]
-    rows = [row for c in cells for row in _rates(c) if row["rate"] is not None]
-    if not rows:
-        return None
-    order = list(dict.fromkeys(c.difficulty for c in cells))
+    charts: dict[str, Chart] = {}
+    for kind in KINDS:
+        rows = [row for c in cells if (row := _rate(c, kind))["rate"] is not None]
+        if rows:
+            order = list(dict.fromkeys(c.difficulty for c in cells))
+            charts[f"{kind.capitalize()}-rate by gate and difficulty"] = _by_difficulty(rows, order, kind)
+    return charts
+
+
+def _by_difficulty(rows: Sequence[Row], order: Sequence[str], kind: str) -> Chart:
     states = ["open", "closed"]
     base = (
         chart_of(rows)
-        .transform_filter("datum.kind == kind && datum.context == context")
+        .transform_filter("datum.context == context")
         .encode(
-            x=alt.X("difficulty:N", sort=order, title="wrong answers of eight before", axis=alt.Axis(labelAngle=-20)),
-            xOffset=alt.XOffset("gate:N", sort=states),
+            x=alt.X(
+                "difficulty:N",
+                sort=list(order),
+                title="wrong answers of eight before",
+                axis=alt.Axis(labelAngle=-25),
+                scale=alt.Scale(domain=list(order)),
+            ),
+            xOffset=alt.XOffset("gate:N", sort=states, scale=alt.Scale(domain=states)),
             color=alt.Color("gate:N", scale=alt.Scale(domain=states), legend=LEGEND),
             tooltip=tips(rows[0]),
         )
     )
-    y = alt.Y("rate:Q", title="percent", scale=alt.Scale(zero=True))
-    bars = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q"), y2="high:Q")
+    top = max(v for row in rows for v in (row["high"], row["control"]) if v is not None)
+    scale = alt.Scale(domain=[0, top])
+    bars = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
+    shape = alt.Shape("gate:N", scale=alt.Scale(domain=states), legend=LEGEND)
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
-        y=y, shape=alt.Shape("gate:N", scale=alt.Scale(domain=states), legend=LEGEND)
+        y=alt.Y("rate:Q", title=f"{kind}-rate, %", scale=scale), shape=shape
     )
-    control = base.mark_point(size=50).encode(y=alt.Y("control:Q"))
+    control = base.mark_point(size=50).encode(y=alt.Y("control:Q", scale=scale))
     return (
         alt.layer(bars, points, control)
-        .add_params(alt.param(name="kind", value="break"), alt.param(name="context", value="f"))
-        .properties(width="container", height=HEIGHT, description="Rates by gate and difficulty.")
+        .add_params(alt.param(name="context", value="f"))
+        .properties(width="container", height=HEIGHT, description=f"{kind}-rates by gate and difficulty.")
     )
 
 
@@ -119,7 +135,7 @@ def cost_chart(results: Results) -> Chart | None:
         .mark_bar()
         .encode(
             y=alt.Y("step:N", sort=names, title=None, axis=alt.Axis(labelLimit=140)),
-            x=alt.X("seconds:Q", title="seconds a step"),
+            x=alt.X("seconds:Q", title="seconds a step", axis=alt.Axis(tickCount=6)),
             color=alt.Color("part:N", sort=parts, scale=alt.Scale(domain=parts), legend=LEGEND),
             tooltip=tips(rows[0]),
         )
@@ -128,16 +144,12 @@ def cost_chart(results: Results) -> Chart | None:
     return chart
 
 
-def _rates(cell: BreakCell) -> list[Row]:
-    """The break- and the fix-rate of a cell, in percent."""
-    rows = []
-    for kind in ("break", "fix"):
-        n, rate, low, high = cell.rates[kind]
-        control = cell.rates[f"{kind}_control"][1]
-        row: Row = {
-            "edge": cell.edge, "gate": cell.gate, "difficulty": cell.difficulty, "kind": kind, "context": cell.context,
-            "n": n, "rate": rate, "low": low, "high": high, "control": control,
-        }  # fmt: skip
-        words = f"n = {n}: too few" if rate is None else f"{100 * rate:.1f} (n = {n})"
-        rows.append(percent(row, "rate", "low", "high", "control") | {"words": words})
-    return rows
+def _rate(cell: BreakCell, kind: str) -> Row:
+    """A rate of a cell, in percent."""
+    n, rate, low, high = cell.rates[kind]
+    control = cell.rates[f"{kind}_control"][1]
+    row: Row = {
+        "edge": cell.edge, "gate": cell.gate, "difficulty": cell.difficulty, "context": cell.context,
+        "n": n, "rate": rate, "low": low, "high": high, "control": control,
+    }  # fmt: skip
+    return percent(row, "rate", "low", "high", "control") | {"words": "few" if rate is None else f"{100 * rate:.1f}"}

@@ -16,7 +16,7 @@ from coopt.metrics.results import GateCell
 from coopt.reports.html.charts import Chart
 
 WIDTH = 520
-_MARGIN = 44
+_MARGIN = 34
 _FLAT = 130  # height of a graph in a row
 Pixels = dict[str, tuple[float, float]]
 

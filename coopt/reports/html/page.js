@@ -128,7 +128,7 @@ function card(t) {
   const made = element("article");
   const head = element("h3");
   const when = t.step === 0 && t.round === 0 ? `seed ${t.seed}` : `seed ${t.seed}, round ${t.round}, step ${t.step}`;
-  head.append(badge(t.outcome), badge(answerOf(t)), `${t.edge}, ${t.source}, ${when}, ${t.domain}`);
+  head.append(badge(t.outcome), badge(answerOf(t)), `${t.edge}, ${t.source}, ${when}, ${t.domain}${t.times > 1 ? `, ${t.times} times` : ""}`);
   const texts = element("div", undefined, "texts");
   const question = part(t.answer ? `Question (answer: ${t.answer})` : "Question", t.question || `not at hand: ${t.item}`);
   question.classList.add("question");

@@ -20,7 +20,7 @@ from coopt.metrics.probes import ALL_EDGES
 from coopt.metrics.results import Results
 from coopt.metrics.trajectories import trajectories
 from coopt.reports.html.charts import Chart, spec
-from coopt.reports.html.feedback_charts import break_matrix, cost_chart, difficulty_chart, outcome_charts
+from coopt.reports.html.feedback_charts import break_matrices, cost_chart, difficulty_charts, outcome_charts
 from coopt.reports.html.graph import gate_rows, graph_chart
 from coopt.reports.html.score_charts import pareto_charts, trajectory_charts
 from coopt.reports.html.theme import THEMES
@@ -85,8 +85,8 @@ def _charts(run: Run, results: Results) -> dict[str, dict[str, Chart]]:
         "graph": {run.topology.name: graph_chart(run.topology)},
         "trajectories": dict(trajectory_charts(trajectories(run), results.methods)),
         "pareto": dict(pareto_charts(results)) if results.methods else {},
-        "matrix": {"Tutor x tutee": break_matrix(results)},
-        "difficulty": {"By gate and difficulty": difficulty_chart(results)},
+        "matrix": dict(break_matrices(results)),
+        "difficulty": dict(difficulty_charts(results)),
         "outcomes": dict(outcome_charts(outcomes_by_round(steps))),
         "cost": {"Seconds of a step": cost_chart(results)},
     }

@@ -9,8 +9,10 @@ import altair as alt
 from coopt.metrics.plane import axes, place
 from coopt.metrics.results import Results
 from coopt.metrics.trajectories import MEAN, Point
-from coopt.reports.html.charts import HEIGHT, LEGEND, Chart, by_method, chart_of, frame, percent, tips
+from coopt.reports.html.charts import HEIGHT, LEGEND, LINES, Chart, by_method, chart_of, frame, percent, tips
 from coopt.running.run import INIT
+
+_AXIS = alt.Axis(format="d", tickMinStep=1, tickCount=5)
 
 
 def trajectory_charts(points: Sequence[Point], methods: Sequence[str]) -> dict[str, Chart]:
@@ -22,12 +24,14 @@ def trajectory_charts(points: Sequence[Point], methods: Sequence[str]) -> dict[s
         base = (
             chart_of(rows)
             .transform_filter("datum.domain == domain")
-            .encode(x=alt.X("step:Q", title="training step", axis=alt.Axis(tickMinStep=1)), color=by_method(methods))
+            .encode(
+                x=alt.X("step:Q", title="training step", axis=alt.Axis(tickMinStep=1)), color=by_method(methods, LINES)
+            )
         )
         y = alt.Y("score:Q", title="validation score, %", scale=alt.Scale(domain=[low, high]))
         line = base.mark_line(point=True).encode(
             y=y,
-            strokeDash=alt.StrokeDash("method:N", scale=alt.Scale(domain=list(methods)), legend=LEGEND),
+            strokeDash=alt.StrokeDash("method:N", scale=alt.Scale(domain=list(methods)), legend=LINES),
             tooltip=tips(rows[0]),
         )
         band = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", scale=alt.Scale(domain=[low, high])), y2="high:Q")
@@ -53,23 +57,23 @@ def pareto_charts(results: Results) -> dict[str, Chart]:
                 rows.append(row | {"label": f"{student}, {method}, {end}"})
         names = axes(results, student)
         base = chart_of(rows).encode(
-            x=alt.X("x:Q", title=f"{names[0]}, %", scale=alt.Scale(domain=xs)),
-            y=alt.Y("y:Q", title=f"{names[1]}, %", scale=alt.Scale(domain=ys)),
-            color=by_method(results.methods),
+            x=alt.X("x:Q", title=f"{names[0]}, %", scale=alt.Scale(domain=xs), axis=_AXIS),
+            y=alt.Y("y:Q", title=f"{names[1]}, %", scale=alt.Scale(domain=ys), axis=_AXIS),
         )
-        arrows = base.mark_trail().encode(size=alt.Size("size:Q", scale=alt.Scale(range=[1, 6]), legend=None))
+        coloured = base.encode(color=by_method(results.methods))
+        arrows = coloured.mark_trail().encode(size=alt.Size("size:Q", scale=alt.Scale(range=[1, 6]), legend=None))
         tips = [
             "method:N",
             "end:N",
             *(alt.Tooltip(f"{k}:Q", title=n, format=".1f") for k, n in zip("xy", names, strict=True)),
         ]
-        ends = base.transform_filter("datum.end == 'after'").mark_point(filled=True, size=110, opacity=1)
+        ends = coloured.transform_filter("datum.end == 'after'").mark_point(filled=True, size=110, opacity=1)
         start = base.transform_filter("datum.end == 'before'").mark_point(size=110, style="start")
         charts[student] = alt.layer(
             arrows,
             ends.encode(
                 shape=alt.Shape("method:N", scale=alt.Scale(domain=results.methods), legend=LEGEND), tooltip=tips
             ),
-            start.encode(color=alt.Undefined, tooltip=tips),
+            start.encode(tooltip=tips),
         ).properties(width="container", height=HEIGHT, description=f"Test scores of {student} before and after.")
     return charts

@@ -27,14 +27,14 @@ def _config(c: dict[str, Any]) -> dict[str, Any]:
         "text": {"color": c["ink"]},
         "range": {"category": c["series"]},
         "style": {
-            "open": {"stroke": c["open"], "strokeWidth": 3},
-            "closed": {"stroke": c["closed"], "strokeWidth": 1.5, "strokeDash": [5, 5]},
-            "open-head": {"fill": c["open"], "stroke": None},
-            "closed-head": {"fill": c["closed"], "stroke": None},
+            "open": {"color": c["open"], "strokeWidth": 3},
+            "closed": {"color": c["closed"], "strokeWidth": 1.5, "strokeDash": [5, 5]},
+            "open-head": {"color": c["open"]},
+            "closed-head": {"color": c["closed"]},
             "node": {"stroke": c["ink"], "strokeWidth": 1.2},
-            "node-name": {"fill": "#000000"},  # on the fill of its domain, which is light in both
-            "start": {"stroke": c["ink"], "strokeWidth": 2},
-            "rate": {"fill": c["rate"]},
+            "node-name": {"color": "#000000"},  # on the fill of its domain, which is light in both
+            "start": {"color": c["ink"], "strokeWidth": 2},
+            "rate": {"color": c["rate"]},
         },
     }  # fmt: skip
 

@@ -29,7 +29,7 @@ Transcript = dict[str, Any]
 """source (probe or a method), seed, round, step, edge, domain, item, question, answer, right, own (the tutee's first
 answer), raw, outcome, kept; from the probe also again (asked again without feedback), f and sf (with feedback; with
 the own demonstration too), each {"text", "right"}; change: broken, fixed, still right, still wrong, or "" (nobody
-answered again)."""
+answered again); times: how often it was said."""
 
 
 class Chosen(NamedTuple):
@@ -48,7 +48,7 @@ def choose(run: Run, most_bytes: int = MOST_BYTES) -> Chosen:
     groups: dict[tuple[object, ...], list[tuple[int, int, Transcript]]] = {}
     total: Counter[str] = Counter()
     for count, found in enumerate(chain(_probed(run), _trained(run))):
-        total[found["change"]] += 1
+        total[found["change"]] += found["times"]
         group = groups.setdefault(_group(found), [])
         entry = (-_chance(found), -count, found)  # the heap's first is the one to let go of
         (heapq.heappush if len(group) < _MOST_OF_A_GROUP else heapq.heappushpop)(group, entry)
@@ -61,7 +61,10 @@ def choose(run: Run, most_bytes: int = MOST_BYTES) -> Chosen:
             break
         taken.append(found)
     taken.sort(key=_reading_order)
-    return Chosen(taken, dict(total), dict(Counter(t["change"] for t in taken)), unread)
+    shown: Counter[str] = Counter()
+    for found in taken:
+        shown[found["change"]] += found["times"]
+    return Chosen(taken, dict(total), dict(shown), unread)
 
 
 def _group(found: Transcript) -> tuple[object, ...]:
@@ -116,7 +119,15 @@ def _probed(run: Run) -> Iterator[Transcript]:
 
 
 def _messages(group: dict[str, Any], tutee: str, where: dict[str, Any]) -> Iterator[Transcript]:
-    """A transcript for each message on each rollout of a prompt."""
+    """A transcript for each message on each rollout of a prompt; equal ones once, with how many there are."""
+    found: dict[str, Transcript] = {}
+    for transcript in _each_message(group, tutee, where):
+        known = found.setdefault(json.dumps(transcript), transcript)
+        known["times"] = known.get("times", 0) + 1
+    yield from found.values()
+
+
+def _each_message(group: dict[str, Any], tutee: str, where: dict[str, Any]) -> Iterator[Transcript]:
     for y in group["rollouts"]:
         right = y["reward"] == 1
         for m in y.get("messages", ()):
