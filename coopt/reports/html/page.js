@@ -174,7 +174,7 @@ if (byId("filters")) {
     const order = name === "change" ? ANSWERS.filter((a) => found.includes(a)) : found.sort();
     fill(select, [ALL, ...order], (v) => v || "all");
   }
-  byId("filters").addEventListener("input", filterTranscripts);
+  for (const happening of ["input", "change"]) byId("filters").addEventListener(happening, filterTranscripts);
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   byId("earlier").addEventListener("click", () => turn(-1));
   byId("later").addEventListener("click", () => turn(1));
