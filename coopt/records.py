@@ -134,6 +134,7 @@ def _group_record(
                         "tutor": m.tutor,
                         "raw": m.raw,
                         "outcome": m.feedback.outcome if m.feedback else None,
+                        "kept": m.feedback.text if m.feedback else None,
                         "score": m.score,
                         "voted_down": m.voted_down,
                     }

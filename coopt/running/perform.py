@@ -214,4 +214,5 @@ def probe(task: BreakRate, run: Run, meter_path: Path | None) -> None:
     tutors = {Edge(t.name, task.tutee): made.make(t, domains, hostile=True) for t in task.tutors}
     tutee = load_student(config, run.weights(task.seed, BASE, 0, task.tutee))
     result = probe_tutee(tutee, engine, domains, tutors, config, (task.seed, task.tutee, "break-rate"))
+    store.rewrite_lines(run.probe_texts_path(task.seed, task.tutee), result.pop("texts"))
     store.write_json(task.output(run), result)
