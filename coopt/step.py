@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from coopt.phase import Phase
 
 _PLAIN = Context(None, None)
-Asked = Literal["critique", "judge"]
+Asked = Literal["critique", "mistakes", "rationale", "judge"]
 
 
 @dataclass
@@ -48,6 +48,12 @@ class Step:
     cut."""
     examples: int = 0
     """What the loss is the mean over: all rollouts, trained on or not; without any, the texts that are imitated."""
+    counts: dict[str, Any] = field(default_factory=dict)
+    """What else the method wants in the step's record."""
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    """What else it wants kept beside the rollouts of each prompt."""
+    texts: list[str] = field(default_factory=list)
+    """What tutors wrote beside ``told``, each distinct request once."""
     _prompts: dict[tuple[str, Context], tuple[int, ...]] = field(default_factory=dict)
 
     @property
@@ -143,6 +149,11 @@ class Step:
     def plain_row(self, item: Item, y: Generation) -> TrainRow:
         """A rollout whose teacher, if there is one, sees what the student sees."""
         return TrainRow(self.prompt_ids(item), self.prompt_ids(item), y.tokens, y.logprobs)
+
+    def imitate(self, prompt: Sequence[int], text: str) -> TrainRow | None:
+        """``text`` as the response to be written after ``prompt``; None if the model cannot read both."""
+        prompt, response = tuple(prompt), self.policy.response_ids(text)
+        return TrainRow(prompt, prompt, response) if self.fits(prompt, response) else None
 
     def fits(self, prompt: Sequence[int], response: Sequence[int]) -> bool:
         """Whether the model can read both, counted in ``too_long`` if not."""

@@ -9,7 +9,8 @@ from coopt.config.schema import Config
 from coopt.domains.base import Domain
 from coopt.domains.rationales import read_rationales
 from coopt.errors import ConfigError, CooptError
-from coopt.graph.topology import Topology
+from coopt.graph.files import load_topology
+from coopt.graph.topology import Node, Topology
 from coopt.models.bases import base_directory, check_model_files
 from coopt.running.meter import Meter
 
@@ -60,6 +61,21 @@ def check_students(config: Config, topology: Topology) -> None:
             )
 
 
+def origins(config: Config) -> dict[str, Path]:
+    """Student -> the model directory that is its start, or from which its start is made."""
+    topology = load_topology(config.topology, config.domains, config.nodes)
+    return {s: _origin(config, topology.nodes[s])[0] for s in topology.students}
+
+
+def _origin(config: Config, node: Node) -> tuple[Path, bool]:
+    """The directory, and whether it is the start as it is."""
+    if node.model:
+        return base_directory(node.model), True
+    if node.role == "student" and node.native in config.model.students:
+        return base_directory(config.model.students[node.native]), True
+    return base_directory(config.model.path), way_of(config) == "none"
+
+
 def make_student(
     config: Config,
     topology: Topology,
@@ -71,13 +87,10 @@ def make_student(
 ) -> None:
     """Write the student's model directory (a link where nothing has to be trained)."""
     node = topology.nodes[student]
+    origin, is_start = _origin(config, node)
     native, way = node.native, way_of(config)
-    if node.model:
-        target.symlink_to(base_directory(node.model))
-    elif node.role == "student" and native in config.model.students:
-        target.symlink_to(base_directory(config.model.students[native]))
-    elif way == "none":
-        target.symlink_to(base_directory(config.model.path))
+    if is_start:
+        target.symlink_to(origin)
     elif way == "world":
         _world_specialist(config, topology, seed, student, target, meter)
     else:
@@ -85,7 +98,7 @@ def make_student(
         from coopt.models.shared import load_student
         from coopt.training.sft import specialise_on_text
 
-        policy = load_student(config, base_directory(config.model.path))
+        policy = load_student(config, origin)
         save_policy(specialise_on_text(policy, config, domains[native], (seed, student), meter), target)
 
 

@@ -17,6 +17,8 @@ from coopt.config.section import Section
 
 ALWAYS_THERE = ("base", "init")
 """Rows of every table that need no training: the untouched base and the initial students."""
+ALL = "all"
+"""Stands for every method that a run can have (``coopt.every_method``)."""
 
 
 class ModelConfig(Section):

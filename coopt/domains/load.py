@@ -85,7 +85,7 @@ def check_rows(source: str, length: Callable[[str], int], max_tokens: int) -> di
             continue
         domain = RowDomain(name, tuple(items))
         sizes: dict[str, int] = {split: len(domain.items(split)) for split in SPLITS}
-        letter, share = best_constant(items)
+        letter, share = best_constant(i.answer for i in items)
         answer["domains"][name] = {
             "rows": len(items),
             **sizes,

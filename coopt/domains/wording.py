@@ -27,6 +27,8 @@ class Wording:
     """The tutor's two-step prompt: name one concept of the question, then a short critique (paper 3.3)."""
     naive: str
     """The tutor's prompt without the concept."""
+    naive_given: str
+    """A critic's prompt to say what is wrong in a wrong attempt, given the worked solution ({solution})."""
     judge: str
     """A committee member's prompt: score a tutor's message from 1 to 5."""
     step: str
@@ -90,6 +92,11 @@ SCIENCE = Wording(
         "You are a tutor. Read the question and the student's attempt, and give short, constructive feedback."
         "\nNever state the final answer or the letter of an option.\n\n"
         "Question:\n{question}\n\nAttempt:\n{response}"
+    ),
+    naive_given=(
+        "You are a tutor. Below are a question, a student's wrong attempt at it and a worked solution that is right."
+        " Say in two or three sentences where the attempt goes wrong, and why.\n\n"
+        "Question:\n{question}\n\nAttempt:\n{response}\n\nWorked solution:\n{solution}"
     ),
     judge=(
         "Below are a question and a message that a tutor wrote about a student's attempt at it. Judge the message: is"

@@ -15,6 +15,7 @@ from coopt.domains.base import Domain, Item
 from coopt.engine.base import Generation
 from coopt.feedback.anchor import Feedback
 from coopt.feedback.thinking import without_thinking
+from coopt.graph.cost import messages_a_rollout
 from coopt.graph.topology import Edge, Topology
 
 if TYPE_CHECKING:
@@ -98,6 +99,14 @@ class Method(Protocol):
         """How many rounds it trains."""
         ...
 
+    def rollouts(self, config: Config) -> int:
+        """Rollouts of a prompt in a step, for the plan; 0: it learns from the data alone."""
+        ...
+
+    def messages(self, config: Config, tutors: int) -> float:
+        """Texts that ``tutors`` tutors should write about a rollout, for the plan."""
+        ...
+
     def graph(self, topology: Topology) -> Topology:
         """The graph on which it works: the run's, perhaps with critics of its own."""
         ...
@@ -113,6 +122,11 @@ class Method(Protocol):
 
     def logit_teachers(self, starts: Starts) -> Mapping[str, str]:
         """domain -> the student whose frozen start gives its logits as the teacher there; empty: none does."""
+        ...
+
+    def averages(self) -> str:
+        """Whose students' weights every student becomes the mean of: ``init`` or a method; then nothing is trained.
+        Empty: it trains."""
         ...
 
     def objective(self, config: Config) -> Objective:
@@ -145,6 +159,12 @@ class Trained(ABC):
     def rounds(self, config: Config) -> int:
         return config.rounds.rounds
 
+    def rollouts(self, config: Config) -> int:
+        return config.rounds.rollouts
+
+    def messages(self, config: Config, tutors: int) -> float:
+        return messages_a_rollout(tutors, config.feedback.assign)
+
     def graph(self, topology: Topology) -> Topology:
         return topology
 
@@ -156,6 +176,9 @@ class Trained(ABC):
 
     def logit_teachers(self, starts: Starts) -> Mapping[str, str]:
         return {}
+
+    def averages(self) -> str:
+        return ""
 
     @abstractmethod
     def objective(self, config: Config) -> Objective: ...

@@ -37,7 +37,8 @@ def plan_table(plan: Plan) -> Table:
         f"gate: {config.gate.kind} (tau {config.gate.tau}, scope {config.gate.scope});"
         f" feedback: {config.feedback.style}, {config.feedback.assign}; schedule: {r.schedule}",
         f"{r.rounds} rounds x {r.steps} steps of {r.prompts} prompts x {r.rollouts} rollouts; methods:"
-        f" {', '.join(config.methods)}; seeds: {', '.join(map(str, config.all_seeds))}",
+        f" {', '.join(config.methods) or 'none (base and init are only scored)'};"
+        f" seeds: {', '.join(map(str, config.all_seeds))}",
         f"expected: {duration(plan.wall_seconds())} with {plan.workers} worker{'s' * (plan.workers > 1)}"
         f" ({plan.speed.generate:,.0f} tokens/s generated, {plan.speed.train:,.0f} trained, {plan.source})",
     ]

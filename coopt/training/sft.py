@@ -79,12 +79,11 @@ def _own_correct(
 def _rationales(file: str, policy: Policy, domain: Domain) -> list[Example]:
     """Rows ``{"question": ..., "rationale": ...}``: worked solutions of training questions, by their question."""
     by_question = read_rationales(file, f"model.specialise = '{RATIONALES}{file}'")
-    end = policy.tokenizer.eos_token_id
     examples = []
     for item in domain.items("train"):
         if item.stem in by_question:
-            response = policy.tokenizer(by_question[item.stem], add_special_tokens=False)["input_ids"]
-            examples.append(Example(tuple(policy.prompt_ids(domain.wording, item.prompt)), (*response, end)))
+            prompt = tuple(policy.prompt_ids(domain.wording, item.prompt))
+            examples.append(Example(prompt, policy.response_ids(by_question[item.stem])))
     if not examples:
         raise DataError(f"{file}: no rationale is for a {domain.name} training question (matched by 'question').")
     return examples

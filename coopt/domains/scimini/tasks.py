@@ -24,7 +24,7 @@ from typing import NamedTuple
 from coopt.domains.scimini import texts
 from coopt.domains.scimini.facts import RELATION, Fact, all_facts, facts_of
 from coopt.domains.scimini.questions import NUMBERS, Ask, draw_asks
-from coopt.domains.scimini.wording import CRITIQUE_GIVEN, EXPLAIN, SCIMINI
+from coopt.domains.scimini.wording import EXPLAIN, SCIMINI
 from coopt.domains.wording import fill
 from coopt.feedback.reprompt import reprompt
 
@@ -238,7 +238,7 @@ class TaskSampler:
         values = [self._hint(a) for a in asks]
         attempt, written = self._attempt(asks, self._some_wrong(asks, values))
         fields = {"response": attempt, "solution": texts.solution(asks, values)}
-        return self._reading(CRITIQUE_GIVEN, asks, texts.verdicts(asks, written, values), **fields)
+        return self._reading(SCIMINI.naive_given, asks, texts.verdicts(asks, written, values), **fields)
 
     def _reading(self, template: str, asks: list[Ask], target: str, **fields: str) -> Lesson:
         return Lesson(fill(template, question=texts.question(asks), **fields), target, target)

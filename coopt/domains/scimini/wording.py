@@ -15,12 +15,12 @@ SCIMINI = Wording(
     reference="\nSolution:\n{reference}",  # as a demonstration: the base reads no instructions
     anchored="Name a concept and critique.\n{question}\n{response}",
     naive="Just critique.\n{question}\n{response}",
+    naive_given="Just critique.\n{question}\n{response}\nSolution:\n{solution}",
     judge="Judge.\n{question}\n{text}",
     step="Repair.\n{question}\n{response}",
     step_given="Repair.\n{question}\n{response}\nSolution:\n{solution}",
 )
-# Roles that no method uses so far.
-CRITIQUE_GIVEN = "Just critique.\n{question}\n{response}\nSolution:\n{solution}"
+# A role that no method uses so far.
 EXPLAIN = "Explain.\n{question} {answer}"  # a number is one token only after a blank
 # The words of the texts above, so that the tokenizer has one token for each.
 WORDS = (
