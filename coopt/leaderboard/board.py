@@ -40,13 +40,12 @@ def sections(checked: Sequence[Checked]) -> list[Section]:
 
 def _key(entry: Entry) -> tuple[object, ...]:
     questions = tuple((d, entry.data[d]["test"]) for d in entry.domains)
-    model = str(entry.config["model"]["path"])
-    return (entry.kind, entry.world, len(entry.domains), questions, entry.samples, model)
+    return (entry.kind, entry.world, entry.model, len(entry.domains), questions, entry.samples)
 
 
 def _title(entry: Entry) -> str:
     kind = "" if entry.kind == "measured" else "SIMULATED, "
-    base = "" if entry.config["model"]["path"] == "scimini" else f", base {entry.config['model']['path']}"
+    base = "" if entry.model == "scimini" else f", base {entry.model}"
     sizes = ", ".join(f"{c.domain} {c.questions}" for c in entry.measures.constants)
     return f"{kind}{WORLDS[entry.world]}{base}: test questions {sizes}; avg@{entry.samples}"
 

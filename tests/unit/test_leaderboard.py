@@ -17,7 +17,7 @@ from coopt.errors import EntryError
 from coopt.leaderboard.add import add_run
 from coopt.leaderboard.board import board_tables, sections
 from coopt.leaderboard.check import check_entry, check_folder
-from coopt.leaderboard.entry import schema
+from coopt.leaderboard.entry import Provenance, schema
 from coopt.leaderboard.page import page
 from coopt.leaderboard.readme import BEGIN, END, with_board
 from coopt.metrics.results import Results
@@ -114,6 +114,15 @@ TAMPERED = {
     "a seed more": (_set("seeds", value=[0, 1, 2]), r"400 rows; the entry's .* make 600"),
     "another method": (_set("method", value="oracle"), r"method oracle is not among config.methods"),
     "no native domain": (_set("native", value={"s1": "physics"}), r"native: \['s1'\], but"),
+    "a native domain that is none": (
+        _set("native", "s2", value="biology"),
+        r"native: \['biology', 'physics'\]; domains",
+    ),
+    "a command that is no list": (_set("provenance", 0, "arguments", value=5), r"provenance.0.arguments: .*valid list"),
+    "another base": (_set("model", value="gpt"), r"model: 'gpt', but by the rest of the entry it is 'scimini'"),
+    "endless bootstrap": (_set("config", "run", "bootstrap", value=10**9), r"config.run.bootstrap is 1,000,000,000"),
+    "control characters in a setting": (_set("config", "x\n\x1b[2J", value=1), r"config: unknown setting 'x\?\?\[2J'"),
+    "a number without end": (_set("seeds", 1, value=10**30), r"rows 20 to 40: seed is not 10{30} in all of them"),
     "native elsewhere": (_set("native", "s2", value="physics"), r"measures.scores.\d.native is"),
 }
 
@@ -278,8 +287,16 @@ def test_hostile_text_stays_text_on_the_page(made: Path) -> None:
     """Names cannot hold markup, but provenance can hold anything."""
     checked = check_entry(made / "small-opcod.entry.json")
     hostile = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
-    record = {"arguments": [hostile], "commit": hostile, "packages": {hostile: hostile}, "gpus": [hostile]}
-    text = page(sections([checked._replace(entry=checked.entry.model_copy(update={"provenance": [record]}))]))
+    record = {"arguments": [hostile], "commit": hostile, "dirty": "", "data": {}, "packages": {hostile: hostile}}
+    text = page(
+        sections(
+            [
+                checked._replace(
+                    entry=checked.entry.model_copy(update={"provenance": [Provenance.model_validate(record)]})
+                )
+            ]
+        )
+    )
     assert text.count("<script>") == text.count("</script>") == 1
     assert "<img" not in text
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
