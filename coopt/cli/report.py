@@ -10,17 +10,32 @@ import typer
 from coopt.api import read_results
 from coopt.errors import ConfigError, unknown
 
+_EXAMPLES = """
+Examples:
+
+  coopt report runs/NAME
+  coopt report runs/NAME --format latex > tables.tex
+  coopt report runs/NAME --html
+  coopt report runs/NAME --figure feedback --out figure6.svg
+  coopt report runs/sweeps/schedules --figure schedules --out figure8.pdf
+"""
+
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="A run directory; for some figures several.")],
     style: Annotated[str, typer.Option("--format", help="rich, md, csv, json or latex.")] = "rich",
+    html: Annotated[bool, typer.Option("--html", help="Write one page with charts, gates and transcripts.")] = False,
+    figure: Annotated[
+        str | None, typer.Option(help="Draw one: break-rate, feedback, gates, schedules or step-time.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The page (default: RUN/report.html), or the figure: .svg, .pdf or .png.")
+    ] = None,
 ) -> None:
-    """Print the tables of a run again.
+    """Print the tables of a run again, write them as a page with charts and transcripts, or draw a figure.
 
-    \b
-    Examples:
-      coopt report runs/NAME
-      coopt report runs/NAME --format latex > tables.tex
+    The figures are counterparts of the paper's: break-rate of Table 2, feedback, gates, schedules and step-time of
+    Figures 6, 7, 8 and 9. schedules and step-time take several runs, or a sweep's folder.
     """
     from coopt.reports.table import FORMATS, output, render, show
     from coopt.reports.tables import all_tables
@@ -28,8 +43,50 @@ def report(
     formats = {f: f for f in FORMATS}
     if style not in formats:
         raise ConfigError(unknown("format", style, FORMATS))
-    tables = all_tables(read_results(run))
+    if figure is not None:
+        if html:
+            raise ConfigError("--html or --figure, not both.")
+        _figure(figure, runs, out)
+        return
+    if len(runs) > 1:
+        raise ConfigError(f"coopt report shows one run, not {len(runs)}. Several are for --figure schedules.")
+    if html:
+        _page(runs[0], out)
+        return
+    if out is not None:
+        raise ConfigError(
+            "--out is for --html and --figure. Tables go to the standard output: coopt report RUN > FILE."
+        )
+    tables = all_tables(read_results(runs[0]))
     if style == "rich":
         show(tables, output())
     else:
         print(render(tables, formats[style]))
+
+
+report.__doc__ = f"{report.__doc__}\n\n\b{_EXAMPLES}"
+
+
+def _figure(name: str, runs: list[Path], out: Path | None) -> None:
+    from coopt.reports.figures import FIGURES, check_figure, write_figure
+    from coopt.reports.opened import open_runs
+
+    path = check_figure(name, runs, out)
+    write_figure(name, open_runs(runs), path)
+    print(f"{path}: {FIGURES[name].says} (as the paper's {FIGURES[name].paper})")
+
+
+def _page(directory: Path, out: Path | None) -> None:
+    from rich.console import Console
+
+    from coopt.reports.html.page import write_page
+    from coopt.reports.opened import only, open_runs
+
+    if out is not None and not out.parent.is_dir():
+        raise ConfigError(f"--out {out}: no folder {out.parent}. Make it, or choose another.")
+    opened = only(open_runs([directory]), "--html")
+    path = out or directory / "report.html"
+    with Console(stderr=True).status("writing the report"):
+        chosen = write_page(opened.run, opened.results, path)
+    size, shown, total = path.stat().st_size / 2**20, sum(chosen.shown.values()), sum(chosen.total.values())
+    print(f"{path}: {size:.1f} MB, {shown:,} of {total:,} transcripts")

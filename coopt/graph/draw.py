@@ -14,6 +14,7 @@ import numpy as np
 from coopt.errors import TopologyError
 from coopt.graph.palette import COLOURS
 from coopt.graph.topology import Topology
+from coopt.pictures import RC, metadata
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,14 +28,6 @@ _DPI = 200
 _INK, _EDGE, _REVIEW = "#222222", "#555555", "#B2182B"
 Place = dict[str, Any]
 """node -> array (x, y)"""
-
-_RC = {
-    "svg.fonttype": "none",  # names stay text: searchable, and the same bytes on every machine
-    "svg.hashsalt": "coopt",
-    "font.family": "sans-serif",
-    "text.parse_math": False,  # a description may hold a dollar sign
-    "figure.facecolor": "white",
-}
 
 
 def draw(topology: Topology, path: Path, subtitle: str = "") -> None:
@@ -55,7 +48,7 @@ def draw(topology: Topology, path: Path, subtitle: str = "") -> None:
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_RC):  # type: ignore[arg-type]  # the stub wants literals as keys
+    with matplotlib.rc_context(RC):  # type: ignore[arg-type]  # the stub wants literals as keys
         inches = _inches(topology)
         figure = Figure(figsize=inches, layout="constrained")
         axes = figure.add_subplot()
@@ -63,11 +56,7 @@ def draw(topology: Topology, path: Path, subtitle: str = "") -> None:
         _paint(topology, axes, letters)
         figure.suptitle(topology.name, fontsize=1.4 * letters, fontweight="bold", color=_INK)
         axes.set_title(textwrap.fill(subtitle or topology.description, 52), fontsize=letters, color=_INK)
-        # No date and no version: nothing but the graph decides the bytes.
-        metadata: dict[str, Any] = (
-            {"Date": None, "Creator": "coopt"} if path.suffix == ".svg" else {"Software": "coopt"}
-        )
-        figure.savefig(path, dpi=_DPI, metadata=metadata)
+        figure.savefig(path, dpi=_DPI, metadata=metadata(path))
 
 
 def _inches(topology: Topology) -> tuple[float, float]:

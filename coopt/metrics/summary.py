@@ -9,6 +9,7 @@ import numpy as np
 
 from coopt.methods.base import ORACLE
 from coopt.metrics import cost
+from coopt.metrics.acceptance import committee_cells
 from coopt.metrics.accuracy import accuracy
 from coopt.metrics.bootstrap import interval, interval_of_ratio
 from coopt.metrics.consensus import consensus_distance
@@ -75,6 +76,7 @@ class _Summary:
             no_own_correct=cost.no_own_correct(steps),
             ranks=self._ranks() if len(self.students) > 1 else [],
             consensus=self._consensus() if len(self.students) > 1 else [],
+            committees=committee_cells(steps),
             hostile=hostile_cells(gates, feedback, self.config.adversary),
             unavailable={k: v["reason"] for k, v in self.journal.all("unavailable").items()},
         )

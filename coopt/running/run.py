@@ -29,7 +29,7 @@ class Run:
     seeds/<seed>/init/<student>/model               the specialists
     seeds/<seed>/<method>/r<round>/<student>/       steps.jsonl, rollouts.jsonl, checkpoints, model
     seeds/<seed>/<method>/scores/<split>/r<round>/<student>.json
-    seeds/<seed>/break_rate/<tutee>.json
+    seeds/<seed>/break_rate/<tutee>.json            rights and wrongs; beside it <tutee>.texts.jsonl
     jobs/                                           a cluster's jobs (coopt.cluster.jobs)
     """
 
@@ -132,3 +132,7 @@ class Run:
 
     def break_rate_path(self, seed: int, tutee: str) -> Path:
         return self.seed_dir(seed) / "break_rate" / f"{tutee}.json"
+
+    def probe_texts_path(self, seed: int, tutee: str) -> Path:
+        """What was written in the probe of a tutee; older runs have none."""
+        return self.break_rate_path(seed, tutee).with_suffix(".texts.jsonl")

@@ -1,0 +1,155 @@
+"""Charts of feedback: what it broke and fixed, what became of it, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+
+from coopt.feedback.anchor import OUTCOMES
+from coopt.metrics.cost import PARTS
+from coopt.metrics.outcomes import OutcomeShare
+from coopt.metrics.probes import ALL_EDGES, ANY_STATE
+from coopt.metrics.results import BreakCell, Results
+from coopt.reports.html.charts import HEIGHT, LEGEND, Chart, Row, chart_of, percent, tips
+
+KINDS = ("break", "fix")
+
+
+def break_matrices(results: Results) -> dict[str, Chart]:
+    """title -> tutor x tutee, of break- and fix-rates; signal ``context`` (f, sf) chooses what the tutee saw."""
+    cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate == ANY_STATE]
+    charts: dict[str, Chart] = {}
+    for kind in KINDS if cells else ():
+        rows = [_rate(c, kind) for c in cells]
+        for row in rows:
+            row["tutor"], _, row["tutee"] = row["edge"].partition(" -> ")
+        base = (
+            chart_of(rows)
+            .transform_filter("datum.context == context")
+            .encode(
+                x=alt.X("tutee:N", title="tutee", axis=alt.Axis(labelAngle=0)),
+                y=alt.Y("tutor:N", title="tutor"),
+                tooltip=tips(rows[0]),
+            )
+        )
+        opacity = alt.Opacity("rate:Q", scale=alt.Scale(domain=[0, 100], range=[0.05, 0.6]), legend=None)
+        charts[f"{kind.capitalize()}-rate, tutor x tutee, percent"] = (
+            alt.layer(base.mark_rect(style="rate").encode(opacity=opacity), base.mark_text().encode(text="words:N"))
+            .add_params(alt.param(name="context", value="f"))
+            .properties(width="container", height=60 + 40 * len({r["tutor"] for r in rows}))
+            .properties(description=f"{kind}-rate of every edge.")
+        )
+    return charts
+
+
+def difficulty_charts(results: Results) -> dict[str, Chart]:
+    """title -> rates of all edges by difficulty and the gate's state, with intervals; hollow: the control without f."""
+    cells = [c for c in results.break_rates if c.edge == ALL_EDGES and c.gate != ANY_STATE]
+    charts: dict[str, Chart] = {}
+    for kind in KINDS:
+        rows = [row for c in cells if (row := _rate(c, kind))["rate"] is not None]
+        if rows:
+            order = list(dict.fromkeys(c.difficulty for c in cells))
+            charts[f"{kind.capitalize()}-rate by gate and difficulty"] = _by_difficulty(rows, order, kind)
+    return charts
+
+
+def _by_difficulty(rows: Sequence[Row], order: Sequence[str], kind: str) -> Chart:
+    states = ["open", "closed"]
+    base = (
+        chart_of(rows)
+        .transform_filter("datum.context == context")
+        .encode(
+            x=alt.X(
+                "difficulty:N",
+                sort=list(order),
+                title="wrong answers of eight before",
+                axis=alt.Axis(labelAngle=-25),
+                scale=alt.Scale(domain=list(order)),
+            ),
+            xOffset=alt.XOffset("gate:N", sort=states, scale=alt.Scale(domain=states)),
+            color=alt.Color("gate:N", scale=alt.Scale(domain=states), legend=LEGEND),
+            tooltip=tips(rows[0]),
+        )
+    )
+    top = max(v for row in rows for v in (row["high"], row["control"]) if v is not None)
+    scale = alt.Scale(domain=[0, top])
+    bars = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
+    shape = alt.Shape("gate:N", scale=alt.Scale(domain=states), legend=LEGEND)
+    points = base.mark_point(filled=True, size=90, opacity=1).encode(
+        y=alt.Y("rate:Q", title=f"{kind}-rate, %", scale=scale), shape=shape
+    )
+    control = base.mark_point(size=50).encode(y=alt.Y("control:Q", scale=scale))
+    return (
+        alt.layer(bars, points, control)
+        .add_params(alt.param(name="context", value="f"))
+        .properties(width="container", height=HEIGHT, description=f"{kind}-rates by gate and difficulty.")
+    )
+
+
+def outcome_charts(shares: Sequence[OutcomeShare]) -> dict[str, Chart]:
+    """method -> outcomes of its feedback, round by round; signal ``edge`` chooses the edge."""
+    charts: dict[str, Chart] = {}
+    place: dict[str, int] = {name: k for k, name in enumerate(OUTCOMES)}
+    for method in dict.fromkeys(s.method for s in shares):
+        own = [percent(s._asdict(), "share") | {"order": place[s.outcome]} for s in shares if s.method == method]
+        charts[method] = (
+            chart_of(own)
+            .transform_filter("datum.edge == edge")
+            .mark_bar()
+            .encode(
+                x=alt.X("round:O", axis=alt.Axis(labelAngle=0)),
+                y=alt.Y("share:Q", title="messages, %", scale=alt.Scale(domain=[0, 100])),
+                color=alt.Color(
+                    "outcome:N", sort=list(OUTCOMES), scale=alt.Scale(domain=list(OUTCOMES)), legend=LEGEND
+                ),
+                order=alt.Order("order:Q"),
+                tooltip=tips(own[0]),
+            )
+            .add_params(alt.param(name="edge", value=ALL_EDGES))
+            .properties(width="container", height=HEIGHT, description=f"Feedback outcomes of {method} by round.")
+        )
+    return charts
+
+
+def cost_rows(results: Results) -> list[Row]:
+    """Seconds of each part of a step, by method and feedback on or off."""
+    parts = (*PARTS, "other")
+    return [
+        {"step": f"{c.method}, feedback {c.feedback}", "part": p, "seconds": c.shares.get(p, 0.0) * c.seconds_per_step}
+        for c in results.costs
+        for p in parts
+    ]
+
+
+def cost_chart(results: Results) -> Chart | None:
+    """Stacked seconds of a training step."""
+    rows = cost_rows(results)
+    if not rows:
+        return None
+    names = list(dict.fromkeys(r["step"] for r in rows))
+    parts = [*PARTS, "other"]
+    chart: Chart = (
+        chart_of(rows)
+        .mark_bar()
+        .encode(
+            y=alt.Y("step:N", sort=names, title=None, axis=alt.Axis(labelLimit=140)),
+            x=alt.X("seconds:Q", title="seconds a step", axis=alt.Axis(tickCount=6)),
+            color=alt.Color("part:N", sort=parts, scale=alt.Scale(domain=parts), legend=LEGEND),
+            tooltip=tips(rows[0]),
+        )
+        .properties(width="container", height=40 + 30 * len(names), description="Seconds of a training step by part.")
+    )
+    return chart
+
+
+def _rate(cell: BreakCell, kind: str) -> Row:
+    """A rate of a cell, in percent."""
+    n, rate, low, high = cell.rates[kind]
+    control = cell.rates[f"{kind}_control"][1]
+    row: Row = {
+        "edge": cell.edge, "gate": cell.gate, "difficulty": cell.difficulty, "context": cell.context,
+        "n": n, "rate": rate, "low": low, "high": high, "control": control,
+    }  # fmt: skip
+    return percent(row, "rate", "low", "high", "control") | {"words": "few" if rate is None else f"{100 * rate:.1f}"}

@@ -1,0 +1,134 @@
+"""The run's graph as a chart: nodes where ``coopt.graph.draw`` puts them, an arrow for every tutor edge, drawn by what
+its gate said in the round that the page's slider shows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from coopt.graph.draw import LARGEST, layout
+from coopt.graph.palette import COLOURS
+from coopt.graph.topology import Topology
+from coopt.metrics.results import GateCell
+from coopt.reports.html.charts import Chart
+
+WIDTH = 520
+_MARGIN = 34
+_FLAT = 130  # height of a graph in a row
+Pixels = dict[str, tuple[float, float]]
+
+
+class GraphPicture:
+    """Places in pixels, the origin at the top left."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+        place = layout(topology)
+        xs, ys = (np.array([p[k] for p in place.values()]) for k in (0, 1))
+        wide, high = np.ptp(xs), np.ptp(ys)
+        scale = (WIDTH - 2 * _MARGIN) / max(wide, high, 1e-9)
+        self.height = _FLAT if high < 1e-6 else round(high * scale) + 2 * _MARGIN
+        left = (WIDTH - wide * scale) / 2
+        self.place: Pixels = {
+            n: (left + (x - xs.min()) * scale, self.height / 2 - (y - (ys.max() + ys.min()) / 2) * scale)
+            for n, (x, y) in place.items()
+        }
+        self.radius = float(np.clip(110 / math.sqrt(len(place)), 11, 24))
+
+    def arrow(self, tutor: str, tutee: str) -> dict[str, float]:
+        """Where the arrow of an edge begins and ends; two opposite ones lie side by side."""
+        (x, y), (x2, y2) = self.place[tutor], self.place[tutee]
+        length = math.hypot(x2 - x, y2 - y)
+        if length < 1e-9:  # a student that is its own tutor
+            return {"x": x - self.radius, "y": y, "x2": x, "y2": y - self.radius, "angle": 135.0}
+        ux, uy = (x2 - x) / length, (y2 - y) / length
+        aside = 5.0 if self.topology.graph.has_edge(tutee, tutor) else 0.0
+        sx, sy = -uy * aside, ux * aside
+        return {
+            "x": x + ux * self.radius + sx,
+            "y": y + uy * self.radius + sy,
+            "x2": x2 - ux * (self.radius + 5) + sx,
+            "y2": y2 - uy * (self.radius + 5) + sy,
+            "angle": math.degrees(math.atan2(uy, ux)) + 90,
+        }
+
+
+def gate_rows(cells: list[GateCell], topology: Topology, domains: list[str]) -> list[dict[str, Any]]:
+    """What the page shows of each decision, with the arrow's place. ``state``: open (in some domains), closed."""
+    picture = GraphPicture(topology) if _fits(topology) else None
+    rows = []
+    for cell in cells:
+        tutor, _, tutee = cell.edge.partition(" -> ")
+        partly = cell.open and cell.domains and len(cell.domains) < len(domains)
+        drawn = picture is not None and tutor in picture.place and tutee in picture.place
+        rows.append(
+            {
+                "method": cell.method,
+                "seed": cell.seed,
+                "round": cell.round,
+                "edge": cell.edge,
+                "state": f"open: {', '.join(cell.domains)}" if partly else "open" if cell.open else "closed",
+                "reason": cell.reason,
+                "gap": cell.gap,
+                "low": cell.gap_low,
+                "high": cell.gap_high,
+                "flip": cell.flip,
+                **(picture.arrow(tutor, tutee) if picture and drawn else {}),
+            }
+        )
+    return rows
+
+
+def graph_chart(topology: Topology) -> Chart | None:
+    """The chart; its data ``edges`` is what ``gate_rows`` gave, filtered by the page. None: too many nodes to draw."""
+    if not _fits(topology):
+        return None
+    picture = GraphPicture(topology)
+    x = alt.X("x:Q", scale=alt.Scale(domain=[0, WIDTH]), axis=None)
+    y = alt.Y("y:Q", scale=alt.Scale(domain=[picture.height, 0]), axis=None)
+    closed = "datum.state == 'closed'"
+    tips = [alt.Tooltip(f"{k}:N") for k in ("edge", "state", "reason")]
+    tips += [alt.Tooltip("gap:Q", format=".3f"), alt.Tooltip("flip:Q", title="P(flip)", format=".2f")]
+    arrows = alt.Chart(alt.NamedData("edges")).encode(x, y, tooltip=tips)
+    lines = [
+        arrows.transform_filter(f"isValid(datum.x) && {test}").mark_rule(style=style).encode(x2="x2:Q", y2="y2:Q")
+        for test, style in ((closed, "closed"), (f"!({closed})", "open"))
+    ]
+    heads = [
+        alt.Chart(alt.NamedData("edges"))
+        .transform_filter(f"isValid(datum.x) && {test}")
+        .mark_point(shape="triangle", size=90, filled=True, opacity=1, style=f"{style}-head")
+        .encode(alt.X("x2:Q", axis=None), alt.Y("y2:Q", axis=None), alt.Angle("angle:Q", scale=None), tooltip=tips)
+        for test, style in ((closed, "closed"), (f"!({closed})", "open"))
+    ]
+    nodes = alt.Chart(alt.InlineData(values=_nodes(picture))).encode(x, y, tooltip=["node:N", "role:N", "native:N"])
+    area = math.pi * picture.radius**2
+    shapes = nodes.mark_point(size=area, filled=True, opacity=1, style="node").encode(
+        fill=alt.Fill("colour:N", scale=None), shape=alt.Shape("shape:N", scale=None)
+    )
+    names = nodes.mark_text(style="node-name", fontSize=max(9, picture.radius * 0.6)).encode(text="node:N")
+    return alt.layer(*lines, *heads, shapes, names).properties(
+        width=WIDTH, height=picture.height, description=f"The graph {topology.name}: its nodes and tutor edges."
+    )
+
+
+def _nodes(picture: GraphPicture) -> list[dict[str, Any]]:
+    return [
+        {
+            "node": n.id,
+            "role": n.role,
+            "native": n.native or "–",
+            "colour": COLOURS[n.native],
+            "shape": "circle" if n.role == "student" else "square",
+            "x": picture.place[n.id][0],
+            "y": picture.place[n.id][1],
+        }
+        for n in picture.topology.nodes.values()
+    ]
+
+
+def _fits(topology: Topology) -> bool:
+    return len(topology.nodes) <= LARGEST

@@ -1,0 +1,99 @@
+"""One file with everything in it: charts, their library, tables and transcripts.
+
+Texts of models reach the page in two ways only: through Jinja with autoescape (tables), and as JSON in which <, > and &
+are escaped (transcripts), which the script writes with textContent. Should both fail, the page's content security
+policy runs no script but the two whose hashes it names, and loads nothing from anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from coopt.graph.palette import COLOURS
+from coopt.metrics import cost
+from coopt.metrics.outcomes import outcomes_by_round
+from coopt.metrics.probes import ALL_EDGES
+from coopt.metrics.results import Results
+from coopt.metrics.trajectories import trajectories
+from coopt.reports.html.charts import Chart, spec
+from coopt.reports.html.feedback_charts import break_matrices, cost_chart, difficulty_charts, outcome_charts
+from coopt.reports.html.graph import gate_rows, graph_chart
+from coopt.reports.html.score_charts import pareto_charts, trajectory_charts
+from coopt.reports.html.theme import THEMES
+from coopt.reports.html.transcripts import Chosen, choose
+from coopt.reports.tables import all_tables
+from coopt.running import store
+from coopt.running.run import Run
+
+
+def write_page(run: Run, results: Results, path: Path) -> Chosen:
+    """Write the report of a run; says what it shows of the transcripts."""
+    chosen = choose(run)
+    store.write_text(path, render_page(run, results, chosen))
+    return chosen
+
+
+def render_page(run: Run, results: Results, chosen: Chosen) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("coopt.reports.html", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    here = Path(__file__).parent
+    library, script = chart_library(), (here / "page.js").read_text(encoding="utf-8")
+    charts = _charts(run, results)
+    return environment.get_template("page.html.jinja").render(
+        results=results,
+        tables={t.title: t for t in all_tables(results)},
+        charts={section: list(own) for section, own in charts.items()},
+        mutual=[c for c in results.pareto if c.student == "mutual"],
+        chosen=chosen,
+        data={
+            "themes": THEMES,
+            "charts": {section: [spec(c) for c in own.values()] for section, own in charts.items()},
+            "gates": gate_rows(results.gates, run.topology, results.domains),
+            "transcripts": chosen.transcripts,
+        },
+        style=(here / "page.css").read_text(encoding="utf-8"),
+        scripts=[library, script],
+        hashes=[_hash(library), _hash(script)],
+        all_edges=ALL_EDGES,
+        colours=COLOURS,
+        pairs=lambda names: [(n, n) for n in names],
+    )
+
+
+def chart_library() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script (BSD-3-Clause), which sets ``vegaEmbed``."""
+    import vl_convert
+
+    found: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return found
+
+
+def _charts(run: Run, results: Results) -> dict[str, dict[str, Chart]]:
+    """section -> title -> chart. A section without data is left out: a folder of results only has no steps."""
+    steps = cost.read_steps(run)
+    found: dict[str, dict[str, Chart | None]] = {
+        "graph": {run.topology.name: graph_chart(run.topology)},
+        "trajectories": dict(trajectory_charts(trajectories(run), results.methods)),
+        "pareto": dict(pareto_charts(results)) if results.methods else {},
+        "matrix": dict(break_matrices(results)),
+        "difficulty": dict(difficulty_charts(results)),
+        "outcomes": dict(outcome_charts(outcomes_by_round(steps))),
+        "cost": {"Seconds of a step": cost_chart(results)},
+    }
+    there = {section: {k: c for k, c in own.items() if c is not None} for section, own in found.items()}
+    return {section: own for section, own in there.items() if own}
+
+
+def _hash(script: str) -> str:
+    """How the content security policy names a script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode()

@@ -1,0 +1,79 @@
+"""Charts of scores: trajectories over training, and the Pareto plane before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+
+from coopt.metrics.plane import axes, place
+from coopt.metrics.results import Results
+from coopt.metrics.trajectories import MEAN, Point
+from coopt.reports.html.charts import HEIGHT, LEGEND, LINES, Chart, by_method, chart_of, frame, percent, tips
+from coopt.running.run import INIT
+
+_AXIS = alt.Axis(format="d", tickMinStep=1, tickCount=5)
+
+
+def trajectory_charts(points: Sequence[Point], methods: Sequence[str]) -> dict[str, Chart]:
+    """student -> its validation scores by training step, a line a method; signal ``domain`` says of what."""
+    low, high = frame([p.low for p in points] + [p.high for p in points])
+    charts: dict[str, Chart] = {}
+    for student in dict.fromkeys(p.student for p in points):
+        rows = [percent(p._asdict(), "score", "low", "high") for p in points if p.student == student]
+        base = (
+            chart_of(rows)
+            .transform_filter("datum.domain == domain")
+            .encode(
+                x=alt.X("step:Q", title="training step", axis=alt.Axis(tickMinStep=1)), color=by_method(methods, LINES)
+            )
+        )
+        y = alt.Y("score:Q", title="validation score, %", scale=alt.Scale(domain=[low, high]))
+        line = base.mark_line(point=True).encode(
+            y=y,
+            strokeDash=alt.StrokeDash("method:N", scale=alt.Scale(domain=list(methods)), legend=LINES),
+            tooltip=tips(rows[0]),
+        )
+        band = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", scale=alt.Scale(domain=[low, high])), y2="high:Q")
+        charts[student] = (
+            alt.layer(band, line)
+            .add_params(alt.param(name="domain", value=MEAN))
+            .properties(width="container", height=HEIGHT, description=f"Validation scores of {student} by step.")
+        )
+    return charts
+
+
+def pareto_charts(results: Results) -> dict[str, Chart]:
+    """student -> its plane: a hollow point before, for each method an arrow that grows towards the point after."""
+    places = {(w, s): place(results, w, s) for w in (INIT, *results.methods) for s in results.native}
+    xs, ys = (frame([p[k] for p in places.values()]) for k in (0, 1))
+    charts: dict[str, Chart] = {}
+    for student in results.native:
+        rows = []
+        for method in results.methods:
+            for end, who, size in (("before", INIT, 0), ("after", method, 1)):
+                x, y = places[who, student]
+                row = {"method": method, "end": end, "x": 100 * x, "y": 100 * y, "size": size}
+                rows.append(row | {"label": f"{student}, {method}, {end}"})
+        names = axes(results, student)
+        base = chart_of(rows).encode(
+            x=alt.X("x:Q", title=f"{names[0]}, %", scale=alt.Scale(domain=xs), axis=_AXIS),
+            y=alt.Y("y:Q", title=f"{names[1]}, %", scale=alt.Scale(domain=ys), axis=_AXIS),
+        )
+        coloured = base.encode(color=by_method(results.methods))
+        arrows = coloured.mark_trail().encode(size=alt.Size("size:Q", scale=alt.Scale(range=[1, 6]), legend=None))
+        tips = [
+            "method:N",
+            "end:N",
+            *(alt.Tooltip(f"{k}:Q", title=n, format=".1f") for k, n in zip("xy", names, strict=True)),
+        ]
+        ends = coloured.transform_filter("datum.end == 'after'").mark_point(filled=True, size=110, opacity=1)
+        start = base.transform_filter("datum.end == 'before'").mark_point(size=110, style="start")
+        charts[student] = alt.layer(
+            arrows,
+            ends.encode(
+                shape=alt.Shape("method:N", scale=alt.Scale(domain=results.methods), legend=LEGEND), tooltip=tips
+            ),
+            start.encode(tooltip=tips),
+        ).properties(width="container", height=HEIGHT, description=f"Test scores of {student} before and after.")
+    return charts
