@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from coopt.errors import EntryError
 from coopt.leaderboard.add import add_run
-from coopt.leaderboard.board import board_tables, sections
+from coopt.leaderboard.board import board_tables, sections, settings_of
 from coopt.leaderboard.check import check_entry, check_folder
 from coopt.leaderboard.entry import Provenance, schema
 from coopt.leaderboard.page import page
@@ -217,7 +217,7 @@ def test_tables_rank_keep_apart_and_show_base_and_constant(made: Path, tmp_path:
         "test questions physics 20, chemistry 20, materials 20, biology 20; avg@4",
     ]
     rows = [dict(zip(tables[0].columns, r, strict=True)) for r in tables[0].rows]
-    assert [r["rank"] for r in rows] == ["1", "1", "3", "3", "–", "–"]
+    assert [r["rank"].split()[0] for r in rows] == ["1", "1", "3", "3", "–", "–"]
     assert [r["method"] for r in rows] == ["opcod", "opcod", "sdpo", "sdpo", "base", "constant answer"]
     assert {r["seeds"] for r in rows[:4]} == {"0 1", "7 8"}
     assert any("other specialists" in n for n in tables[0].notes)
@@ -310,3 +310,14 @@ def test_the_page_needs_no_network(made: Path) -> None:
     assert " src=" not in text
     assert "href=" not in text
     assert page([]).count("No entries yet.") == 1
+
+
+def test_the_table_says_which_settings_are_not_the_presets(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "other", settings=["gate.tau=0.3"], adversary={"s2": "misleading"})
+    add_run(run, tmp_path / "entries")
+    entry = check_entry(tmp_path / "entries/other-opcod.entry.json").entry
+    assert settings_of(entry) == (
+        "adversary.s2=misleading, world.rows=400, rounds.rounds=2, sampling.eval_samples=4, gate.tau=0.3"
+    )
+    hostile = entry.config | {"gate": {"kind": "<b>|\x1b[31m"}}
+    assert "gate.kind=b31m" in settings_of(entry.model_copy(update={"config": hostile}))
