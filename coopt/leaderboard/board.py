@@ -136,11 +136,11 @@ def _notes(section: Section) -> list[str]:
     seeds = {tuple(e.seeds) for _, e in section.ranked}
     notes = [
         "Percent, means of all students and domains; 95 % intervals in brackets. Ranked by change against the own"
-        " initial students (start): a rank is one more than the number of entries shown to be better (pairs, Holm), so entries"
-        " may share it; its interval is by change alone, over bootstrap draws of the questions. settings: what differs"
-        " from the preset. mutual Pareto: no student lower in any domain and each higher in one, with its probability."
-        " headroom: the share gained of what students lacked to the best start of each domain. s/step: on the entry's"
-        " own machine.",
+        " initial students (start): a rank is one more than the number of entries shown to be better (pairs, Holm),"
+        " so entries may share it; its interval is by change alone, over bootstrap draws of the questions. settings:"
+        " what differs from the preset. mutual Pareto: no student lower in any domain and each higher in one, with its"
+        " probability. headroom: the share gained of what students lacked to the best start of each domain. s/step: on"
+        " the entry's own machine.",
     ]
     if len(seeds) > 1:
         notes.append("Entries with other seeds begin with other specialists: a rank does not know that.")
