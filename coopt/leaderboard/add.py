@@ -45,6 +45,7 @@ def _add(scores: Scores, steps: Sequence[dict[str, Any]], method: str, directory
         "method": method,
         "run": name_of(run),
         "topology": run.topology.name,
+        "model": Path(run.config.model.path).name,
         "students": run.topology.students,
         "native": native,
         "domains": run.config.domains,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from coopt.config.load import check as check_config
+from coopt.config.load import load_config, preset_names
+from coopt.config.toml import flat
 from coopt.leaderboard.check import Checked
 from coopt.leaderboard.entry import Cost, Entry
 from coopt.leaderboard.outcomes import Outcomes
@@ -17,10 +21,13 @@ from coopt.reports.cells import NONE, percent, signed, span, yes
 from coopt.reports.table import Table
 from coopt.running.run import INIT
 
-_DRAWS = 2000
+_DRAWS, _LONGEST = 2000, 200
 WORLDS = {"scimini": "embedded world scimini", "sciknoweval": "SciKnowEval"}
-COLUMNS = ["rank", "95 %", "method", "graph", "seeds", "score", "95 % ", "start", "change", "95 %  ", "native",
-           "mutual Pareto", "headroom", "s/step", "entry"]  # fmt: skip
+COLUMNS = ["rank", "method", "graph", "settings", "seeds", "start", "score", "change", "native", "mutual Pareto",
+           "headroom", "s/step", "entry"]  # fmt: skip
+_SHOWN = {"preset", "smoke", "seed", "seeds", "domains", "methods", "topology", "nodes", "data", "model.path", "run",
+          "break_rate", "critics", "cluster", "engine"}  # fmt: skip
+"""Settings that other columns show, or that change no result."""
 
 
 class Section(NamedTuple):
@@ -40,13 +47,12 @@ def sections(checked: Sequence[Checked]) -> list[Section]:
 
 def _key(entry: Entry) -> tuple[object, ...]:
     questions = tuple((d, entry.data[d]["test"]) for d in entry.domains)
-    model = str(entry.config["model"]["path"])
-    return (entry.kind, entry.world, len(entry.domains), questions, entry.samples, model)
+    return (entry.kind, entry.world, entry.model, len(entry.domains), questions, entry.samples)
 
 
 def _title(entry: Entry) -> str:
     kind = "" if entry.kind == "measured" else "SIMULATED, "
-    base = "" if entry.config["model"]["path"] == "scimini" else f", base {entry.config['model']['path']}"
+    base = "" if entry.model == "scimini" else f", base {entry.model}"
     sizes = ", ".join(f"{c.domain} {c.questions}" for c in entry.measures.constants)
     return f"{kind}{WORLDS[entry.world]}{base}: test questions {sizes}; avg@{entry.samples}"
 
@@ -80,16 +86,14 @@ def _row(rank: Rank, entry: Entry) -> list[str]:
     mean = entry.measures.overall
     mutual = next(c for c in entry.measures.improvement if c.student == "mutual")
     return [
-        str(rank.rank),
-        str(rank.low) if rank.low == rank.high else f"{rank.low}-{rank.high}",
+        f"{rank.rank} [{rank.low}-{rank.high}]",
         entry.method,
-        graph_of(entry),
+        f"{entry.topology}, {len(entry.students)}",
+        settings_of(entry),
         " ".join(map(str, entry.seeds)),
-        percent(mean.score),
-        span(mean.low, mean.high),
         percent(mean.start),
-        signed(mean.change.value),
-        span(mean.change.low, mean.change.high, "+.1f"),
+        f"{percent(mean.score)} {span(mean.low, mean.high)}",
+        f"{signed(mean.change.value)} {span(mean.change.low, mean.change.high, '+.1f')}",
         signed(mean.native_change),
         f"{yes(mutual.point)} ({percent(mutual.probability, 0)} %)",
         f"{percent(mean.headroom[0], 0)} {span(*mean.headroom[1:], '.0f')}" if mean.headroom else NONE,
@@ -98,8 +102,19 @@ def _row(rank: Rank, entry: Entry) -> list[str]:
     ]
 
 
-def graph_of(entry: Entry) -> str:
-    return f"{entry.topology}, {len(entry.students)}"
+def settings_of(entry: Entry) -> str:
+    """What differs from the preset, without characters that mean something to a table or a terminal."""
+    config = check_config(entry.config)
+    shipped = config.preset in preset_names()
+    usual = flat(load_config(preset=config.preset if shipped else "mini", smoke=config.smoke).model_dump(mode="json"))
+    own = flat(config.model_dump(mode="json"))
+    changed = [f"{k}={v}" for k, v in own.items() if v != usual.get(k) and not _is_shown(k)]
+    named = [] if config.preset == "mini" else [f"preset {config.preset}"]
+    return re.sub(r"[^\w .,:=+/-]", "", ", ".join([*named, *changed]))[:_LONGEST] or NONE
+
+
+def _is_shown(key: str) -> bool:
+    return key in _SHOWN or key.split(".")[0] in _SHOWN
 
 
 def seconds_of(costs: Sequence[Cost]) -> str:
@@ -113,17 +128,19 @@ def _floors(section: Section) -> list[list[str]]:
     entry = max((e for _, e in section.ranked), key=lambda e: len(e.seeds))
     rows = {"base": entry.measures.overall.base, "constant answer": entry.measures.overall.constant}
     empty = [NONE] * len(COLUMNS)
-    return [[*empty[:2], name, *empty[3:5], percent(score), *empty[6:]] for name, score in rows.items()]
+    place = COLUMNS.index("score")
+    return [[empty[0], name, *empty[2:place], percent(score), *empty[place + 1 :]] for name, score in rows.items()]
 
 
 def _notes(section: Section) -> list[str]:
     seeds = {tuple(e.seeds) for _, e in section.ranked}
     notes = [
-        "Percent, means of all students and domains. Ranked by change against the own initial students (start); a rank"
-        " is one more than the number of entries shown to be better (pairs, Holm), so entries may share it; 95 % of"
-        " ranks: by change alone, over bootstrap draws of the questions. mutual Pareto: no student lower in any domain"
-        " and each higher in one, with its probability. headroom: the share gained of what students lacked to the best"
-        " start of each domain. s/step: on the entry's own machine.",
+        "Percent, means of all students and domains; 95 % intervals in brackets. Ranked by change against the own"
+        " initial students (start): a rank is one more than the number of entries shown to be better (pairs, Holm),"
+        " so entries may share it; its interval is by change alone, over bootstrap draws of the questions. settings:"
+        " what differs from the preset. mutual Pareto: no student lower in any domain and each higher in one, with its"
+        " probability. headroom: the share gained of what students lacked to the best start of each domain. s/step: on"
+        " the entry's own machine.",
     ]
     if len(seeds) > 1:
         notes.append("Entries with other seeds begin with other specialists: a rank does not know that.")

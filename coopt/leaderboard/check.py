@@ -17,6 +17,7 @@ from coopt.leaderboard.outcomes import Outcomes, read_outcomes
 
 LARGEST_TOGETHER = 30_000_000
 """Bytes of all per-item files of a folder."""
+_MOST_DRAWS = 20_000
 _NEAR = 1e-6  # another machine adds up in another order
 
 
@@ -35,6 +36,8 @@ def check_entry(path: Path) -> Checked:
     beside = path.with_name(entry.outcomes.file)
     if not beside.is_file():
         raise EntryError(f"{path}: its outcomes {beside.name} are not beside it.")
+    if beside.stat().st_size > LARGEST_TOGETHER:
+        raise EntryError(f"{path}: {beside.name} is larger than 30 MB.")
     if hashlib.sha256(beside.read_bytes()).hexdigest() != entry.outcomes.sha256:
         raise EntryError(f"{path}: outcomes.sha256 is not the hash of {beside.name}.")
     outcomes = read_outcomes(
@@ -61,29 +64,39 @@ def _check_words(path: Path, entry: Entry) -> None:
     try:
         config = check_config(entry.config)
     except ConfigError as error:
-        raise EntryError(f"{path}: config: {error}") from None
+        raise EntryError(f"{path}: config: {_plain(str(error))}") from None
     expected: dict[str, tuple[Any, Any]] = {
         "domains": (list(config.domains), entry.domains),
         "samples": (config.sampling.eval_samples, entry.samples),
+        "model": (Path(config.model.path).name, entry.model),
         "world": (world_of(config.data.source), entry.world),
         "data": (sorted(config.domains), sorted(entry.data)),
         "native": (sorted(entry.students), sorted(entry.native)),
         "seeds": (sorted(set(entry.seeds)), entry.seeds),
         "measures.constants": (list(config.domains), [c.domain for c in entry.measures.constants]),
-        "kind": ("simulated" if any(p.get("simulated") for p in entry.provenance) else "measured", entry.kind),
+        "kind": ("simulated" if any(p.simulated for p in entry.provenance) else "measured", entry.kind),
     }
     for key, (right, found) in expected.items():
         if right != found:
             raise EntryError(f"{path}: {key}: {found!r}, but by the rest of the entry it is {right!r}.")
+    if not set(entry.native.values()) <= set(entry.domains):
+        raise EntryError(f"{path}: native: {sorted(set(entry.native.values()))}; domains are {entry.domains}.")
+    if config.run.bootstrap > _MOST_DRAWS:
+        raise EntryError(f"{path}: config.run.bootstrap is {config.run.bootstrap:,}; at most {_MOST_DRAWS:,}.")
     if entry.method not in config.methods:
         raise EntryError(f"{path}: method {entry.method} is not among config.methods {', '.join(config.methods)}.")
     for k, record in enumerate(entry.provenance):
-        if record.get("data") != entry.data:
+        if record.data != entry.data:
             raise EntryError(f"{path}: provenance.{k}.data is not the entry's data.")
     steps = sum(c.steps for c in entry.costs)
     most = config.total_steps * len(entry.students) * len(entry.seeds)
     if steps > most:
         raise EntryError(f"{path}: costs: {steps} steps, but by config there are at most {most}.")
+
+
+def _plain(text: str) -> str:
+    """One line, without control characters."""
+    return "".join(c if c.isprintable() else "?" for c in text)[:500]
 
 
 def _check_numbers(path: Path, entry: Entry, outcomes: Outcomes) -> None:

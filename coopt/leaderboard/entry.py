@@ -145,6 +145,22 @@ class OutcomesFile(Part):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+class Provenance(BaseModel):
+    """Where the numbers of a run's folder come from (``coopt.running.provenance``), and whatever else it says."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    arguments: list[str]
+    commit: str | None
+    dirty: str | None
+    """Changes to coopt that were not committed."""
+    data: dict[str, dict[str, str]]
+    packages: dict[str, str | None] = {}
+    gpus: list[str] = []
+    platform: str = "unknown"
+    simulated: bool = False
+
+
 class Entry(Part):
     """All of an entry."""
 
@@ -157,6 +173,8 @@ class Entry(Part):
     method: Name
     run: Name
     topology: Name
+    model: Name
+    """The base model: its name, or its folder's."""
     students: Annotated[list[Name], Field(min_length=1)]
     native: dict[Name, Name]
     """student -> the domain that it starts strong in"""
@@ -171,7 +189,7 @@ class Entry(Part):
     costs: list[Cost]
     config: dict[str, Any]
     """Every setting of the run (``coopt env --settings``)."""
-    provenance: Annotated[list[dict[str, Any]], Field(min_length=1)]
+    provenance: Annotated[list[Provenance], Field(min_length=1)]
     """Of each folder that the seeds come from: command, commit, versions, hardware."""
     outcomes: OutcomesFile
 
@@ -179,11 +197,12 @@ class Entry(Part):
 def read_entry(path: Path) -> Entry:
     """An entry that has the schema. Raises ``EntryError``."""
     try:
-        if path.stat().st_size > _LARGEST:
-            raise EntryError(f"{path}: larger than {_LARGEST:,} bytes. Per-item outcomes go into the Parquet file.")
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        large = path.stat().st_size > _LARGEST
+        tree = None if large else json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:  # JSON and Unicode errors are ValueErrors
         raise EntryError(f"{path}: not a readable JSON file ({type(error).__name__}).") from None
+    if large:
+        raise EntryError(f"{path}: larger than {_LARGEST:,} bytes. Per-item outcomes go into the Parquet file.")
     version = tree.get("version") if isinstance(tree, dict) else None
     if isinstance(version, int) and version > VERSION:
         raise EntryError(

@@ -5,6 +5,7 @@ All text goes through Jinja's escaping. The script holds no data; it reads the t
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from importlib.resources import files
 from itertools import zip_longest
@@ -40,10 +41,10 @@ def _details(entry: Entry) -> dict[str, Any]:
     """What stands under a row."""
     record = entry.provenance[0]
     facts = {
-        "command": " ".join(map(str, ["coopt", *record.get("arguments", [])])),
-        "commit": f"{record.get('commit')}{' with local changes' if record.get('dirty') else ''}",
-        "hardware": ", ".join(map(str, record.get("gpus") or [(record.get("cpu") or {}).get("name", "unknown")])),
-        "packages": ", ".join(f"{k} {v}" for k, v in (record.get("packages") or {}).items() if v),
+        "command": shlex.join(["coopt", *record.arguments]),
+        "commit": f"{record.commit}{' with local changes' if record.dirty else ''}",
+        "hardware": ", ".join(record.gpus or [record.platform]),
+        "packages": ", ".join(f"{k} {v}" for k, v in record.packages.items() if v),
         "outcomes": f"{entry.outcomes.file}, sha256 {entry.outcomes.sha256}",
     }
     return {

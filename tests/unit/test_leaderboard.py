@@ -15,9 +15,9 @@ from pyarrow import parquet
 
 from coopt.errors import EntryError
 from coopt.leaderboard.add import add_run
-from coopt.leaderboard.board import board_tables, sections
+from coopt.leaderboard.board import board_tables, sections, settings_of
 from coopt.leaderboard.check import check_entry, check_folder
-from coopt.leaderboard.entry import schema
+from coopt.leaderboard.entry import Provenance, schema
 from coopt.leaderboard.page import page
 from coopt.leaderboard.readme import BEGIN, END, with_board
 from coopt.metrics.results import Results
@@ -114,6 +114,15 @@ TAMPERED = {
     "a seed more": (_set("seeds", value=[0, 1, 2]), r"400 rows; the entry's .* make 600"),
     "another method": (_set("method", value="oracle"), r"method oracle is not among config.methods"),
     "no native domain": (_set("native", value={"s1": "physics"}), r"native: \['s1'\], but"),
+    "a native domain that is none": (
+        _set("native", "s2", value="biology"),
+        r"native: \['biology', 'physics'\]; domains",
+    ),
+    "a command that is no list": (_set("provenance", 0, "arguments", value=5), r"provenance.0.arguments: .*valid list"),
+    "another base": (_set("model", value="gpt"), r"model: 'gpt', but by the rest of the entry it is 'scimini'"),
+    "endless bootstrap": (_set("config", "run", "bootstrap", value=10**9), r"config.run.bootstrap is 1,000,000,000"),
+    "control characters in a setting": (_set("config", "x\n\x1b[2J", value=1), r"config: unknown setting 'x\?\?\[2J'"),
+    "a number without end": (_set("seeds", 1, value=10**30), r"rows 20 to 40: seed is not 10{30} in all of them"),
     "native elsewhere": (_set("native", "s2", value="physics"), r"measures.scores.\d.native is"),
 }
 
@@ -208,7 +217,7 @@ def test_tables_rank_keep_apart_and_show_base_and_constant(made: Path, tmp_path:
         "test questions physics 20, chemistry 20, materials 20, biology 20; avg@4",
     ]
     rows = [dict(zip(tables[0].columns, r, strict=True)) for r in tables[0].rows]
-    assert [r["rank"] for r in rows] == ["1", "1", "3", "3", "–", "–"]
+    assert [r["rank"].split()[0] for r in rows] == ["1", "1", "3", "3", "–", "–"]
     assert [r["method"] for r in rows] == ["opcod", "opcod", "sdpo", "sdpo", "base", "constant answer"]
     assert {r["seeds"] for r in rows[:4]} == {"0 1", "7 8"}
     assert any("other specialists" in n for n in tables[0].notes)
@@ -278,8 +287,16 @@ def test_hostile_text_stays_text_on_the_page(made: Path) -> None:
     """Names cannot hold markup, but provenance can hold anything."""
     checked = check_entry(made / "small-opcod.entry.json")
     hostile = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
-    record = {"arguments": [hostile], "commit": hostile, "packages": {hostile: hostile}, "gpus": [hostile]}
-    text = page(sections([checked._replace(entry=checked.entry.model_copy(update={"provenance": [record]}))]))
+    record = {"arguments": [hostile], "commit": hostile, "dirty": "", "data": {}, "packages": {hostile: hostile}}
+    text = page(
+        sections(
+            [
+                checked._replace(
+                    entry=checked.entry.model_copy(update={"provenance": [Provenance.model_validate(record)]})
+                )
+            ]
+        )
+    )
     assert text.count("<script>") == text.count("</script>") == 1
     assert "<img" not in text
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
@@ -293,3 +310,14 @@ def test_the_page_needs_no_network(made: Path) -> None:
     assert " src=" not in text
     assert "href=" not in text
     assert page([]).count("No entries yet.") == 1
+
+
+def test_the_table_says_which_settings_are_not_the_presets(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "other", settings=["gate.tau=0.3"], adversary={"s2": "misleading"})
+    add_run(run, tmp_path / "entries")
+    entry = check_entry(tmp_path / "entries/other-opcod.entry.json").entry
+    assert settings_of(entry) == (
+        "adversary.s2=misleading, world.rows=400, rounds.rounds=2, sampling.eval_samples=4, gate.tau=0.3"
+    )
+    hostile = entry.config | {"gate": {"kind": "<b>|\x1b[31m"}}
+    assert "gate.kind=b31m" in settings_of(entry.model_copy(update={"config": hostile}))
