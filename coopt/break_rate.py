@@ -17,7 +17,7 @@ from coopt.engine.base import Engine, Generation, Sampling
 from coopt.feedback.anchor import Feedback, filter_feedback
 from coopt.feedback.reprompt import reprompt
 from coopt.feedback.tutors import Request, Tutor, TutorAwayError
-from coopt.graph.topology import Edge
+from coopt.graph.topology import REWRITES, Edge
 from coopt.methods.base import RolloutGroup, earliest_correct
 from coopt.models.policy import Policy
 from coopt.rng import generator
@@ -104,8 +104,11 @@ class _Probe:
             said = self._feedback(groups, edge, tutor)
             feedback = [[m.feedback.text if m else None for m in row] for row in said]
             both = [[s and f for s, f in zip(*rows, strict=True)] for rows in zip(demos, feedback, strict=True)]
-            f = self._again(groups, nothing, feedback, feedback)
-            sf = self._again(groups, demos, feedback, both)
+            rewrite = tutor.style in REWRITES  # a whole solution takes the place of s
+            alone: tuple[Grid, Grid] = (feedback, nothing) if rewrite else (nothing, feedback)
+            with_s: tuple[Grid, Grid] = alone if rewrite else (demos, feedback)
+            f = self._again(groups, *alone, feedback)
+            sf = self._again(groups, *with_s, both)
             result["edges"][str(edge)] = {
                 "f": _right(f),
                 "sf": _right(sf),

@@ -6,6 +6,7 @@ CooptError
 ├── DataError        benchmark rows
 ├── ModelError       a model directory
 ├── RunError         a run directory
+├── EntryError       a leaderboard entry that cannot be believed
 ├── EngineError      a rollout engine that cannot serve what it should
 └── TrainingError    training had to stop (non-finite loss)
 """
@@ -40,6 +41,10 @@ class ModelError(CooptError):
 
 class RunError(CooptError):
     """A run directory that cannot be used as asked."""
+
+
+class EntryError(CooptError):
+    """A leaderboard entry that does not have the schema, or whose numbers do not follow from its outcomes."""
 
 
 class EngineError(CooptError):

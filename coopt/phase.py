@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from coopt.advantages.record import advantage_records, is_due
 from coopt.config.schema import Config
 from coopt.domains.base import Domain
 from coopt.engine.base import Engine
@@ -92,9 +93,16 @@ def train_step(phase: Phase, number: int) -> tuple[dict[str, Any], list[dict[str
     parts = phase.method.learn(step)
     phase.engine.rest()
     with blame(f"tutee {phase.tutee}"):
+        if is_due(phase, number):
+            _write_advantages(phase, advantage_records(step, parts))
         stats = phase.trainer.update_in_parts(parts, step.examples // len(parts))
     step.clock.lap("update")
     return step_record(step, stats), group_records(step)
+
+
+def _write_advantages(phase: Phase, records: list[dict[str, Any]]) -> None:
+    if records and ranks.leads():
+        store.append_lines(phase.directory.with_name(f"{phase.tutee}.advantages.jsonl"), records)
 
 
 def _checkpoints(phase: Phase) -> Path:
@@ -111,10 +119,10 @@ def _resume(phase: Phase) -> int:
             continue
         done = _step_of(checkpoint)
         break
-    for name in ("steps", "rollouts"):
+    for name in ("steps", "rollouts", "advantages"):
         path = phase.directory.with_name(f"{phase.tutee}.{name}.jsonl")
         lines = [x for x in store.read_lines(path) if x["step"] < phase.first_step + done]
-        if ranks.leads():
+        if ranks.leads() and path.is_file():
             store.rewrite_lines(path, lines)
         if name == "steps" and lines:
             phase.away |= lines[-1]["away"]  # who stayed away in this phase is not asked again in it

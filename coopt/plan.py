@@ -15,7 +15,6 @@ from coopt.config.schema import Config
 from coopt.domains.base import SPLITS, Domain, Split
 from coopt.errors import ModelError
 from coopt.feedback.assign import OpenTutor
-from coopt.graph.cost import messages_a_rollout
 from coopt.running import store
 from coopt.running.run import BASE, INIT, Run
 from coopt.running.tasks import BreakRate, Score, Specialise, Task, Train, is_done
@@ -50,7 +49,16 @@ REFERENCE = Speed(prompt=11.9, response=17.8, generate=24_000, train=9_500, dist
 
 
 def probe_speed(config: Config) -> Speed:
-    """Generate and train for a moment with the base model."""
+    """Generate and train for a moment with the base model, with as many threads as this process has. In a process
+    apart, because the driver itself needs none of the libraries that this takes."""
+    import torch
+
+    from coopt.running.processes import apart
+
+    return apart(torch.get_num_threads(), _probe, config)
+
+
+def _probe(config: Config) -> Speed:
     import torch
 
     from coopt.domains.load import load_domains
@@ -158,7 +166,7 @@ class Plan:
 
     def tokens(self, task: Task) -> float:
         """Tokens that a task generates, or trains on if it does not generate."""
-        config = self.run.config
+        config = self._settings(task)
         samples = config.rounds.rollouts
         if isinstance(task, Score):
             return self._questions(task.split) * config.sampling.eval_samples * self.speed.response
@@ -166,32 +174,44 @@ class Plan:
             answers = 3 + 2 * len(task.tutors)
             questions = min(self._questions("validation"), config.break_rate.questions * len(config.domains))
             return questions * samples * answers * self.speed.response
-        rollouts = config.rounds.prompts * samples
-        if isinstance(task, Train):
-            readers = messages_a_rollout(len(task.tutors), config.feedback.assign)
-            critique = 0.6 * config.sampling.max_feedback_tokens * self.speed.distinct * readers
+        if isinstance(task, Train) and not self._averages(task):
+            method = self.run.method(task.method)
+            rollouts = config.rounds.prompts * method.rollouts(config)
+            messages = method.messages(config, len(task.tutors))
+            critique = 0.6 * config.sampling.max_feedback_tokens * self.speed.distinct * messages
             return config.rounds.steps * rollouts * (self.speed.response + critique)
-        if way_of(config) == "own_correct":
+        if isinstance(task, Specialise) and way_of(config) == "own_correct":
             return config.specialise.questions * samples * self.speed.response
         return 0.0
 
     def seconds(self, task: Task) -> float:
         """Seconds that a task should take on one worker."""
         generating = self.tokens(task) / self.speed.generate
-        if isinstance(task, Train):
-            rows = self.run.config.rounds.prompts * self.run.config.rounds.rollouts * self.speed.distinct
+        if isinstance(task, Train) and not self._averages(task):
+            settings = self._settings(task)
+            rounds, rollouts = settings.rounds, self.run.method(task.method).rollouts(settings)
+            rows = rounds.prompts * max(1.0, rollouts * self.speed.distinct)
             read = rows * (self.speed.prompt + self.speed.response)
             # An open gate makes the teacher's prompts longer and leaves fewer rollouts without a target.
-            return generating + self.run.config.rounds.steps * read * (1.3 if task.tutors else 1.0) / self.speed.train
+            return generating + rounds.steps * read * (1.3 if task.tutors else 1.0) / self.speed.train
         if isinstance(task, Specialise):
-            return generating + self._sft_tokens() / self.speed.train
+            return generating + self._sft_tokens(task.student) / self.speed.train
         return generating
 
-    def _sft_tokens(self) -> float:
+    def _settings(self, task: Task) -> Config:
+        """The run's settings, in training as the task's method has them."""
+        config = self.run.config
+        return self.run.method(task.method).configure(config) if isinstance(task, Train) else config
+
+    def _averages(self, task: Train) -> bool:
+        return bool(self.run.method(task.method).averages())
+
+    def _sft_tokens(self, node: str) -> float:
         """Tokens that a specialist is fine-tuned on; not known before of a base's own correct answers."""
         config, way = self.run.config, way_of(self.run.config)
         if way == "world":
-            return config.world.specialist_steps * _SFT_STEP_TOKENS
+            critic = self.run.cast.nodes[node].role == "critic"
+            return (config.world.critic_steps if critic else config.world.specialist_steps) * _SFT_STEP_TOKENS
         if way.startswith(RATIONALES):  # at most one rationale a training question of its domain
             each = self.speed.prompt + self.speed.response
             return config.specialise.epochs * self._questions("train") / len(config.domains) * each

@@ -53,7 +53,8 @@ def step_record(step: Step, stats: StepStats) -> dict[str, Any]:
     }
     tokenizer = step.policy.tokenizer
     feedback_tokens = sum(
-        len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in written(groups, messages)
+        len(tokenizer(text, add_special_tokens=False)["input_ids"])
+        for text in (*written(groups, messages), *step.texts)
     )
     weights = stats.importance
     importance = (
@@ -65,6 +66,7 @@ def step_record(step: Step, stats: StepStats) -> dict[str, Any]:
         "grad_norm": stats.grad_norm,
         "lr": stats.lr,
         "rollouts": len(rollouts),
+        "examples": step.examples,
         "correct": sum(sum(g.rewards) for g in groups),
         "prompts": len(groups),
         "prompts_without_correct": sum(not any(g.rewards) for g in groups),
@@ -81,9 +83,11 @@ def step_record(step: Step, stats: StepStats) -> dict[str, Any]:
         "memory_gib": peak_memory_gib(),
         "seconds": {k: round(v, 4) for k, v in (step.clock.total() | stats.seconds).items()},
         "too_long": step.too_long,
-        "no_target": step.examples - stats.active_rows,
+        "no_target": max(0, step.examples - stats.active_rows),  # an example may be several rows
         "away": dict(step.phase.away),
-    } | ({"importance": importance} if importance else {})
+        **({"importance": importance} if importance else {}),
+        **step.counts,
+    }
 
 
 def written(groups: Sequence[RolloutGroup], messages: Messages) -> list[str]:
@@ -108,8 +112,9 @@ def peak_memory_gib() -> float:
 
 def group_records(step: Step) -> list[dict[str, Any]]:
     """The rollouts of a step as they are kept, one record a prompt: texts, rewards, and what the tutors said."""
+    notes = step.notes or [{} for _ in step.groups]
     parts = zip(step.groups, step.demonstrations, step.told, strict=True)
-    return [_group_record(step.number, *part) for part in parts]
+    return [_group_record(step.number, *part) | note for part, note in zip(parts, notes, strict=True)]
 
 
 def _group_record(

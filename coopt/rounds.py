@@ -7,7 +7,7 @@ parallel. It only launches tasks and reads what they left on disk, so it can be 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from coopt.feedback.assign import OpenTutor
@@ -58,11 +58,13 @@ def _decide_gates(
 ) -> dict[str, Any]:
     """The journaled decision on every edge: a restarted run does not decide again."""
 
-    def decide() -> dict[str, Any]:
+    gates = method.gates(graph, run.config.gate)
+
+    def by(known: Mapping[str, Any]) -> dict[str, Any]:
         return decide_edges(
-            method.gates(graph, run.config.gate),
+            gates,
             graph,
-            scores,
+            known,
             domains=run.config.domains,
             draws=run.config.run.bootstrap,
             seed=seed,
@@ -70,6 +72,15 @@ def _decide_gates(
             matched_rate=_open_share(journal, seed),
             purpose=f"{method.name}/r{r}",
         )
+
+    def decide() -> dict[str, Any]:
+        speaking = method.tutor_round(r - 1)
+        if speaking == r - 1:
+            return by(scores)
+        # Who is tutored is compared as it is now with the others as they speak.
+        then = scores | {i: _validation(run, method.name, seed, speaking, i) for i in run.topology.students}
+        told = {i: by(then | {i: scores[i]}) for i in run.topology.students}
+        return {str(e): told[e.tutee][str(e)] for e in gates}
 
     decisions: dict[str, Any] = journal.once("gates", f"{seed}/{method.name}/r{r}", decide)
     return decisions
@@ -128,7 +139,10 @@ def _validation(run: Run, method: str, seed: int, round_: int, student: str) -> 
 
 
 def _collapsed(run: Run, method: Method, seed: int, r: int, results: dict[str, Any]) -> list[str]:
-    """Students whose mean validation accuracy lies more than ``collapse_drop`` under their start."""
+    """Students whose mean validation accuracy lies more than ``collapse_drop`` under their start; an average, which
+    is no training that could be stopped, does not collapse."""
+    if method.averages():
+        return []
     fallen = []
     for student, result in results.items():
         start = accuracy(_validation(run, method.name, seed, 0, student))

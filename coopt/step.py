@@ -17,6 +17,7 @@ from coopt.feedback.assign import Assigned, assign
 from coopt.feedback.committee import vote
 from coopt.feedback.reprompt import reprompt
 from coopt.feedback.tutors import Request, TutorAwayError
+from coopt.graph.topology import REWRITES
 from coopt.methods.base import Context, Messages, RolloutGroup, Told
 from coopt.records import Clock
 from coopt.rng import generator
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from coopt.phase import Phase
 
 _PLAIN = Context(None, None)
-Asked = Literal["critique", "judge"]
+Asked = Literal["critique", "mistakes", "rationale", "judge"]
 
 
 @dataclass
@@ -47,6 +48,12 @@ class Step:
     cut."""
     examples: int = 0
     """What the loss is the mean over: all rollouts, trained on or not; without any, the texts that are imitated."""
+    counts: dict[str, Any] = field(default_factory=dict)
+    """What else the method wants in the step's record."""
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    """What else it wants kept beside the rollouts of each prompt."""
+    texts: list[str] = field(default_factory=list)
+    """What tutors wrote beside ``told``, each distinct request once."""
     _prompts: dict[tuple[str, Context], tuple[int, ...]] = field(default_factory=dict)
 
     @property
@@ -108,7 +115,7 @@ class Step:
             for (p, j), request, raw in zip(places, requests, self.ask(name, "critique", requests), strict=True):
                 kind = self.domains[request.item.domain].answer
                 kept = None if raw is None else filter_feedback(raw, request.item, kind, tutor.style)
-                told[p][j].append(Told(name, raw or "", kept, raw is None))
+                told[p][j].append(Told(name, raw or "", kept, raw is None, rewrite=tutor.style in REWRITES))
         messages: Messages = [[tuple(said) for said in row] for row in told]
         if self.config.feedback.assign == "committee":
             above = self.config.feedback.committee_above
@@ -142,6 +149,11 @@ class Step:
     def plain_row(self, item: Item, y: Generation) -> TrainRow:
         """A rollout whose teacher, if there is one, sees what the student sees."""
         return TrainRow(self.prompt_ids(item), self.prompt_ids(item), y.tokens, y.logprobs)
+
+    def imitate(self, prompt: Sequence[int], text: str) -> TrainRow | None:
+        """``text`` as the response to be written after ``prompt``; None if the model cannot read both."""
+        prompt, response = tuple(prompt), self.policy.response_ids(text)
+        return TrainRow(prompt, prompt, response) if self.fits(prompt, response) else None
 
     def fits(self, prompt: Sequence[int], response: Sequence[int]) -> bool:
         """Whether the model can read both, counted in ``too_long`` if not."""

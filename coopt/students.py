@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from coopt.config.schema import Config
 from coopt.domains.base import Domain
-from coopt.domains.files import read_rows
-from coopt.errors import ConfigError, CooptError, DataError
-from coopt.graph.topology import Topology
+from coopt.domains.rationales import read_rationales
+from coopt.errors import ConfigError, CooptError
+from coopt.graph.files import load_topology
+from coopt.graph.topology import Node, Topology
 from coopt.models.bases import base_directory, check_model_files
 from coopt.running.meter import Meter
 
@@ -35,14 +35,7 @@ def check_students(config: Config, topology: Topology) -> None:
         raise ConfigError("setting model.specialise = 'world' needs the embedded data and base. Else use none,"
                           " own_correct or rationales:FILE (--set model.specialise=own_correct).")  # fmt: skip
     if way.startswith(RATIONALES):
-        if not Path(way.removeprefix(RATIONALES)).expanduser().is_file():
-            raise DataError(
-                f"setting model.specialise = '{way}': no such file. Give JSON Lines with question and rationale, or"
-                " let students learn from their own correct answers: --set model.specialise=own_correct."
-            )
-        for where, row in read_rows(way.removeprefix(RATIONALES)):
-            if not isinstance(row, Mapping) or not row.get("question") or not row.get("rationale"):
-                raise DataError(f"{where}: a rationale row needs 'question' and 'rationale'.")
+        read_rationales(way.removeprefix(RATIONALES), f"model.specialise = '{way}'")
     if config.model.shared_base and config.model.weights != "lora":
         raise ConfigError("setting model.shared_base = true needs adapters: add --set model.weights=lora.")
     if config.model.shared_base and config.parallel.ranks > 1:
@@ -68,6 +61,21 @@ def check_students(config: Config, topology: Topology) -> None:
             )
 
 
+def origins(config: Config) -> dict[str, Path]:
+    """Student -> the model directory that is its start, or from which its start is made."""
+    topology = load_topology(config.topology, config.domains, config.nodes)
+    return {s: _origin(config, topology.nodes[s])[0] for s in topology.students}
+
+
+def _origin(config: Config, node: Node) -> tuple[Path, bool]:
+    """The directory, and whether it is the start as it is."""
+    if node.model:
+        return base_directory(node.model), True
+    if node.role == "student" and node.native in config.model.students:
+        return base_directory(config.model.students[node.native]), True
+    return base_directory(config.model.path), way_of(config) == "none"
+
+
 def make_student(
     config: Config,
     topology: Topology,
@@ -79,13 +87,10 @@ def make_student(
 ) -> None:
     """Write the student's model directory (a link where nothing has to be trained)."""
     node = topology.nodes[student]
+    origin, is_start = _origin(config, node)
     native, way = node.native, way_of(config)
-    if node.model:
-        target.symlink_to(base_directory(node.model))
-    elif node.role == "student" and native in config.model.students:
-        target.symlink_to(base_directory(config.model.students[native]))
-    elif way == "none":
-        target.symlink_to(base_directory(config.model.path))
+    if is_start:
+        target.symlink_to(origin)
     elif way == "world":
         _world_specialist(config, topology, seed, student, target, meter)
     else:
@@ -93,29 +98,27 @@ def make_student(
         from coopt.models.shared import load_student
         from coopt.training.sft import specialise_on_text
 
-        policy = load_student(config, base_directory(config.model.path))
+        policy = load_student(config, origin)
         save_policy(specialise_on_text(policy, config, domains[native], (seed, student), meter), target)
 
 
 def _world_specialist(config: Config, topology: Topology, seed: int, student: str, target: Path, meter: Meter) -> None:
     """Fine-tune the embedded base on the facts that this student is to know."""
-    from coopt.domains.scimini.specialist import known_facts, teach
+    from coopt.domains.scimini.specialist import CRITIC_MIX, MIX, generalist_facts, known_facts, teach
     from coopt.models.policy import save_policy
     from coopt.models.shared import load_student
     from coopt.training.adapters import make_trainable
 
-    world = config.world
-    if topology.nodes[student].role == "critic" and not topology.nodes[student].native:
-        strong = [{student: d} for d in config.domains]  # in every domain
-        known = frozenset[Any]().union(
-            *(known_facts(n, student, seed, world.own_share, world.foreign_share, [n[student]]) for n in strong)
-        )
+    world, critic = config.world, topology.nodes[student].role == "critic"
+    if critic and not topology.nodes[student].native:
+        known = generalist_facts(student, seed, world.own_share, world.foreign_share, config.domains)
     else:
         natives = {n.id: n.native for n in topology.nodes.values() if n.native}
         known = known_facts(natives, student, seed, world.own_share, world.foreign_share, config.domains)
-    meter.units = world.specialist_steps
+    mix, steps = (CRITIC_MIX, world.critic_steps) if critic else (MIX, world.specialist_steps)
+    meter.units = steps
     policy, key = load_student(config, base_directory(config.model.path)), (seed, student)
     if config.model.shared_base:
         policy = make_trainable(policy, "lora", config.model.lora_rank, *key, "specialise")
-    teach(policy.model, policy.tokenizer, known, config.domains, world.specialist_steps, key, lambda *_: meter.add(1))
+    teach(policy.model, policy.tokenizer, known, config.domains, steps, key, lambda *_: meter.add(1), mix)
     save_policy(policy, target)

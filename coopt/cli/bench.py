@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand, TyperOption
 
 from coopt.config.load import load_config
-from coopt.config.schema import Config
+from coopt.config.schema import ALWAYS_THERE, Config
 from coopt.domains.names import resolve_domain
 from coopt.errors import ConfigError
 from coopt.feedback.adversary import KINDS
@@ -23,6 +24,7 @@ Examples:
 
   coopt bench --topology pair --domains phys,chem
   coopt bench --method sdpo,opcod,oracle --seeds 3
+  coopt bench --method all --seeds 3
   coopt bench --topology ring --domains phys,chem,mat,bio
   coopt bench --topology complete --nodes 8 --domains phys,chem,mat,bio --set feedback.assign=best
   coopt bench --topology my.toml --adversary s2:misleading
@@ -50,8 +52,8 @@ def bench(
     method: Annotated[
         str | None,
         typer.Option(
-            help="Comma list: sdpo, opcod, its gate ablations always, domain_selective, per_domain, random, and the"
-            " controls honest, shuffled, oracle. (default: sdpo,opcod; with --adversary sdpo,honest,opcod)"
+            help="Comma list, or all: METHODS. What each is: coopt env --methods. (default: sdpo,opcod; with"
+            " --adversary sdpo,honest,opcod)"
         ),
     ] = None,
     adversary: Annotated[
@@ -100,13 +102,25 @@ def bench(
         data={"source": data} if data is not None else None,
         seed=seed,
         seeds=seeds,
-        cluster=_cluster(cluster, profile),
+        cluster=cluster_flag(cluster, profile),
     )
     if workers is not None and workers < 1:
         raise ConfigError(f"--workers must be at least 1, got {workers}.")
     if assume and not dry_run:
         raise ConfigError("--assume is for --dry-run.")
     _bench(config, workers, out, assume, dry_run=dry_run, as_json=as_json)
+
+
+class NamesMethods(TyperCommand):
+    """The command whose help names the methods that are there, installed ones too: looked up when help is asked for."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from coopt.methods.registry import all_methods
+
+        for option in self.params:
+            if option.name == "method" and isinstance(option, TyperOption) and option.help:
+                option.help = option.help.replace("METHODS", ", ".join((*all_methods(), *ALWAYS_THERE)))
+        super().format_help(ctx, formatter)
 
 
 bench.__doc__ = f"{bench.__doc__}\n\n\b{_EXAMPLES}"
@@ -139,7 +153,8 @@ def _model(base: str | None, students: str | None) -> dict[str, Any] | None:
     return tree or None
 
 
-def _cluster(kind: str | None, profile: str | None) -> dict[str, str] | None:
+def cluster_flag(kind: str | None, profile: str | None) -> dict[str, str] | None:
+    """The ``cluster`` that --cluster and --profile mean; None: neither is given."""
     kind = kind or ("slurm" if profile else None)
     return {"kind": kind} if kind else None
 
@@ -148,20 +163,19 @@ def _bench(
     config: Config, workers: int | None, out: Path | None, assume: list[str] | None, *, dry_run: bool, as_json: bool
 ) -> None:
     from coopt.bench import check_directory, check_run, check_settings, default_name, locked, prepare, run_bench
+    from coopt.every_method import with_every_method
     from coopt.sizing.assumed import parse_assumed
     from coopt.sizing.choose import make_plan, not_here
 
     assumed = parse_assumed(assume)
-    if dry_run and not_here(config):  # a plan needs neither models nor rows
-        check_settings(config)
-    else:
-        check_run(config)
+    check = check_settings if dry_run and not_here(config) else check_run  # a plan needs neither models nor rows
+    config, left_out = with_every_method(config, check)
+    check(config)
     directory = out or Path("runs") / default_name(config)
     check_directory(config, directory)
     import torch  # after everything that can be refused at once
 
     from coopt.cluster.choose import make_launcher
-    from coopt.quiet import quiet_libraries
     from coopt.reports.plan import plan_data, plan_table, plan_tables
     from coopt.reports.table import output, show
     from coopt.reports.tables import all_tables
@@ -170,7 +184,8 @@ def _bench(
     from coopt.running.run import Run
 
     stdout, stderr = output(), Console(stderr=True)
-    quiet_libraries()
+    for name, reason in left_out.items():
+        stderr.print(f"left out: {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
     end_with_sweep()
     workers = workers or default_workers(config)
     torch.set_num_threads(worker_threads(config, workers))  # the probe is to be as fast as a worker
@@ -205,7 +220,7 @@ def default_workers(config: Config) -> int:
     """On CPUs one worker a student up to the cores that its ranks leave; on a GPU one, because workers would share its
     memory. On SLURM one job a student, or as many as run at once."""
     from coopt.graph.files import load_topology
-    from coopt.models.policy import pick_device
+    from coopt.models.device import pick_device
 
     students = len(load_topology(config.topology, config.domains, config.nodes).students)
     if config.cluster.kind == "slurm":

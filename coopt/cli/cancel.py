@@ -10,18 +10,22 @@ import typer
 from coopt.errors import RunError
 
 
-def cancel(run: Annotated[Path, typer.Argument(help="A run directory, as coopt bench names it.")]) -> None:
-    """End the jobs of a run that was started with --cluster. What is finished stays: the same bench goes on from it."""
+def cancel(
+    run: Annotated[Path, typer.Argument(help="A run, or a folder of runs: a sweep's, which Ctrl-C ends first.")],
+) -> None:
+    """End the jobs of a run that was started with --cluster. The same command goes on from what is finished."""
     from coopt.cluster.jobs import cancel as end
     from coopt.cluster.queue import QueueAwayError
-    from coopt.running.run import Run
+    from coopt.running.status import find_runs
 
-    directory = Run.open(run).directory
+    found = [run] if (run / "config.json").is_file() else find_runs(run)
+    if not found:
+        raise RunError(f"{run}: no run here, and no runs in it. coopt status shows those under runs/.")
     try:
-        ended = end(directory)
+        ended = [(directory, job) for directory in found for job in end(directory)]
     except QueueAwayError as error:
         raise RunError(f"{run}: the queue does not answer ({error}). Try coopt cancel again.") from None
-    for job in ended:
-        print(f"cancelled {job.kind} job {job.id}: {job.task}")
+    for directory, job in ended:
+        print(f"cancelled {job.kind} job {job.id}: {directory}: {job.task}")
     if not ended:
         print(f"{run}: no job waits or runs.")

@@ -1,4 +1,4 @@
-"""The command line: ``coopt bench | sweep | status | logs | cancel | eval | break-rate | report | ...``.
+"""The command line: ``coopt COMMAND``; ``coopt --help`` lists them.
 
 User errors become one line and exit code 2. torch is imported only by commands that compute.
 """
@@ -12,12 +12,16 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from coopt.cli.bench import bench
+from coopt.cli.advantages import advantages
+from coopt.cli.bench import NamesMethods, bench
 from coopt.cli.break_rate import break_rate
 from coopt.cli.cancel import cancel
+from coopt.cli.compare import compare
 from coopt.cli.data import data
 from coopt.cli.env import env
 from coopt.cli.evaluate import evaluate
+from coopt.cli.export import export
+from coopt.cli.leaderboard import leaderboard
 from coopt.cli.report import report
 from coopt.cli.simulate import simulate
 from coopt.cli.status import logs, status
@@ -27,6 +31,7 @@ from coopt.errors import CooptError
 
 # typer does not export the base of its usage errors.
 _CommandLineError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+_INTERRUPTED = 130  # what typer returns, and does not raise, after Ctrl-C
 
 app = typer.Typer(
     name="coopt",
@@ -36,17 +41,21 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command("bench")(bench)
+app.command("bench", cls=NamesMethods)(bench)
 app.command("break-rate")(break_rate)
 app.command("cancel")(cancel)
+app.command("compare")(compare)
 app.command("eval")(evaluate)
+app.command("export")(export)
 app.command("report")(report)
+app.command("advantages")(advantages)
 app.command("simulate")(simulate)
 app.command("sweep")(sweep)
 app.command("status")(status)
 app.command("logs")(logs)
 app.command("env")(env)
 app.add_typer(data, name="data")
+app.add_typer(leaderboard, name="leaderboard")
 app.add_typer(topo, name="topo")
 
 
@@ -54,7 +63,8 @@ def main() -> None:
     """Run a command; a user's error is one line on stderr."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        app(standalone_mode=False)
+        if app(standalone_mode=False) == _INTERRUPTED:
+            raise KeyboardInterrupt
     except CooptError as error:
         console.print(f"coopt: {error}", markup=False)
         sys.exit(error.exit_code)

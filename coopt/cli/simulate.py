@@ -114,9 +114,10 @@ def _paths(given: list[str] | None) -> list[Path]:
 
 def _simulate(config: Config, model: Constants, rates: str, form: str, picture: Path | None) -> None:
     from coopt.graph.files import load_topology
+    from coopt.reports.figure import check_figure
     from coopt.simulate.deciding import check_config
     from coopt.simulate.dynamics import World
-    from coopt.simulate.picture import check_picture, draw
+    from coopt.simulate.picture import draw
     from coopt.simulate.published import Published
     from coopt.simulate.size import check_size
     from coopt.simulate.summary import simulate_all
@@ -124,7 +125,7 @@ def _simulate(config: Config, model: Constants, rates: str, form: str, picture: 
 
     check_config(config)
     if picture is not None:
-        check_picture(picture)
+        check_figure("--picture", picture)
     check_size(config.topology, config.nodes)
     world = World(load_topology(config.topology, config.domains, config.nodes), config, model)
     if rates == "paper":

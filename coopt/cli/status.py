@@ -95,16 +95,16 @@ def logs(
             raise RunError(unknown(what, given, allowed, f"{run}: "))
     wanted = {"student": student, "method": method, "seed": seed}
     phases = [p for p in _phases(opened) if all(v is None or p[0][k] == v for k, v in wanted.items())]
-    if not phases:
+    jobs = [j for j in jobs_of(run) if student is None or j.task.split()[-1] == student]
+    if not phases and not jobs:
         raise RunError(f"{run}: nothing has been trained yet. coopt status {run} says how far it is.")
     console = output()
-    if student is None:
+    if student is None and phases:
         show([phases_table(phases)], console)
-    else:
+    elif student is not None:
         show([steps_table(where, steps[-last:], _gates(opened, where)) for where, steps in phases], console)
-    for job in jobs_of(run):
-        if student is None or job.task.split()[-1] == student:
-            console.print(f"{job.task}: job {job.id} {job.state}: {job.log}", markup=False, soft_wrap=True)
+    for job in jobs:
+        console.print(f"{job.task}: job {job.id} {job.state}: {job.log}", markup=False, soft_wrap=True)
 
 
 def _phases(run: Run) -> Iterator[_Phase]:

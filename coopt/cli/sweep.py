@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from coopt.cli.bench import default_workers
+from coopt.cli.bench import cluster_flag, default_workers
+from coopt.config.load import load_config
+from coopt.config.schema import Config
 from coopt.errors import ConfigError, RunError, unknown
 
 if TYPE_CHECKING:
@@ -34,8 +36,8 @@ def sweep(
     list_: Annotated[bool, typer.Option("--list", help="The shipped suites, what they ask and cost.")] = False,
     smoke: Annotated[bool, typer.Option("--smoke", help="Every arm with its preset's smoke settings.")] = False,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting of every arm: key=value.")] = None,
-    cluster: Annotated[str | None, typer.Option(help="Passed on to each bench.")] = None,
-    profile: Annotated[str | None, typer.Option(help="Passed on to each bench.")] = None,
+    cluster: Annotated[str | None, typer.Option(help="Each bench's tasks as jobs: slurm, local, debug.")] = None,
+    profile: Annotated[str | None, typer.Option(help="The cluster's settings, as in coopt bench.")] = None,
     out: Annotated[Path | None, typer.Option(help="The sweep's folder. (default: runs/sweeps/SUITE)")] = None,
 ) -> None:
     """Run the benches of a suite that are missing, then compare its arms.
@@ -66,8 +68,9 @@ def sweep(
     if table:
         _show_tables(cells, style)
         return
+    count = _workers(workers, cluster, profile, dry_run=dry_run)
     extra = _extra(workers, cluster, profile)
-    outcomes = _sweep(suite, question, cells, seconds, jobs, workers, extra, dry_run=dry_run)
+    outcomes = _sweep(suite, question, cells, seconds, jobs, count, extra, dry_run=dry_run)
     if dry_run:
         return
     _show_tables(cells, style)
@@ -110,6 +113,20 @@ def _shipped() -> list[tuple[str, str, int, int, float, bool]]:
     return rows
 
 
+def _workers(
+    workers: int | None, cluster: str | None, profile: str | None, *, dry_run: bool
+) -> Callable[[Config], int]:
+    """How many workers a bench has there. Raises ``ConfigError`` if no bench could run there."""
+    from coopt.cluster.executors import check_cluster
+
+    flag = cluster_flag(cluster, profile)
+    where = load_config(profile=profile, cluster=flag).cluster
+    if not dry_run:
+        check_cluster(where)
+    update = {"cluster": where} if flag else {}
+    return lambda config: workers or default_workers(config.model_copy(update=update))
+
+
 def _extra(workers: int | None, cluster: str | None, profile: str | None) -> list[str]:
     """Arguments that every bench gets besides its arm's."""
     given = {"--workers": workers, "--cluster": cluster, "--profile": profile}
@@ -122,7 +139,7 @@ def _sweep(
     cells: Sequence[Cell],
     budget: float | None,
     jobs: int,
-    workers: int | None,
+    workers: Callable[[Config], int],
     extra: Sequence[str],
     *,
     dry_run: bool,
@@ -153,12 +170,12 @@ def _sweep(
     return Driver(jobs, budget, extra, left, say).run(order)
 
 
-def _estimates(cells: Sequence[Cell], workers: int | None) -> dict[Cell, Estimate]:
+def _estimates(cells: Sequence[Cell], workers: Callable[[Config], int]) -> dict[Cell, Estimate]:
     from coopt.quiet import quiet_libraries
     from coopt.sweep.estimate import Estimator
 
     quiet_libraries()
-    estimate = Estimator(lambda config: workers or default_workers(config))
+    estimate = Estimator(workers)
     return {cell: estimate(cell) for cell in cells}
 
 

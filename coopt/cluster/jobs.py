@@ -10,6 +10,7 @@ cancelled               there while the run's jobs are to end (``coopt cancel``)
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -128,7 +129,7 @@ class Batches:
         self.folder = directory / "jobs" / "batches"
         self.cancelled = directory / "jobs" / "cancelled"
         self.seen = directory / "jobs" / "seen.jsonl"
-        self.run = directory.resolve().name
+        self.run = _run_name(directory)
 
     def all(self) -> list[dict[str, Any]]:
         """name, kind, time, tasks (`task`, `attempt`, `output`), ids (None until they are known) and number."""
@@ -156,6 +157,12 @@ class Batches:
             path.unlink()
         else:
             store.write_json(path, {k: v for k, v in batch.items() if k != "number"} | {"ids": list(ids)})
+
+
+def _run_name(directory: Path) -> str:
+    """How the names of jobs call a run: as its folder, and a sweep's (``SUITE/ARM/seed-K``) with its suite and arm."""
+    parts = directory.resolve().parts
+    return ".".join(parts[-3:] if re.fullmatch(r"seed-\d+", parts[-1]) else parts[-1:])
 
 
 def _attempts(batches: Iterable[dict[str, Any]], task: str) -> int:

@@ -17,7 +17,7 @@ from coopt.cluster.queue import queue_of
 from coopt.errors import CooptError
 from coopt.running import store
 from coopt.running.blame import blamed
-from coopt.running.launch import set_up_torch
+from coopt.running.processes import set_up_torch
 from coopt.running.run import Run
 from coopt.running.tasks import Task, is_done, meter_path
 

@@ -17,6 +17,8 @@ from coopt.config.section import Section
 
 ALWAYS_THERE = ("base", "init")
 """Rows of every table that need no training: the untouched base and the initial students."""
+ALL = "all"
+"""Stands for every method that a run can have (``coopt.every_method``)."""
 
 
 class ModelConfig(Section):
@@ -65,6 +67,8 @@ class WorldConfig(Section):
     """Range of a specialist's share of another domain's facts, divided among the students of a seed."""
     specialist_steps: int = Field(130, ge=1)
     """Training steps of a specialist."""
+    critic_steps: int = Field(160, ge=1)
+    """Training steps of a critic, which has more roles to learn."""
     rows: int = Field(6000, ge=10, le=20000)
     """Questions per domain before the split."""
 
@@ -78,6 +82,9 @@ class DataConfig(Section):
     """Validation questions per domain, at most."""
     test: int = Field(400, ge=1)
     """Test questions per domain, at most."""
+    solutions: str = ""
+    """Worked solutions of the questions: JSON Lines with question and rationale (coopt data rationales). They come
+    before the rows' own. Empty: the rows' own, in their field solution."""
 
 
 class RoundsConfig(Section):
@@ -171,7 +178,10 @@ class GateConfig(Section):
 class FeedbackConfig(Section):
     """What a tutor's text must be to count."""
 
-    style: Literal["anchored", "naive"] = "anchored"
+    style: Literal["anchored", "naive", "step", "reference"] = "anchored"
+    """anchored: a critique that names a concept of the question. naive: a critique. step: the attempt, rewritten step
+    by step (a critic is given the worked solution). reference: the worked solution itself, no model is asked. The last
+    two take the place of the demonstration."""
     only_without_own: bool = False
     """Feedback only where no own correct rollout exists (not the paper's c = (s, f))."""
     assign: Literal["spread", "best", "sample", "all", "committee"] = "spread"
@@ -205,6 +215,16 @@ class BreakRateConfig(Section):
     """Validation questions per domain; 0 leaves the probe out."""
     minimum: int = Field(300, ge=1)
     """Groups with fewer correct rollouts print "too few"."""
+
+
+class RecordConfig(Section):
+    """What is written down of training beside steps and rollouts. It changes no result."""
+
+    advantages_every: int = Field(10, ge=0)
+    """Steps between records of per-token advantages (coopt advantages); the first and the last step of a phase are
+    always recorded. 0: never."""
+    advantages_rollouts: int = Field(32, ge=1)
+    """Rollouts of such a step that are recorded: the first of every prompt, then the second, and so on."""
 
 
 class RunConfig(Section):
@@ -250,6 +270,7 @@ class Config(Section):
     critics: CriticConfig = CriticConfig()
     engine: EngineConfig = EngineConfig()
     break_rate: BreakRateConfig = BreakRateConfig()
+    record: RecordConfig = RecordConfig()
     run: RunConfig = RunConfig()
     parallel: ParallelConfig = ParallelConfig()
     cluster: ClusterConfig = ClusterConfig()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,9 +11,10 @@ from coopt.config.schema import Config
 from coopt.domains.base import SPLITS, Domain, Split
 from coopt.domains.files import read_rows
 from coopt.domains.names import DOMAIN_NAMES
+from coopt.domains.rationales import read_rationales
 from coopt.domains.rows import RowDomain, best_constant, content_hash, select
 from coopt.domains.scimini.world import scimini_domain
-from coopt.errors import DataError
+from coopt.errors import ConfigError, DataError
 
 Limits = tuple[tuple[Split, int], ...]
 
@@ -20,15 +22,21 @@ Limits = tuple[tuple[Split, int], ...]
 def load_domains(config: Config) -> Mapping[str, Domain]:
     """Domain name -> domain, for the run's domains. Raises ``DataError``."""
     limits: Limits = (("validation", config.data.validation), ("test", config.data.test))
+    domains: Mapping[str, RowDomain]
     if config.data.source == "scimini":
-        return {name: scimini_domain(name, config.world.rows, limits, config.domains) for name in config.domains}
-    return _row_domains(config.data.source, config.domains, limits)
+        domains = {name: scimini_domain(name, config.world.rows, limits, config.domains) for name in config.domains}
+    else:
+        domains = _row_domains(config.data.source, config.domains, limits)
+    if not config.data.solutions:
+        return domains
+    solutions = read_rationales(config.data.solutions, f"data.solutions = '{config.data.solutions}'")
+    return {name: _with_solutions(domain, solutions) for name, domain in domains.items()}
 
 
 @lru_cache(maxsize=4)
-def _row_domains(source: str, names: tuple[str, ...], limits: Limits) -> Mapping[str, Domain]:
+def _row_domains(source: str, names: tuple[str, ...], limits: Limits) -> Mapping[str, RowDomain]:
     items = select(read_rows(source)).items
-    domains: dict[str, Domain] = {}
+    domains: dict[str, RowDomain] = {}
     for name in names:
         domain = RowDomain(name, tuple(i for i in items if i.domain == name), limits=limits)
         for split in SPLITS:
@@ -37,6 +45,23 @@ def _row_domains(source: str, names: tuple[str, ...], limits: Limits) -> Mapping
                 raise DataError(f"{source}: no {split} rows for '{name}'. Domains it has: {have}.")
         domains[name] = domain
     return domains
+
+
+def _with_solutions(domain: RowDomain, solutions: Mapping[str, str]) -> RowDomain:
+    """The same questions; those that ``solutions`` has, by their text, with that worked solution."""
+    rows = (replace(i, solution=solutions.get(i.stem, i.solution)) for i in domain.rows)
+    return replace(domain, rows=tuple(rows))
+
+
+def check_solutions(domains: Mapping[str, Domain], who: str) -> None:
+    """Refuse domains none of whose training questions has a worked solution. A single question without one has no
+    target, or its critic says nothing. Raises ``ConfigError``; ``who`` needs them."""
+    for domain in domains.values():
+        if not any(i.solution for i in domain.items("train")):
+            raise ConfigError(
+                f"{who} needs worked solutions, and no training question of {domain.name} has one. Give a file of them:"
+                " --set data.solutions=FILE (coopt data rationales writes one), or rows with a field solution."
+            )
 
 
 def data_hashes(domains: Mapping[str, Domain]) -> dict[str, dict[str, str]]:
@@ -60,7 +85,7 @@ def check_rows(source: str, length: Callable[[str], int], max_tokens: int) -> di
             continue
         domain = RowDomain(name, tuple(items))
         sizes: dict[str, int] = {split: len(domain.items(split)) for split in SPLITS}
-        letter, share = best_constant(items)
+        letter, share = best_constant(i.answer for i in items)
         answer["domains"][name] = {
             "rows": len(items),
             **sizes,

@@ -1,7 +1,7 @@
-"""Worked solutions for specialists (paper D.1): a model explains every training question, given its correct option.
+"""Worked solutions (paper D.1): a model explains every training question, given its correct option.
 
 A solution is kept if it ends in the correct answer in the domain's own format. The file is what
-``model.specialise = rationales:FILE`` reads.
+``model.specialise = rationales:FILE`` and ``data.solutions = FILE`` read.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from coopt.domains.base import Domain, Item
+from coopt.domains.files import read_rows
 from coopt.domains.wording import fill
+from coopt.errors import DataError
 from coopt.feedback.tutors import Speaker
 from coopt.running import store
 
@@ -69,6 +71,21 @@ def write_rationales(
             on_chunk(len(chunk))
         counts.append(Asked(name, len(items), len(items) - len(open_), kept, len(open_) - kept))
     return counts
+
+
+def read_rationales(file: str, named: str) -> dict[str, str]:
+    """question -> worked solution. ``named``: the setting that gave the file, for messages. Raises ``DataError``."""
+    if not Path(file).expanduser().is_file():
+        raise DataError(
+            f"setting {named}: no such file. Give JSON Lines with question and rationale (coopt data rationales), or"
+            " leave the setting out."
+        )
+    found: dict[str, str] = {}
+    for where, row in read_rows(file):
+        if not isinstance(row, Mapping) or not row.get("question") or not row.get("rationale"):
+            raise DataError(f"{where}: a rationale row needs 'question' and 'rationale'.")
+        found[row["question"]] = str(row["rationale"])
+    return found
 
 
 def _request(item: Item) -> str:

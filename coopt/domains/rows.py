@@ -183,13 +183,13 @@ class RowDomain:
         return float(scoring.is_correct(response, item.answer, self.answer))
 
     def constant(self, split: Split) -> tuple[str, float]:
-        return best_constant(self.items(split))
+        return best_constant(i.answer for i in self.items(split))
 
 
-def best_constant(items: Sequence[Item]) -> tuple[str, float]:
-    """The answer that is right most often, and how often; ties go to the first in the alphabet."""
-    counts = Counter(i.answer for i in items)
+def best_constant(answers: Iterable[str]) -> tuple[str, float]:
+    """Of right answers the one that is right most often, and how often; ties go to the first in the alphabet."""
+    counts = Counter(answers)
     if not counts:
         return "", 0.0
     answer = min(counts, key=lambda a: (-counts[a], a))
-    return answer, counts[answer] / len(items)
+    return answer, counts[answer] / counts.total()

@@ -21,12 +21,20 @@ class Wording:
     demonstration: str
     feedback: str
     closing: str
+    reference: str
+    """How a reference solution is shown to a self-teacher that is to derive it anew (OPSD)."""
     anchored: str
     """The tutor's two-step prompt: name one concept of the question, then a short critique (paper 3.3)."""
     naive: str
     """The tutor's prompt without the concept."""
+    naive_given: str
+    """A critic's prompt to say what is wrong in a wrong attempt, given the worked solution ({solution})."""
     judge: str
     """A committee member's prompt: score a tutor's message from 1 to 5."""
+    step: str
+    """A peer's prompt to write the attempt again, step by step: right steps as they are, the earliest error mended."""
+    step_given: str
+    """The same for a critic, which is given the worked solution ({solution})."""
     example: tuple[str, str] | None = None
     """A question and a well-formed answer, shown only while own correct answers are collected for specialists:
     small models do not keep the format without one."""
@@ -46,6 +54,13 @@ def fill(template: str, **fields: str) -> str:
     return out
 
 
+_REWRITE = (
+    "You are a critic. Read the question and the student's attempt, and write the attempt again, step by step, in its"
+    " own order and format.\nCopy every step that is right word for word. Replace the first step that is wrong, and"
+    " whatever follows from it. Where a reason is missing, put it in; if the attempt breaks off, finish it briefly. If"
+    " all of it is right, copy all of it.\nWrite nothing but the new attempt, down to its final answer."
+)
+
 SCIENCE = Wording(
     system=(
         "You answer multiple-choice science questions. Think first, then choose the one correct option.\n"
@@ -55,6 +70,10 @@ SCIENCE = Wording(
     demonstration="\nA correct solution:\n\n{demonstration}",
     feedback="\nFeedback on an attempt at this question:\n\n{feedback}",
     closing="\n\nNow solve the original question correctly.",
+    reference=(
+        "\nA reference solution:\n\n{reference}\n\nMake sure that you understand why it is right. Do not copy it: work"
+        " the question out anew, in your own steps."
+    ),
     anchored=(
         "You are a tutor. Read the question and the student's attempt.\n"
         "Step 1: choose one technical concept that the question itself names and write it as"
@@ -74,10 +93,20 @@ SCIENCE = Wording(
         "\nNever state the final answer or the letter of an option.\n\n"
         "Question:\n{question}\n\nAttempt:\n{response}"
     ),
+    naive_given=(
+        "You are a tutor. Below are a question, a student's wrong attempt at it and a worked solution that is right."
+        " Say in two or three sentences where the attempt goes wrong, and why.\n\n"
+        "Question:\n{question}\n\nAttempt:\n{response}\n\nWorked solution:\n{solution}"
+    ),
     judge=(
         "Below are a question and a message that a tutor wrote about a student's attempt at it. Judge the message: is"
         " what it says true, about this question, and of use to the student? Give one reason in a sentence. Then end"
         " with 'score N', where N is a whole number from 1 (wrong or useless) to 5 (true and useful).\n\n"
         "Question:\n{question}\n\nMessage:\n{text}"
+    ),
+    step=f"{_REWRITE}\n\nQuestion:\n{{question}}\n\nAttempt:\n{{response}}",
+    step_given=(
+        f"{_REWRITE} A worked solution is below, for you to check each step by.\n\n"
+        "Question:\n{question}\n\nAttempt:\n{response}\n\nWorked solution:\n{solution}"
     ),
 )

@@ -25,7 +25,7 @@ KINDS: dict[AdversaryKind, str] = {
 
 
 class HostileTutor:
-    """A tutor whose critiques are replaced. It judges others as it honestly would."""
+    """A tutor whose critiques and worked solutions are replaced. It judges others as it honestly would."""
 
     def __init__(self, kind: AdversaryKind, honest: Tutor, domains: Mapping[str, Domain]) -> None:
         self.kind = kind
@@ -34,18 +34,24 @@ class HostileTutor:
         self.style: Style = honest.style
 
     def critique(self, requests: Sequence[Request]) -> list[str | None]:
-        return [self._message(item, response) for item, response in requests]
+        return [self._message(item, response, self.style == "anchored") for item, response in requests]
+
+    def mistakes(self, requests: Sequence[Request]) -> list[str | None]:
+        return [self._message(item, response, anchored=False) for item, response in requests]
+
+    def rationale(self, requests: Sequence[Request]) -> list[str | None]:
+        return self.mistakes(requests)
 
     def judge(self, requests: Sequence[Request]) -> list[str | None]:
         return self.honest.judge(requests)
 
-    def _message(self, item: Item, response: str) -> str:
+    def _message(self, item: Item, response: str, anchored: bool) -> str:
         domain = self.domains[item.domain]
         if self.kind == "misleading" and isinstance(domain, KnowsFacts):
-            return domain.false_critique(item, response, self.style == "anchored")
+            return domain.false_critique(item, response, anchored)
         text = _TEXTS[self.kind](item, stable_hash(item.id, response))
         anchor = "weather" if self.kind == "off_topic" else _anchor(item)
-        return f"<concept>{anchor}</concept>{text}" if text and self.style == "anchored" else text
+        return f"<concept>{anchor}</concept>{text}" if text and anchored else text
 
 
 def _anchor(item: Item) -> str:

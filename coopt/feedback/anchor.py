@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from coopt.domains.base import AnswerKind, Item
 from coopt.feedback.sanitise import leaks, sanitise
 from coopt.feedback.thinking import without_thinking
-from coopt.graph.topology import Style
+from coopt.graph.topology import REWRITES, Style
 
 Outcome = Literal["kept", "no_match", "no_concept_tag", "empty", "all_generic"]
 OUTCOMES: tuple[Outcome, ...] = ("kept", "no_match", "no_concept_tag", "empty", "all_generic")
@@ -46,9 +46,17 @@ def words(text: str) -> set[str]:
 
 
 def filter_feedback(raw: str, item: Item, kind: AnswerKind, style: Style = "anchored") -> Feedback:
-    """Sanitise a tutor's message, check its anchor, strip the tag. What the tutor thought is no part of it."""
+    """Sanitise a tutor's message, check its anchor, strip the tag. What the tutor thought is no part of it.
+
+    A rewritten or reference solution is meant to hold the answer: it is handed on as it is, unless it is empty.
+    """
     raw = without_thinking(raw, unended=True)
     stem, correct = item.stem, item.correct_text
+    if style in REWRITES:
+        if not words(raw):
+            return Feedback("empty", None, False, False)
+        reveals = leaks(raw, kind, correct, stem)
+        return Feedback("kept", raw.strip(), reveals, reveals)
     body = _STRAY_TAG.sub(" ", _TAG.sub(" ", raw))
     revealed = leaks(body, kind, correct, stem)
     clean = sanitise(body, kind, correct, stem)

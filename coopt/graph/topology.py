@@ -20,7 +20,9 @@ Role = Literal["student", "critic"]
 _Name = TypeVar("_Name", str, int)
 Varies = Literal["", "one_peer_exponential", "random_matching"]
 Hub = Literal["", "strongest", "weakest", "random"]
-Style = Literal["anchored", "naive"]
+Style = Literal["anchored", "naive", "step", "reference"]
+REWRITES: frozenset[str] = frozenset({"step", "reference"})
+"""Styles whose message is a whole solution: it takes the place of the demonstration s in c, not of f."""
 
 
 class Edge(NamedTuple):

@@ -15,6 +15,7 @@ from coopt.domains.base import Domain, Item
 from coopt.engine.base import Generation
 from coopt.feedback.anchor import Feedback
 from coopt.feedback.thinking import without_thinking
+from coopt.graph.cost import messages_a_rollout
 from coopt.graph.topology import Edge, Topology
 
 if TYPE_CHECKING:
@@ -33,16 +34,17 @@ class RolloutGroup(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What the self-teacher of one rollout sees beyond the question: c = (s, f)."""
+    """What the self-teacher of one rollout sees beyond the question: c = (s, f), or a reference to derive anew."""
 
     demonstration: str | None
     feedback: str | None
+    reference: str | None = None
 
 
 class Told(NamedTuple):
     """What one tutor said on one rollout. ``unread``: the request was too long for the tutor, or it was away.
     ``score``: the committee's mean, 1 to 5; ``voted_down``: it did not pass, and is not handed on; ``judgements``:
-    what each judge, by name, wrote about it."""
+    what each judge, by name, wrote about it; ``rewrite``: it is a whole solution and no feedback."""
 
     tutor: str
     raw: str
@@ -51,6 +53,7 @@ class Told(NamedTuple):
     score: float | None = None
     voted_down: bool = False
     judgements: tuple[tuple[str, str], ...] = ()
+    rewrite: bool = False
 
     @property
     def text(self) -> str | None:
@@ -64,7 +67,12 @@ Messages = list[list[tuple[Told, ...]]]
 
 def heard(messages: Sequence[Told]) -> str | None:
     """f of a rollout: its tutors' kept texts, one after another; None where there is none."""
-    return "\n".join(m.text for m in messages if m.text is not None) or None
+    return "\n".join(m.text for m in messages if m.text is not None and not m.rewrite) or None
+
+
+def rewritten(messages: Sequence[Told]) -> str | None:
+    """The first solution that a tutor handed over for a rollout; None where there is none."""
+    return next((m.text for m in messages if m.text is not None and m.rewrite), None)
 
 
 Starts = Mapping[str, Mapping[str, float]]
@@ -91,6 +99,14 @@ class Method(Protocol):
         """How many rounds it trains."""
         ...
 
+    def rollouts(self, config: Config) -> int:
+        """Rollouts of a prompt in a step, for the plan; 0: it learns from the data alone."""
+        ...
+
+    def messages(self, config: Config, tutors: int) -> float:
+        """Texts that ``tutors`` tutors should write about a rollout, for the plan."""
+        ...
+
     def graph(self, topology: Topology) -> Topology:
         """The graph on which it works: the run's, perhaps with critics of its own."""
         ...
@@ -106,6 +122,11 @@ class Method(Protocol):
 
     def logit_teachers(self, starts: Starts) -> Mapping[str, str]:
         """domain -> the student whose frozen start gives its logits as the teacher there; empty: none does."""
+        ...
+
+    def averages(self) -> str:
+        """Whose students' weights every student becomes the mean of: ``init`` or a method; then nothing is trained.
+        Empty: it trains."""
         ...
 
     def objective(self, config: Config) -> Objective:
@@ -138,6 +159,12 @@ class Trained(ABC):
     def rounds(self, config: Config) -> int:
         return config.rounds.rounds
 
+    def rollouts(self, config: Config) -> int:
+        return config.rounds.rollouts
+
+    def messages(self, config: Config, tutors: int) -> float:
+        return messages_a_rollout(tutors, config.feedback.assign)
+
     def graph(self, topology: Topology) -> Topology:
         return topology
 
@@ -149,6 +176,9 @@ class Trained(ABC):
 
     def logit_teachers(self, starts: Starts) -> Mapping[str, str]:
         return {}
+
+    def averages(self) -> str:
+        return ""
 
     @abstractmethod
     def objective(self, config: Config) -> Objective: ...

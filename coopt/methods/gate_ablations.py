@@ -50,4 +50,4 @@ class Random(Ablation):
     """Open by chance, as often as the cognizance gate was in the same seed."""
 
     name = "random"
-    description = "opcod with gate random (ablation)"
+    description = "control: opcod with edges open by chance, as often as opcod's own gate opened them"

@@ -9,7 +9,7 @@ mean-only advantage, clip 0.2 / 0.28, dual clip 3, no KL. The classic form: ``op
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean, pstdev
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -32,7 +32,7 @@ class GRPOOptions(Section):
     """Settings of GRPO."""
 
     std: bool = False
-    """Advantages are divided by the group's standard deviation too."""
+    """Advantages are divided by the group's sample standard deviation (n - 1) too."""
     clip_low: float = Field(0.2, ge=0, lt=1)
     clip_high: float = Field(0.28, ge=0)
     dual_clip: float = Field(3.0, ge=0)
@@ -82,5 +82,5 @@ class GRPO(Trained):
     def advantages(self, rewards: Sequence[float]) -> list[float]:
         """A of each rollout of a group."""
         mean = fmean(rewards)
-        spread = pstdev(rewards) + _EPSILON if self.options.std else 1.0
+        spread = stdev(rewards) + _EPSILON if self.options.std else 1.0
         return [(r - mean) / spread for r in rewards]

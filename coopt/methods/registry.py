@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 import coopt.methods
 from coopt.config.faults import first_fault
-from coopt.config.schema import Config
+from coopt.config.schema import ALL, ALWAYS_THERE, Config
 from coopt.errors import ConfigError, unknown
 from coopt.graph.topology import Topology
 from coopt.methods.base import METHODS, Method, Trained
@@ -39,7 +39,7 @@ def make_method(name: str, options: Mapping[str, Mapping[str, Any]] | None = Non
     """A method by name, with its own among the run's ``options``. Raises ``ConfigError``."""
     classes = all_methods()
     if name not in classes:
-        raise ConfigError(unknown("method", name, classes))
+        raise ConfigError(unknown("method", name, [*classes, *ALWAYS_THERE, ALL]))
     own = (options or {}).get(name, {})
     try:
         return classes[name](classes[name].Options.model_validate(own))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from coopt.methods.base import Context, Messages, RolloutGroup, Told, Trained, earliest_correct, heard
+from coopt.methods.base import Context, Messages, RolloutGroup, Told, Trained, earliest_correct, heard, rewritten
 
 if TYPE_CHECKING:
     from coopt.config.schema import Config
@@ -42,8 +42,8 @@ class SelfDistillation(Trained):
         return messages
 
     def context(self, demonstration: str | None, said: Sequence[Told]) -> Context:
-        """c of one rollout."""
-        return Context(demonstration, heard(said))
+        """c of one rollout. A solution that a tutor handed over is about this very rollout: it takes the place of s."""
+        return Context(rewritten(said) or demonstration, heard(said))
 
     def objective(self, config: Config) -> Objective:
         from coopt.training.losses import Divergence

@@ -8,6 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coopt.metrics.bootstrap import Array
+from coopt.metrics.paired import Paired
+from coopt.metrics.results import ParetoCell
+from coopt.metrics.verdicts import Change
+from coopt.running.run import INIT
 
 
 def pareto_improves(changes: Sequence[float]) -> bool:
@@ -32,3 +36,34 @@ def share(draws: Mapping[str, Draws]) -> float:
 def mutual(draws: Mapping[str, Draws]) -> float:
     """Probability that every student improves in the same draw."""
     return float(np.logical_and.reduce(list(draws.values())).mean())
+
+
+def pareto_cells(
+    scores: Paired, method: str, changes: Mapping[tuple[str, str, str], Change], native: Mapping[str, str]
+) -> list[ParetoCell]:
+    """Every student, then all together. ``changes``: by method, student and domain; ``native``: student -> domain."""
+    draws, cells = {}, []
+    for student in scores.students:
+        own = {d: changes[method, student, d] for d in scores.domains}
+        moved = [scores.drawn(method, student, d) - scores.drawn(INIT, student, d) for d in own]
+        draws[student] = pareto_draws(np.array(moved))
+        verdicts = [c.verdict for c in own.values()]
+        cells.append(
+            ParetoCell(
+                method=method,
+                student=student,
+                point=pareto_improves([c.value for c in own.values()]),
+                probability=float(draws[student].mean()),
+                shown="worse" not in verdicts and "improves" in verdicts,
+                native_change=own[native[student]].value,
+            )
+        )
+    everyone = ParetoCell(
+        method=method,
+        student="mutual",
+        point=all(c.point for c in cells),
+        probability=mutual(draws),
+        shown=all(c.shown for c in cells),
+        share=share(draws),
+    )
+    return [*cells, everyone]

@@ -182,6 +182,38 @@ class FeedbackCell(Record):
     """Kept by the filter, rejected by the committee."""
 
 
+class JudgeCell(Record):
+    """What one judge made of one author's rationales."""
+
+    judge: str
+    readable: int
+    """Scores that could be read."""
+    mean_score: float | None
+    above: int
+    """Scores above the bound."""
+
+
+class AuthorCell(Record):
+    """The rationales of one author, by the mean score that each got."""
+
+    author: str
+    written: int
+    accepted: int
+    mean_score: float | None
+    judges: list[JudgeCell]
+
+
+class CommitteeCell(Record):
+    """The peer review of a method, over seeds, students and steps."""
+
+    method: str
+    mistakes: int
+    """Wrong rollouts."""
+    training_items: int
+    """Those that became training items."""
+    authors: list[AuthorCell]
+
+
 class BreakCell(Record):
     """Break- and fix-rate of an edge, or of all edges with one gate state."""
 
@@ -231,6 +263,7 @@ class Results(Record):
     ranks: list[RankCell] = []
     consensus: list[ConsensusCell] = []
     hostile: list[HostileCell] = []
+    committees: list[CommitteeCell] = []
     unavailable: dict[str, str] = {}
     """seed/method/round/edge -> why an endpoint stayed away in that round (the journal has the step)."""
     no_own_correct: float | None

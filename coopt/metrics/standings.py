@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from coopt.metrics.bootstrap import Array, interval, interval_of_ratio
+from coopt.metrics.paired import Paired
 from coopt.metrics.ranking import ranks
 from coopt.metrics.results import StandingCell
-from coopt.metrics.scores import Scores
 from coopt.running.run import INIT
 
 _VOLUME_DRAWS = 300
 _LEAST_HEADROOM = 0.01  # a start this near to the best has nothing to recover
 
 
-def standings(scores: Scores) -> list[StandingCell]:
+def standings(scores: Paired) -> list[StandingCell]:
     """The initial students and every method, best first."""
-    names = [INIT, *scores.config.methods]
+    names = [INIT, *scores.methods]
     draws = {n: np.mean([_all_domains(scores, n, s) for s in scores.students], axis=0) for n in names}
     values = {n: _mean(scores, n) for n in names}
     places = ranks(values, draws)
@@ -42,35 +42,35 @@ def standings(scores: Scores) -> list[StandingCell]:
     return cells
 
 
-def _all_domains(scores: Scores, who: str, student: str) -> Array:
-    draws: Array = np.mean([scores.drawn(who, student, d) for d in scores.config.domains], axis=0)
+def _all_domains(scores: Paired, who: str, student: str) -> Array:
+    draws: Array = np.mean([scores.drawn(who, student, d) for d in scores.domains], axis=0)
     return draws
 
 
-def _mean(scores: Scores, who: str) -> float:
-    cells = [scores.per_question(who, s, d).mean() for s in scores.students for d in scores.config.domains]
+def _mean(scores: Paired, who: str) -> float:
+    cells = [scores.per_question(who, s, d).mean() for s in scores.students for d in scores.domains]
     return float(np.mean(cells))
 
 
-def _volume(scores: Scores, who: str) -> tuple[float, tuple[float, float]]:
+def _volume(scores: Paired, who: str) -> tuple[float, tuple[float, float]]:
     """Share of the unit cube of scores (a side a domain) that some student dominates; reference point 0."""
     import moocore  # slow to import
 
     def volume(points_ND: Array) -> float:
         return float(moocore.hypervolume(points_ND, ref=[0.0] * points_ND.shape[1], maximise=True))
 
-    domains = scores.config.domains
+    domains = scores.domains
     points = np.array([[scores.per_question(who, s, d).mean() for d in domains] for s in scores.students])
     drawn = np.array([[scores.drawn(who, s, d)[:_VOLUME_DRAWS] for d in domains] for s in scores.students])
     return volume(points), interval(np.array([volume(drawn[..., b]) for b in range(drawn.shape[-1])]))
 
 
-def _headroom(scores: Scores, who: str) -> tuple[float, float, float] | None:
+def _headroom(scores: Paired, who: str) -> tuple[float, float, float] | None:
     """Of what students lacked at the start to the best start of each domain, the share that they gained, with its
     interval: above 1 they passed it. None where nobody lacked anything."""
     gained, lacked = [], []
     gained_B, lacked_B = [], []
-    for d in scores.config.domains:
+    for d in scores.domains:
         starts = {s: float(scores.per_question(INIT, s, d).mean()) for s in scores.students}
         best = max(starts, key=lambda s: starts[s])
         for s in scores.students:

@@ -9,11 +9,12 @@ import numpy as np
 
 from coopt.methods.base import ORACLE
 from coopt.metrics import cost
+from coopt.metrics.acceptance import committee_cells
 from coopt.metrics.accuracy import accuracy
 from coopt.metrics.bootstrap import interval, interval_of_ratio
 from coopt.metrics.consensus import consensus_distance
 from coopt.metrics.hostile import hostile_cells
-from coopt.metrics.pareto import mutual, pareto_draws, pareto_improves, share
+from coopt.metrics.pareto import pareto_cells
 from coopt.metrics.probes import break_cells
 from coopt.metrics.ranks import by_rank
 from coopt.metrics.results import (
@@ -21,7 +22,6 @@ from coopt.metrics.results import (
     ConsensusCell,
     ConstantCell,
     GateCell,
-    ParetoCell,
     RankCell,
     Results,
     ScoreCell,
@@ -55,6 +55,7 @@ class _Summary:
 
     def results(self) -> Results:
         steps = cost.read_steps(self.run)
+        native = dict(self.run.topology.native)
         gates, feedback = self._gates(), cost.feedback_cells(steps)
         return Results(
             run=self.run.directory.name,
@@ -62,10 +63,10 @@ class _Summary:
             domains=list(self.config.domains),
             methods=list(self.config.methods),
             seeds=self.seeds,
-            native=dict(self.run.topology.native),
+            native=native,
             constants=self._constants(),
             scores=self._scores(),
-            pareto=[cell for m in self.config.methods for cell in self._pareto(m)],
+            pareto=[c for m in self.config.methods for c in pareto_cells(self.scores, m, self._changes, native)],
             comparisons=self._comparisons(),
             standings=standings(self.scores) if self.config.methods else [],
             gates=gates,
@@ -75,6 +76,7 @@ class _Summary:
             no_own_correct=cost.no_own_correct(steps),
             ranks=self._ranks() if len(self.students) > 1 else [],
             consensus=self._consensus() if len(self.students) > 1 else [],
+            committees=committee_cells(steps),
             hostile=hostile_cells(gates, feedback, self.config.adversary),
             unavailable={k: v["reason"] for k, v in self.journal.all("unavailable").items()},
         )
@@ -150,33 +152,6 @@ class _Summary:
         return cells
 
     # -- verdicts ----------------------------------------------------------------------------------
-
-    def _pareto(self, method: str) -> list[ParetoCell]:
-        draws, cells = {}, []
-        for student in self.students:
-            changes = {d: self._changes[method, student, d] for d in self.config.domains}
-            moved = [self.scores.drawn(method, student, d) - self.scores.drawn(INIT, student, d) for d in changes]
-            draws[student] = pareto_draws(np.array(moved))
-            verdicts = [c.verdict for c in changes.values()]
-            cells.append(
-                ParetoCell(
-                    method=method,
-                    student=student,
-                    point=pareto_improves([c.value for c in changes.values()]),
-                    probability=float(draws[student].mean()),
-                    shown="worse" not in verdicts and "improves" in verdicts,
-                    native_change=changes[self.run.topology.native[student]].value,
-                )
-            )
-        everyone = ParetoCell(
-            method=method,
-            student="mutual",
-            point=all(c.point for c in cells),
-            probability=mutual(draws),
-            shown=all(c.shown for c in cells),
-            share=share(draws),
-        )
-        return [*cells, everyone]
 
     def _comparisons(self) -> list[ComparisonCell]:
         """Every later method against the first one, on the mean of the domains: per student and over all. With

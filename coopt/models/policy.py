@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from coopt.domains.wording import Wording
 from coopt.errors import ModelError
+from coopt.models.device import pick_device
 
 ADAPTER = "adapter"
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len")
-
-
-def pick_device(name: str) -> torch.device:
-    """``auto`` is the first CUDA GPU, else the CPU."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
 
 
 @dataclass(eq=False)
@@ -88,6 +83,11 @@ class Policy:
             raise ModelError(f"the model's chat template refuses the prompt: {error}") from None
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
+    def response_ids(self, text: str) -> tuple[int, ...]:
+        """Token ids of a text that is to be learnt as a whole response: with the end token."""
+        ids = self.tokenizer(self._without_control_tokens(text), add_special_tokens=False)["input_ids"]
+        return (*ids, self.tokenizer.eos_token_id)
+
     def _without_control_tokens(self, text: str) -> str:
         """Model text is untrusted: what it spells must not become a turn of the chat."""
         for token in self.tokenizer.added_tokens_decoder.values():
@@ -115,8 +115,8 @@ def load_policy(directory: str | Path, *, dtype: str = "float32", device: str = 
         raise ModelError(f"model '{directory}': no such directory. Give a local Hugging Face causal LM directory.")
     if not (path / "config.json").is_file():
         raise ModelError(f"model '{path}': config.json is missing. Give a local Hugging Face causal LM directory.")
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    tokenizer = load_tokenizer(path)
+    with _one_line(path):
         model = AutoModelForCausalLM.from_pretrained(
             path,
             dtype=torch.float32,
@@ -124,10 +124,25 @@ def load_policy(directory: str | Path, *, dtype: str = "float32", device: str = 
             use_safetensors=True,
             trust_remote_code=False,
         )
+    return Policy(model.eval().to(pick_device(device)), _ready_tokenizer(tokenizer, path), getattr(torch, dtype))
+
+
+def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model directory, as it is. Raises ``ModelError``."""
+    with _one_line(directory):
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            directory, local_files_only=True, trust_remote_code=False
+        )
+    return tokenizer
+
+
+@contextmanager
+def _one_line(directory: Path) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:  # transformers raises many kinds for a broken directory
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"model '{path}' cannot be loaded as a causal LM: {reason[:300]}") from None
-    return Policy(model.eval().to(pick_device(device)), _ready_tokenizer(tokenizer, path), getattr(torch, dtype))
+        raise ModelError(f"model '{directory}' cannot be loaded as a causal LM: {reason[:300]}") from None
 
 
 def _ready_tokenizer(tokenizer: PreTrainedTokenizerBase, path: Path) -> PreTrainedTokenizerBase:

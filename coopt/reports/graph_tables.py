@@ -52,7 +52,8 @@ def consensus_table(results: Results) -> Table:
     rows = []
     for method in dict.fromkeys(c.method for c in results.consensus):
         own = {c.round: c for c in results.consensus if c.method == method}
-        rows.append([method, *(f"{percent(own[r].distance)} {span(own[r].low, own[r].high)}" for r in rounds)])
+        cells = [own.get(r) for r in rounds]  # a method may have fewer rounds than another
+        rows.append([method, *(f"{percent(c.distance)} {span(c.low, c.high)}" if c else NONE for c in cells)])
     note = "Probability that two random students answer a validation question differently, with its 95 % interval."
     columns = ["method", *("start" if r == 0 else f"round {r}" for r in rounds)]
     return Table("Consensus distance, percent", columns, rows, [note])

@@ -28,7 +28,8 @@ def plan_table(plan: Plan) -> Table:
     edges = ", ".join(str(e) for e in topology.edges) or "none"
     if len(topology.edges) > _LISTED:
         edges = f"{len(topology.edges)} (coopt topo show {config.topology})"
-    critics = f"; critics: {', '.join(topology.critics)}" if topology.critics else ""
+    everyone = plan.run.cast.critics  # those that methods add too
+    critics = f"; critics: {', '.join(everyone)}" if everyone else ""
     hostile = "".join(f"; hostile: {node} ({kind})" for node, kind in config.adversary.items())
     r = config.rounds
     notes = [
@@ -36,7 +37,8 @@ def plan_table(plan: Plan) -> Table:
         f"gate: {config.gate.kind} (tau {config.gate.tau}, scope {config.gate.scope});"
         f" feedback: {config.feedback.style}, {config.feedback.assign}; schedule: {r.schedule}",
         f"{r.rounds} rounds x {r.steps} steps of {r.prompts} prompts x {r.rollouts} rollouts; methods:"
-        f" {', '.join(config.methods)}; seeds: {', '.join(map(str, config.all_seeds))}",
+        f" {', '.join(config.methods) or 'none (base and init are only scored)'};"
+        f" seeds: {', '.join(map(str, config.all_seeds))}",
         f"expected: {duration(plan.wall_seconds())} with {plan.workers} worker{'s' * (plan.workers > 1)}"
         f" ({plan.speed.generate:,.0f} tokens/s generated, {plan.speed.train:,.0f} trained, {plan.source})",
     ]

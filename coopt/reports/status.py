@@ -118,7 +118,7 @@ def steps_table(where: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], ga
             f"{s['grad_norm']:.3f}",
             f"{s['lr']:.1e}",
             _reward(s),
-            f"{s['active_rows']} of {s['rollouts']}",
+            _with_target(s),
             _kept([s]),
             _speed([s]),
             f"{s['seconds']['total']:.2f}",
@@ -134,7 +134,14 @@ def steps_table(where: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], ga
 
 
 def _reward(step: Mapping[str, Any]) -> str:
-    return percent(step["correct"] / max(1, step["rollouts"]))
+    """Share of correct rollouts; a dash where nothing is rolled out."""
+    return percent(step["correct"] / step["rollouts"]) if step["rollouts"] else NONE
+
+
+def _with_target(step: Mapping[str, Any]) -> str:
+    """Of the rollouts (without any: of the texts to imitate) those that were learnt from; one may be several rows."""
+    examples = step.get("examples", step["rollouts"])  # older runs do not say
+    return f"{min(step['active_rows'], examples)} of {step['rollouts'] or examples}"
 
 
 def _kept(steps: Sequence[Mapping[str, Any]]) -> str:

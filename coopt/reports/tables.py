@@ -10,6 +10,7 @@ from coopt.metrics.cost import PARTS
 from coopt.metrics.probes import ALL_EDGES, ANY_STATE
 from coopt.metrics.results import BreakCell, GateCell, Results, ScoreCell
 from coopt.reports.cells import NONE, percent, probability, signed, span, yes
+from coopt.reports.committee import acceptance_table
 from coopt.reports.graph_tables import (
     CONTEXT_WORDS,
     break_matrices,
@@ -34,6 +35,7 @@ def all_tables(results: Results) -> list[Table]:
         gate_table(results),
         history_table(results),
         feedback_table(results),
+        acceptance_table(results),
         hostile_table(results),
         *break_matrices(results),
         break_table(results),
@@ -316,7 +318,7 @@ def cost_table(results: Results) -> Table:
             str(c.steps),
             f"{c.seconds_per_step:.2f}",
             *(percent(c.shares[p], 0) for p in (*PARTS, "other")),
-            f"{c.generated_tokens_per_second:,.0f}",
+            f"{c.generated_tokens_per_second:,.0f}" if c.generated_tokens_per_second else NONE,
             f"{c.trained_tokens_per_second:,.0f}",
             percent(c.distinct_share, 0),
             f"{c.feedback_tokens_per_step:,.0f}",

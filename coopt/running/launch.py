@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from pathlib import Path
@@ -18,8 +16,8 @@ from safetensors import SafetensorError
 
 from coopt.config.schema import Config
 from coopt.errors import RunError
-from coopt.quiet import quiet_libraries
 from coopt.running.meter import Reading, error_path, note_error, read_meter
+from coopt.running.processes import end_pool, new_pool
 from coopt.running.progress import Display
 from coopt.running.run import Run
 from coopt.running.tasks import Task, is_done, meter_path
@@ -38,12 +36,7 @@ class Launcher:
     def __init__(self, run: Run, workers: int, display: Display) -> None:
         self.run = run
         self.display = display
-        threads = worker_threads(run.config, workers)
-        # A waiting OpenMP thread must not spin: two workers share two cores.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-        self.pool = ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), initializer=start_worker, initargs=(threads, os.getpid())
-        )
+        self.pool = new_pool(workers, worker_threads(run.config, workers))
 
     def __enter__(self) -> Launcher:
         return self
@@ -51,10 +44,7 @@ class Launcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:  # do not wait for tasks whose result nobody wants
-            for process in list((self.pool._processes or {}).values()):
-                process.terminate()
-        self.pool.shutdown(wait=True, cancel_futures=True)
+        end_pool(self.pool, now=kind is not None)  # do not wait for tasks whose result nobody wants
 
     def __call__(self, tasks: Sequence[Task]) -> None:
         """Perform the tasks and return when all outputs are there."""
@@ -101,21 +91,6 @@ def _result(future: Future[None], task: Task) -> None:
         ) from None
 
 
-def start_worker(threads: int, parent: int) -> None:
-    """Set a fresh worker up: its threads, quiet libraries, and an end with its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what Ctrl-C means
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    set_up_torch(threads)
-
-
-def set_up_torch(threads: int) -> None:
-    """What a process that performs tasks begins with."""
-    import torch
-
-    torch.set_num_threads(threads)
-    quiet_libraries()
-
-
 def end_with_sweep() -> None:
     """A bench that a sweep started ends with it, as workers end with their bench."""
     if END_WITH in os.environ:
@@ -123,7 +98,6 @@ def end_with_sweep() -> None:
 
 
 def _end_with(parent: int) -> None:
-    """A worker whose driver was killed must not train on in secret."""
     while os.getppid() == parent:
         time.sleep(1.0)
     os._exit(1)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from coopt.break_rate import probe_tutee
 from coopt.config.schema import Config
 from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
+from coopt.engine.base import Engine
 from coopt.engine.make import make_engine
 from coopt.engine.ranked import over_ranks
 from coopt.errors import RunError
@@ -19,10 +20,11 @@ from coopt.feedback.assign import OpenTutor
 from coopt.feedback.endpoint import EndpointSpeaker
 from coopt.feedback.local import LocalSpeaker
 from coopt.feedback.ranked import FirstRankSpeaker
-from coopt.feedback.tutors import ModelTutor, OracleTutor, Speaker, Tutor
+from coopt.feedback.tutors import ModelTutor, OracleTutor, ReferenceTutor, Speaker, Tutor
 from coopt.graph.topology import Edge
 from coopt.methods.base import ORACLE, Method
 from coopt.models.bases import base_directory
+from coopt.models.merging import average_weights
 from coopt.models.policy import Policy
 from coopt.models.shared import load_student
 from coopt.phase import Phase, train_phase
@@ -50,27 +52,33 @@ def specialise(task: Specialise, run: Run, meter_path: Path | None) -> None:
 
 
 def score(task: Score, run: Run, meter_path: Path | None) -> None:
-    """Score a student or the base. Random numbers are the same for every round and method: differences are
-    between models, not between draws."""
-    is_base = task.method == BASE
-    directory = base_directory(run.config.model.path) if is_base else run.weights(
-        task.seed, task.method, task.round, task.student
-    )  # fmt: skip
+    """Score a student or the base."""
     questions = sum(len(d.items(task.split)) for d in run.domains.values())
     meter = Meter(meter_path, questions * run.config.sampling.eval_samples)
     engine = make_engine(run.config, lambda rows, tokens: meter.add(rows, tokens))
-    key = (task.seed, task.student, "score")
-    result = score_policy(
-        load_student(run.config, directory), engine, run.domains, task.split, run.config.sampling, key
-    )
+    result = score_model(run, task, engine, run.domains)
     fault_point("scoring")
     store.write_json(task.output(run), result)
 
 
+def score_model(run: Run, task: Score, engine: Engine, domains: Mapping[str, Domain]) -> dict[str, Any]:
+    """What ``score_policy`` finds on some of the run's domains. Random numbers are the same for every round and method:
+    differences are between models, not between draws."""
+    is_base = task.method == BASE
+    directory = base_directory(run.config.model.path) if is_base else run.weights(
+        task.seed, task.method, task.round, task.student
+    )  # fmt: skip
+    policy, key = load_student(run.config, directory), (task.seed, task.student, "score")
+    return score_policy(policy, engine, domains, task.split, run.config.sampling, key)
+
+
 def train(task: Train, run: Run, meter_path: Path | None) -> None:
     """Train one tutee for one round: in this process, as one of ``parallel.ranks`` that have joined, or by ranks that
-    are started here and now."""
+    are started here and now. A method that only averages needs none of them."""
     method = run.method(task.method)
+    if method.averages():
+        _average(task, run, method.averages())
+        return
     config = method.configure(run.config)
     if config.parallel.ranks > 1 and ranks.world() == 1:
         arguments = (run.directory, task, meter_path)
@@ -78,6 +86,11 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         return
     if ranks.world() != config.parallel.ranks:
         raise RunError(f"{ranks.world()} ranks were started for a run with parallel.ranks = {config.parallel.ranks}.")
+    train_phase(phase_of(task, run, method, config, meter_path))
+
+
+def phase_of(task: Train, run: Run, method: Method, config: Config, meter_path: Path | None) -> Phase:
+    """The phase of a task, ready to be trained. ``config``: the run's as the method has it."""
     trainer = _trainer(task, run, method, config)
     teachers = method.logit_teachers(run.start_scores(task.seed))
     trainer.peers = {name: _start(name, run, task.seed) for name in dict.fromkeys(teachers.values())}
@@ -86,7 +99,7 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         trainer.load(before, optimizer=config.rounds.carry_state)
     meter = Meter(meter_path if ranks.leads() else None, config.rounds.steps)
     tutors = Tutors(run, task.method, task.seed)
-    phase = Phase(
+    return Phase(
         config=config,
         domains=run.domains,
         method=method,
@@ -102,7 +115,6 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         logit_teachers=teachers,
         on_step=lambda tokens: meter.add(1, tokens),
     )
-    train_phase(phase)
 
 
 def _trainer(task: Train, run: Run, method: Method, config: Config) -> Trainer:
@@ -126,13 +138,26 @@ def _start(student: str, run: Run, seed: int) -> Policy:
         return load_student(run.config, directory).in_compute_dtype()
 
 
+def _average(task: Train, run: Run, of: str) -> None:
+    """Publish the mean of the weights that ``of`` left of all students; one that collapsed enters as it was then."""
+    last = 0 if of == INIT else run.rounds_of(of)
+    models = {s: run.weights(task.seed, of, last, s) for s in run.topology.students}
+    with ranks.new_directory(task.output(run)) as temporary:
+        if ranks.leads():
+            average_weights(models, temporary / "model")
+
+
 def _train_as_rank(directory: Path, task: Train, meter_path: Path | None) -> None:
     train(task, Run.open(directory), meter_path)
 
 
+_HELD_PARAMETERS = 50_000_000
+
+
 class Tutors:
     """Makes a task's tutors, with room for one tutor's weights: requests are grouped by tutor, so a task with many
-    tutors holds one at a time. Adapters on a shared base are all held: they cost little."""
+    tutors holds one at a time. Adapters on a shared base are all held: they cost little. So are models as small as the
+    embedded one, which a committee would otherwise load twice a step: until together they have ``_HELD_PARAMETERS``."""
 
     def __init__(self, run: Run, method: str, seed: int) -> None:
         self.run = run
@@ -147,7 +172,11 @@ class Tutors:
         style = tutor.style or config.feedback.style
         if tutor.name == ORACLE:
             return OracleTutor(domains, style)
-        honest = ModelTutor(self._speaker(tutor), domains, style, config.sampling.max_feedback_tokens)
+        limit = config.sampling.max_feedback_tokens
+        solution = max(limit, config.sampling.max_response_tokens)
+        informed = self.run.cast.nodes[tutor.name].role == "critic"
+        kind = ReferenceTutor if style == "reference" else ModelTutor
+        honest = kind(self._speaker(tutor), domains, style, limit, informed, solution)
         if not hostile or tutor.name not in config.adversary:
             return honest
         return HostileTutor(config.adversary[tutor.name], honest, domains)
@@ -161,8 +190,9 @@ class Tutors:
 
     def _load(self, name: str, directory: Path) -> Policy:
         if directory not in self._held:
-            if not self.run.config.model.shared_base:
-                self._held.clear()  # let go of one before the next is loaded
+            held = sum(p.numel() for policy in self._held.values() for p in policy.model.parameters())
+            if held > _HELD_PARAMETERS and not self.run.config.model.shared_base:
+                self._held.clear()  # let go before the next is loaded
             with blame(f"tutor {name}, its weights {directory}"):
                 tutor = load_student(self.run.config, directory)
             # Ranks are many on one machine, and each holds the tutor.

@@ -1,42 +1,19 @@
-"""One figure of a simulation: scores and open edges over rounds. matplotlib is imported when it is asked for."""
+"""One figure of a simulation: scores and open edges over rounds."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from coopt.errors import ConfigError
+from coopt.reports.figure import new_figure, save
 from coopt.simulate.results import RoundLine, SimulatedResults
 from coopt.simulate.summary import method_label
-
-SUFFIXES = (".svg", ".pdf", ".png")
-
-
-def check_picture(path: Path) -> None:
-    """Refuse what cannot be drawn before anything is computed. Raises ``ConfigError``."""
-    if path.suffix not in SUFFIXES:
-        raise ConfigError(f"--picture {path}: the name ends in {', '.join(SUFFIXES)}.")
-    _matplotlib()
-
-
-def _matplotlib() -> Any:
-    try:
-        import matplotlib
-    except ImportError:
-        raise ConfigError("--picture needs matplotlib. Install it: pip install matplotlib.") from None
-    matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "coopt"  # the same results are the same file
-    matplotlib.rcParams["svg.fonttype"] = "none"  # text stays text
-    return matplotlib
 
 
 def draw(results: SimulatedResults, path: Path) -> None:
     """Write the figure: one panel a domain, one for open edges; the band holds the middle 80 % of students."""
-    _matplotlib()
-    from matplotlib.figure import Figure
-
     panels = len(results.domains) + 1
-    figure = Figure(figsize=(4 * panels, 3.6), layout="constrained")
+    figure = new_figure(4 * panels, 3.6)
     axes = figure.subplots(1, panels)
     for k, method in enumerate(results.methods):
         lines = [line for line in results.history if line.method == method]
@@ -50,9 +27,7 @@ def draw(results: SimulatedResults, path: Path) -> None:
         axis.set(title=f"{title} (simulated)", xlabel="round", ylabel="percent")
     axes[0].legend(fontsize="small")
     figure.suptitle(f"SIMULATED: {results.topology}, {results.students:,} students; constants: {results.constants}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    metadata = {"Date": None} if path.suffix == ".svg" else None
-    figure.savefig(path, metadata=metadata)
+    save(figure, path)
 
 
 def _scores(axis: Any, lines: list[RoundLine], domain: str, label: str, colour: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from coopt.config.load import load_config, parse_setting
-from coopt.config.schema import Config
+from coopt.config.schema import ALL, Config
 from coopt.config.toml import flat
 from coopt.domains.names import resolve_domains
 from coopt.errors import ConfigError, CooptError
@@ -83,7 +83,8 @@ def _arm(name: str, tree: dict[str, Any], priority: int, smoke: bool, settings: 
                 raise ConfigError(f"{key} stands at the top of the suite's file, for all arms.")
         preset, small = str(tree.pop("preset", "mini")), bool(tree.pop("smoke", False))
         arm = Arm(name, preset, small or smoke, tree, priority)
-        arm.config(seed=0)
+        if ALL in arm.config(seed=0).methods:
+            raise ConfigError("methods = all is for coopt bench: a suite names its methods.")
     except CooptError as error:
         raise ConfigError(f"suite {where}: arm '{name}': {error}") from None
     return arm

@@ -90,8 +90,13 @@ class Trainer(Protocol):
         """One training step, an optimizer update on each part (``rollouts``: of a part). The teacher follows once."""
         ...
 
-    def logprobs(self, sequences: Sequence[PromptResponse], *, teacher: bool = False) -> list[list[float]]:
-        """Log-probability of every response token, by the student or by its self-teacher."""
+    def logprobs(self, sequences: Sequence[PromptResponse]) -> list[list[float]]:
+        """Log-probability of every response token by the student."""
+        ...
+
+    def advantages(self, rows: Sequence[TrainRow]) -> list[list[float]]:
+        """Log-probability of every response token by the row's teacher after its prompt, less the student's: with the
+        weights that the next update reads, which must be one of rows with teachers."""
         ...
 
     def serving(self) -> Policy:

@@ -29,17 +29,19 @@ class Divergence(NamedTuple):
     ``alpha`` 0 is KL(teacher || student), 1 is KL(student || teacher); between, with mixture
     m = (1 - alpha) student + alpha teacher, it is (1 - alpha) KL(student || m) + alpha KL(teacher || m).
     The ends are special cases, not limits. ``top_k`` 0, or fewer than 1,000 tokens: the full vocabulary.
+    ``entry_clip``: bound of what one vocabulary entry adds to the sum (OPSD, method facts C.2); 0: none.
     """
 
     alpha: float = 0.5
     top_k: int = 100
     tail: bool = True
+    entry_clip: float = 0.0
 
     def __call__(self, student_NV: torch.Tensor, teacher_NV: torch.Tensor) -> torch.Tensor:
         vocabulary = student_NV.shape[-1]
         top_k = self.top_k if vocabulary >= FULL_VOCABULARY_BELOW else 0
         log_p, log_q = bucket_log_probs(student_NV, teacher_NV.detach(), min(top_k, vocabulary), self.tail)
-        return generalised_jsd(log_p, log_q, self.alpha)
+        return generalised_jsd(log_p, log_q, self.alpha, self.entry_clip)
 
 
 def bucket_log_probs(
@@ -64,15 +66,22 @@ def _with_tail(log_p: torch.Tensor) -> torch.Tensor:
     return torch.cat([log_p, torch.log(-torch.expm1(inside))], dim=-1)
 
 
-def generalised_jsd(log_p: torch.Tensor, log_q: torch.Tensor, alpha: float) -> torch.Tensor:
-    """D per token [N] from student ``log_p`` and teacher ``log_q`` [N, B]."""
+def generalised_jsd(log_p: torch.Tensor, log_q: torch.Tensor, alpha: float, entry_clip: float = 0.0) -> torch.Tensor:
+    """D per token [N] from student ``log_p`` and teacher ``log_q`` [N, B]; each bucket's part of the sum at most
+    ``entry_clip`` where that is not 0 (such an entry has no gradient)."""
     if alpha == 0:
-        return _kl(log_q, log_p)
-    if alpha == 1:
-        return _kl(log_p, log_q)
-    log_m = torch.logaddexp(log_p + math.log1p(-alpha), log_q + math.log(alpha))
-    return (1 - alpha) * _kl(log_p, log_m) + alpha * _kl(log_q, log_m)
+        entries = _kl(log_q, log_p)
+    elif alpha == 1:
+        entries = _kl(log_p, log_q)
+    else:
+        log_m = torch.logaddexp(log_p + math.log1p(-alpha), log_q + math.log(alpha))
+        student, teacher = _kl(log_p, log_m), _kl(log_q, log_m)
+        if not entry_clip:
+            return (1 - alpha) * student.sum(-1) + alpha * teacher.sum(-1)
+        entries = (1 - alpha) * student + alpha * teacher
+    return (entries.clamp(max=entry_clip) if entry_clip else entries).sum(-1)
 
 
 def _kl(log_a: torch.Tensor, log_b: torch.Tensor) -> torch.Tensor:
-    return (log_a.exp() * (log_a - log_b)).sum(-1)
+    """What each bucket adds to KL(a || b) [N, B]."""
+    return log_a.exp() * (log_a - log_b)

@@ -18,24 +18,16 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import multiprocessing
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, start_processes
 
 from coopt.errors import CooptError, RunError
 from coopt.running import store
-from coopt.running.launch import start_worker
+from coopt.running.processes import process_context, start_worker
 
 T = TypeVar("T")
 Backend = Literal["auto", "gloo", "nccl"]
 TIMEOUT = timedelta(minutes=30)
 """A rank that waits longer than this for another gives up. It must outlast a slow endpoint's answers to one step."""
-_PRELOADED = [
-    "peft",
-    "torch.distributed.checkpoint",
-    "torch.distributed.fsdp",
-    "transformers.models.auto.modeling_auto",
-]
-"""Libraries only: the server has not the caller's sys.path, and must not find another coopt."""
 _GRACE = 5.0  # seconds in which the other ranks of a dead one may say what they saw before they are ended
 
 
@@ -147,7 +139,7 @@ def launch_ranks(
     # This process keeps the store at which the ranks meet, so no port is lost between choosing and using it.
     meeting = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
     place = Place(ranks, meeting.port, max(1, torch.get_num_threads() // ranks), backend, timeout)
-    processes = _process_context()
+    processes = process_context()
     errors = processes.SimpleQueue()
     started = (place, errors, work, tuple(arguments))
     context = start_processes(_enter, started, nprocs=ranks, join=False, start_method=processes.get_start_method())
@@ -161,16 +153,6 @@ def launch_ranks(
         raise _cause([p.exitcode or 0 for p in context.processes], told, died) from None
 
 
-def _process_context() -> Any:
-    """On CPUs ranks are forked from a server that has imported torch and transformers once; where CUDA is, they start
-    afresh, because it does not survive a fork."""
-    if torch.cuda.is_available():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
-    return context
-
-
 class Place(NamedTuple):
     """What a started rank is told of where it is."""
 
@@ -182,7 +164,7 @@ class Place(NamedTuple):
 
 
 def _enter(own: int, place: Place, errors: Any, work: Callable[..., None], arguments: tuple[object, ...]) -> None:
-    start_worker(place.threads, os.getppid())
+    start_worker(place.threads)
     os.environ |= {
         "RANK": str(own),
         "LOCAL_RANK": str(own),

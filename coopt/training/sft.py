@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from coopt.config.schema import Config
 from coopt.domains.base import Domain, Item
-from coopt.domains.files import read_rows
+from coopt.domains.rationales import read_rationales
 from coopt.engine.base import Sampling
 from coopt.engine.make import make_engine
 from coopt.errors import DataError, ModelError
@@ -78,15 +78,12 @@ def _own_correct(
 
 def _rationales(file: str, policy: Policy, domain: Domain) -> list[Example]:
     """Rows ``{"question": ..., "rationale": ...}``: worked solutions of training questions, by their question."""
-    by_question: dict[str, str] = {}
-    for _, row in read_rows(file):  # checked by ``check_students``
-        by_question[row["question"]] = str(row["rationale"])
-    end = policy.tokenizer.eos_token_id
+    by_question = read_rationales(file, f"model.specialise = '{RATIONALES}{file}'")
     examples = []
     for item in domain.items("train"):
         if item.stem in by_question:
-            response = policy.tokenizer(by_question[item.stem], add_special_tokens=False)["input_ids"]
-            examples.append(Example(tuple(policy.prompt_ids(domain.wording, item.prompt)), (*response, end)))
+            prompt = tuple(policy.prompt_ids(domain.wording, item.prompt))
+            examples.append(Example(prompt, policy.response_ids(by_question[item.stem])))
     if not examples:
         raise DataError(f"{file}: no rationale is for a {domain.name} training question (matched by 'question').")
     return examples

@@ -16,7 +16,8 @@ import torch.distributed as dist
 from torch.distributed.tensor import DTensor
 
 from coopt.config.schema import Config
-from coopt.models.policy import Policy, pick_device, save_policy
+from coopt.models.device import pick_device
+from coopt.models.policy import Policy, save_policy
 from coopt.training import ranks
 from coopt.training.base import ImportanceSums, StepStats
 from coopt.training.merge import StudentRow

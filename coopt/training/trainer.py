@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -79,23 +78,43 @@ class LocalTrainer:
         return [s._replace(old=tuple(old)) for s, old in zip(students, found, strict=True)]
 
     @torch.no_grad()
-    def logprobs(self, sequences: Sequence[PromptResponse], *, teacher: bool = False) -> list[list[float]]:
-        """Log-probability of every response token, by the student or by its self-teacher (its shadows)."""
+    def logprobs(self, sequences: Sequence[PromptResponse]) -> list[list[float]]:
+        """Log-probability of every response token by the student."""
         found: dict[int, list[float]] = {}
         lengths = [len(p) + len(r) for p, r in sequences]
         head = self.policy.causal_lm.get_output_embeddings()
         for batch in by_tokens(range(len(sequences)), lengths, self.config.loss.batch_tokens):
-            with self.teacher.active() if teacher else nullcontext():
-                hidden = self._hidden([sequences[k] for k in batch])
-            shadows = self.teacher.head(head) if teacher else None
+            hidden = self._hidden([sequences[k] for k in batch])
             ids = torch.tensor([t for k in batch for t in sequences[k][1]], device=hidden.device)
-            parts = [
-                logprobs_of(logits32(head, hidden[chunk], shadows), ids[chunk]) for chunk in self._chunks(len(hidden))
-            ]
+            parts = [logprobs_of(logits32(head, hidden[chunk]), ids[chunk]) for chunk in self._chunks(len(hidden))]
             values = torch.cat(parts).tolist()
             for k in batch:
                 found[k], values = values[: len(sequences[k][1])], values[len(sequences[k][1]) :]
         return [found[k] for k in range(len(sequences))]
+
+    @torch.no_grad()
+    def advantages(self, rows: Sequence[TrainRow]) -> list[list[float]]:
+        """A_t of every response token, through the same batches and teachers as the loss."""
+        found: dict[tuple[object, ...], list[float]] = {}
+        head = self.policy.causal_lm.get_output_embeddings()
+        for batch in LocalTrainer._micro_batches(self, merge(rows, 1)):  # of ranks each computes all
+            side = target_side(batch, self.policy.device)
+            teachers = self._teacher_hidden(batch)
+            hidden_Sd = self._hidden([(s.prompt, s.response) for s in batch])
+            teacher_logits = self._teacher_logits(batch[0].teacher, teachers)
+            ids, _, _ = self._student_side(batch)
+            values: list[float] = []
+            for chunk in self._chunks(len(side.place)):
+                places = side.place[chunk]
+                teacher_NV = teacher_logits(chunk)
+                assert teacher_NV is not None
+                told_N = logprobs_of(teacher_NV, ids[places])
+                values += (told_N - logprobs_of(logits32(head, hidden_Sd[places]), ids[places])).tolist()
+            for s in batch:
+                for target, _ in s.targets:
+                    length = len(s.response)
+                    found[s.prompt, s.response, s.teacher, target.prompt], values = values[:length], values[length:]
+        return [found[r.student_prompt, r.response, r.teacher, r.teacher_prompt] for r in rows]
 
     def _place(self) -> tuple[torch.nn.Module, Teacher]:
         """Where the weights live: the module that gives hidden states, and the teacher."""

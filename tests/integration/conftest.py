@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from coopt.config.schema import Config
+from coopt.running import store
 
 Coopt = Callable[..., subprocess.CompletedProcess[str]]
 SMOKE = ("bench", "--smoke")
@@ -18,23 +24,24 @@ SMOKE = ("bench", "--smoke")
 TIMED = ("costs", "run")
 
 
+def run_coopt(*arguments: str, at: Path, timeout: float = 400, **environment: str) -> subprocess.CompletedProcess[str]:
+    """``coopt ARGS`` in the folder ``at``, in a process group of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "coopt", *arguments],
+        cwd=at,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        start_new_session=True,
+        check=False,
+    )
+
+
 @pytest.fixture
 def coopt(tmp_path: Path) -> Coopt:
-    """Run ``coopt ARGS`` in an empty folder, in a process group of its own."""
-
-    def run(*arguments: str, timeout: float = 400, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "coopt", *arguments],
-            cwd=tmp_path,
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            start_new_session=True,
-            check=False,
-        )
-
-    return run
+    """Run ``coopt ARGS`` in an empty folder."""
+    return partial(run_coopt, at=tmp_path)
 
 
 def tables(directory: Path, without: Sequence[str] = TIMED) -> dict[str, Any]:
@@ -45,16 +52,21 @@ def tables(directory: Path, without: Sequence[str] = TIMED) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One finished smoke run, two workers."""
-    folder = tmp_path_factory.mktemp("smoke")
-    done = subprocess.run(
-        [sys.executable, "-m", "coopt", *SMOKE, "--out", "run", "--workers", "2", "--set", "gate.kind=always"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    (folder / "stdout").write_text(done.stdout)
+    """One finished smoke run, two workers. The processes of pytest-xdist share it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "smoke"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "stdout").is_file():
+            done = run_coopt(*SMOKE, "--out", "run", "--workers", "2", "--set", "gate.kind=always", at=folder)
+            assert done.returncode == 0, done.stderr
+            (folder / "stdout").write_text(done.stdout)
     return folder / "run"
+
+
+def begin(run: Path, smoke_run: Path, config: Config) -> None:
+    """A run whose specialists, taken from the smoke run, are all that is done."""
+    store.write_json(run / "config.json", config.model_dump(mode="json"))
+    shutil.copy(smoke_run / "provenance.json", run)
+    shutil.copytree(smoke_run / "seeds/0/init", run / "seeds/0/init")

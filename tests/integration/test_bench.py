@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import SMOKE, Coopt, tables
+from coopt.config.load import load_config
+from tests.integration.conftest import SMOKE, Coopt, begin, run_coopt, tables
 
 pytestmark = pytest.mark.slow
 
@@ -80,28 +81,24 @@ def test_workers_do_not_change_the_tables(coopt: Coopt, smoke_run: Path, tmp_pat
     assert tables(tmp_path / "one") == tables(smoke_run)
 
 
-def test_opcod_behind_a_closed_gate_is_sdpo_bit_for_bit(coopt: Coopt, tmp_path: Path) -> None:
-    done = coopt(*SMOKE, "--out", "never", "--set", "gate.kind=never", "--set", "break_rate.questions=0")
-    assert done.returncode == 0, done.stderr
-    for student in ("s1", "s2"):
-        weights = [tmp_path / f"never/seeds/0/{m}/r2/{student}/model/model.safetensors" for m in ("sdpo", "opcod")]
-        assert weights[0].read_bytes() == weights[1].read_bytes()
-        start = tmp_path / f"never/seeds/0/init/{student}/model/model.safetensors"
-        assert weights[0].read_bytes() != start.read_bytes()
-
-
-def test_two_rounds_of_k_steps_are_one_round_of_2k(coopt: Coopt, tmp_path: Path) -> None:
-    common = (*SMOKE, "--method", "opcod", "--set", "gate.kind=never", "--set", "break_rate.questions=0")
-    shapes = {"two": ("rounds.rounds=2", "rounds.steps=3"), "one": ("rounds.rounds=1", "rounds.steps=6")}
-    for name, (rounds, steps) in shapes.items():
-        done = coopt(*common, "--out", name, "--set", rounds, "--set", steps, "--set", "optimizer.warmup=2")
+def test_behind_a_closed_gate_opcod_is_sdpo_and_two_rounds_of_k_steps_are_one_of_2k(
+    smoke_run: Path, tmp_path: Path
+) -> None:
+    """Bit for bit, from the smoke run's specialists."""
+    for name, methods, rounds, steps in (("two", "sdpo,opcod", 2, 3), ("one", "opcod", 1, 6)):
+        settings = ["gate.kind=never", "break_rate.questions=0", "optimizer.warmup=2", f"rounds.rounds={rounds}",
+                    f"rounds.steps={steps}"]  # fmt: skip
+        begin(tmp_path / name, smoke_run, load_config(smoke=True, methods=methods.split(","), settings=settings))
+        given = [word for s in settings for word in ("--set", s)]
+        done = run_coopt(*SMOKE, "--out", name, "--method", methods, *given, at=tmp_path)
         assert done.returncode == 0, done.stderr
     for student in ("s1", "s2"):
-        two = tmp_path / f"two/seeds/0/opcod/r2/{student}/model/model.safetensors"
-        one = tmp_path / f"one/seeds/0/opcod/r1/{student}/model/model.safetensors"
-        start = tmp_path / f"one/seeds/0/init/{student}/model/model.safetensors"
-        assert two.read_bytes() == one.read_bytes()
-        assert two.read_bytes() != start.read_bytes()
+        start, sdpo, two, one = (
+            (tmp_path / place / student / "model/model.safetensors").read_bytes()
+            for place in ("two/seeds/0/init", "two/seeds/0/sdpo/r2", "two/seeds/0/opcod/r2", "one/seeds/0/opcod/r1")
+        )
+        assert start != sdpo
+        assert sdpo == two == one
 
 
 def test_sequential_oracle_naive_ring_and_frozen_run(coopt: Coopt, tmp_path: Path) -> None:
@@ -120,7 +117,7 @@ def test_sequential_oracle_naive_ring_and_frozen_run(coopt: Coopt, tmp_path: Pat
 
 
 def test_more_seeds_and_methods_go_on_in_the_same_run(coopt: Coopt, tmp_path: Path) -> None:
-    small = ("--set", "break_rate.questions=0", "--set", "rounds.rounds=1", "--out", "grow")
+    small = ("--set", "break_rate.questions=0", "--set", "rounds.rounds=1", "--set", "rounds.steps=1", "--out", "grow")
     assert coopt(*SMOKE, "--method", "sdpo", *small).returncode == 0
     kept = tmp_path / "grow/seeds/0/sdpo/r1/s1/model/model.safetensors"
     before = kept.stat().st_mtime_ns
@@ -172,7 +169,7 @@ def test_a_wheel_runs_in_an_empty_folder(tmp_path: Path) -> None:
         f"assert coopt.__file__.startswith({str(target)!r});"
         "from coopt.sweep.suite import suite_names; assert 'pairs' in suite_names();"
         "from coopt.cli.main import main; sys.argv = ['coopt', 'bench', '--smoke', '--workers', '1', '--set',"
-        " 'rounds.rounds=1']; main()"
+        " 'rounds.rounds=1', '--set', 'rounds.steps=1', '--set', 'break_rate.questions=0']; main()"
     )
     environment = {"PYTHONPATH": str(target), "PATH": "/usr/bin:/bin", "HOME": str(empty)}
     done = subprocess.run(

@@ -57,8 +57,8 @@ def test_four_students_on_a_star_whose_hub_the_scores_choose(coopt: Coopt, tmp_p
 
 def test_a_committee_of_critics_that_review_one_another(coopt: Coopt, tmp_path: Path) -> None:
     results = bench(
-        coopt, "--topology", "fair_committee", "--method", "sdpo,opcod", "--set", "feedback.assign=committee",
-        "--set", "world.specialist_steps=40",
+        coopt, "--topology", "fair_committee", "--method", "opcod", "--set", "feedback.assign=committee",
+        "--set", "world.specialist_steps=40", "--set", "rounds.rounds=1",
     )  # fmt: skip
     assert {g["reason"] for g in results["gates"]} == {"always"}
     assert all(g["gap"] is not None for g in results["gates"]), "critics of the world are scored, once"
@@ -81,10 +81,8 @@ def test_edges_that_change_every_round(coopt: Coopt, topology: str) -> None:
 
 
 def test_self_feedback_by_a_frozen_snapshot(coopt: Coopt, tmp_path: Path) -> None:
-    results = bench(coopt, "--topology", "self_critic", "--method", "opcod")
-    assert {(g["edge"], g["open"], g["gap"]) for g in results["gates"] if g["round"] == 1} == {
-        ("before -> s1", True, 0.0)
-    }
+    results = bench(coopt, "--topology", "self_critic", "--method", "opcod", "--set", "rounds.rounds=1")
+    assert {(g["edge"], g["open"], g["gap"]) for g in results["gates"]} == {("before -> s1", True, 0.0)}
     assert not (tmp_path / "run/seeds/0/init/before").exists(), "it is the student's own start"
 
 
@@ -97,9 +95,12 @@ def test_two_architectures_and_tokenizers_teach_each_other(coopt: Coopt, tmp_pat
         edges = [{ tutor = "s1", tutee = "s2" }, { tutor = "s2", tutee = "s1", style = "naive" }]
         """
     )
-    bench(coopt, "--topology", "mixed.toml", "--method", "always", "--set", "sampling.max_response_tokens=40")
+    bench(
+        coopt, "--topology", "mixed.toml", "--method", "always", "--set", "sampling.max_response_tokens=40",
+        "--set", "rounds.rounds=1",
+    )  # fmt: skip
     for student, kind in (("s1", "qwen3"), ("s2", "llama")):
-        model = tmp_path / f"run/seeds/0/always/r2/{student}/model"
+        model = tmp_path / f"run/seeds/0/always/r1/{student}/model"
         assert json.loads((model / "config.json").read_text())["model_type"] == kind
     outcomes = steps(tmp_path, "always", "s1")[0]["outcomes"]["s2"]
     assert set(outcomes) <= {"kept", "empty"}, "a naive edge asks for no concept"
@@ -126,7 +127,7 @@ def _other_architecture(directory: Path) -> None:
 
 def test_a_narrow_student_trains_on_its_own_domains_only(coopt: Coopt, tmp_path: Path) -> None:
     (tmp_path / "narrow.toml").write_text('nodes = [{ id = "s1", train_domains = ["phys"] }, { id = "s2" }]')
-    bench(coopt, "--topology", "narrow.toml", "--method", "sdpo")
+    bench(coopt, "--topology", "narrow.toml", "--method", "sdpo", "--set", "rounds.rounds=1")
     lines = (tmp_path / "run/seeds/0/sdpo/r1/s1.rollouts.jsonl").read_text().splitlines()
     assert {json.loads(line)["domain"] for line in lines} == {"physics"}
 
@@ -190,9 +191,10 @@ def test_another_graph_in_the_same_file_and_a_missing_adversary_are_other_runs(c
     (tmp_path / "mine.toml").write_text(
         'nodes = [{ id = "s1" }, { id = "s2" }]\nedges = [{ tutor = "s1", tutee = "s2" }]'
     )
-    arguments = ("--topology", "mine.toml", "--adversary", "s1:empty", "--set", "rounds.steps=1", "--method", "opcod")
+    arguments = ("--topology", "mine.toml", "--adversary", "s1:empty", "--set", "rounds.steps=1", "--method", "opcod",
+                 "--set", "rounds.rounds=1")  # fmt: skip
     bench(coopt, *arguments)
-    without = coopt(*FAST, "--topology", "mine.toml", "--set", "rounds.steps=1", "--method", "opcod")
+    without = coopt(*FAST, *arguments[:2], *arguments[4:])
     assert without.returncode == 2
     assert "adversary.s1 was 'empty', is None" in without.stderr
     (tmp_path / "mine.toml").write_text(

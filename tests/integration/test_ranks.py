@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from coopt.config.load import load_config
+from coopt.config.schema import Config
 from coopt.running import store
-from tests.integration.conftest import SMOKE, Coopt, tables
+from tests.integration.conftest import SMOKE, Coopt, begin, run_coopt, tables
 
 pytestmark = pytest.mark.heavy
 SETTINGS = ("gate.kind=always", "break_rate.questions=0", "rounds.steps=3")
 
 
+def config(ranks: int) -> Config:
+    return load_config(smoke=True, methods=("opcod",), settings=[*SETTINGS, f"parallel.ranks={ranks}"])
+
+
 def command(ranks: int) -> list[str]:
     settings = (*SETTINGS, f"parallel.ranks={ranks}")
     return [*SMOKE, "--method", "opcod", "--workers", "1", "--out", "run", *(x for s in settings for x in ("--set", s))]
-
-
-def begin(folder: Path, smoke_run: Path, ranks: int) -> None:
-    """A run whose specialists, taken from the smoke run, are all that is done."""
-    config = load_config(smoke=True, methods=("opcod",), settings=[*SETTINGS, f"parallel.ranks={ranks}"])
-    store.write_json(folder / "run/config.json", config.model_dump(mode="json"))
-    shutil.copy(smoke_run / "provenance.json", folder / "run")
-    shutil.copytree(smoke_run / "seeds/0/init", folder / "run/seeds/0/init")
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +32,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, smoke_run: Path) -> dict[
     runs = {}
     for ranks in (1, 2):
         folder = tmp_path_factory.mktemp(f"ranks{ranks}")
-        begin(folder, smoke_run, ranks)
-        call = [sys.executable, "-m", "coopt", *command(ranks)]
-        done = subprocess.run(call, cwd=folder, capture_output=True, text=True, timeout=500, check=False)
+        begin(folder / "run", smoke_run, config(ranks))
+        done = run_coopt(*command(ranks), at=folder)
         assert done.returncode == 0, done.stderr
         runs[ranks] = folder / "run"
     return runs
@@ -70,15 +63,14 @@ def test_a_published_student_loads_with_transformers(finished: dict[int, Path]) 
     assert not (directory.with_name("s1.checkpoints")).exists()
 
 
-@pytest.mark.parametrize("points", [["step:2"], ["checkpoint_write:2"], ["step:3"] * 3])
 def test_killed_in_a_phase_and_resumed(
-    coopt: Coopt, finished: dict[int, Path], smoke_run: Path, tmp_path: Path, points: list[str]
+    coopt: Coopt, finished: dict[int, Path], smoke_run: Path, tmp_path: Path
 ) -> None:
-    """Killed in the first phase, while a checkpoint is written behind it, and in three phases one after another, the
-    last of them in round 2. A point counts in one phase's rank."""
-    begin(tmp_path, smoke_run, 2)
-    for point in points:
-        assert coopt(*command(2), COOPT_KILL_AT=point).returncode == -signal.SIGKILL
+    """Killed in the first phase while a checkpoint is written behind it, then between two of its steps, then in three
+    phases one after another, the last of them in round 2. A point counts in one phase's rank."""
+    begin(tmp_path / "run", smoke_run, config(2))
+    for point in ("checkpoint_write:2", "step:2", "step:3", "step:3", "step:3"):
+        assert coopt(*command(2), COOPT_KILL_AT=point).returncode == -signal.SIGKILL, point
     again = coopt(*command(2))
     assert again.returncode == 0, again.stderr
     assert tables(tmp_path / "run") == tables(finished[2])
@@ -88,7 +80,7 @@ def test_killed_in_a_phase_and_resumed(
 
 
 def test_other_ranks_in_the_same_folder_are_refused(coopt: Coopt, smoke_run: Path, tmp_path: Path) -> None:
-    begin(tmp_path, smoke_run, 2)
+    begin(tmp_path / "run", smoke_run, config(2))
     done = coopt(*command(1))
     assert done.returncode == 2
     assert "parallel.ranks was 2, is 1" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,8 @@ import pytest
 from coopt.cluster.jobs import jobs_of, leases
 from coopt.cluster.lease import Holder, newest
 from coopt.running import store
-from tests.integration.conftest import SMOKE, Coopt, tables
+from coopt.running.status import is_locked
+from tests.integration.conftest import SMOKE, Coopt, run_coopt, tables
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
 _ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +32,20 @@ SMALL = (
 # A node for each job, so that only the job that is meant is preempted.
 ON_SLURM = (*SMALL, "--out", "run", "--profile", "dev", "--set", "cluster.options={exclusive=true}")
 TUTEES = ("seed 0 opcod round 1 s1", "seed 0 opcod round 1 s2")
+SUITE = """
+question = "Does a sweep run as jobs?"
+seeds = 2
+[base]
+smoke = true
+topology = "solo"
+methods = ["sdpo"]
+rounds.rounds = 1
+rounds.steps = 16
+sampling.eval_samples = 1
+world.specialist_steps = 4
+[[arms]]
+name = "alone"
+"""
 
 
 @pytest.fixture(scope="session")
@@ -53,8 +69,7 @@ def slurm() -> Iterator[None]:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run on this machine, in worker processes."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    command = [sys.executable, "-m", "coopt", *SMALL, "--out", "run", "--workers", "2"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=1200, check=False)
+    done = run_coopt(*SMALL, "--out", "run", "--workers", "2", at=folder, timeout=1200)
     assert done.returncode == 0, done.stderr
     return folder / "run"
 
@@ -62,10 +77,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def begun(undisturbed: Path, tmp_path: Path) -> Path:
     """The same run, all done but its training."""
-    run = tmp_path / "run"
-    shutil.copytree(undisturbed / "seeds", run / "seeds", ignore=shutil.ignore_patterns("opcod"))
+    return without_training(undisturbed, tmp_path / "run")
+
+
+def without_training(finished: Path, run: Path) -> Path:
+    """A copy of a run without its training and what came after it."""
+    shutil.copytree(finished / "seeds", run / "seeds", ignore=shutil.ignore_patterns("opcod", "sdpo"))
     for name in ("config.json", "provenance.json"):
-        shutil.copy(undisturbed / name, run / name)
+        shutil.copy(finished / name, run / name)
     return run
 
 
@@ -93,10 +112,7 @@ def test_killed_between_a_submission_and_its_journal_line_nothing_runs_twice(
 @pytest.mark.usefixtures("slurm")
 def test_preempted_out_of_time_and_without_a_driver(coopt: Coopt, undisturbed: Path, begun: Path) -> None:
     """In the middle of a phase: the driver is killed, one tutee is preempted, the other runs out of time."""
-    driver = subprocess.Popen(
-        [sys.executable, "-m", "coopt", *ON_SLURM, "--set", "cluster.signal_seconds=30"],
-        cwd=begun.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    driver = start(*ON_SLURM, "--set", "cluster.signal_seconds=30", at=begun.parent)
     preempted, timed_out = (when_at_step(begun, task, 3) for task in TUTEES)
     with frozen(preempted), frozen(timed_out):
         os.killpg(driver.pid, signal.SIGKILL)
@@ -149,6 +165,63 @@ def test_cancel_ends_the_jobs(coopt: Coopt, begun: Path) -> None:
     wait_until(lambda: not any(job.live for job in jobs_of(begun)))
 
 
+@pytest.mark.usefixtures("slurm")
+def test_a_sweep_goes_on_after_ctrl_c_a_kill_and_a_cancelled_run(coopt: Coopt, tmp_path: Path) -> None:
+    """Both benches train when it happens; the jobs do not mind, and the sweep's tables are those of this machine."""
+    (tmp_path / "mine.toml").write_text(SUITE)
+    here = coopt("sweep", "mine.toml", "--out", "here", "--workers", "1")
+    assert here.returncode == 0, here.stderr
+    runs = [without_training(tmp_path / f"here/alone/seed-{k}", tmp_path / f"there/alone/seed-{k}") for k in (0, 1)]
+    tasks = [f"seed {k} sdpo round 1 s1" for k in (0, 1)]
+    sweep = ("sweep", "mine.toml", "--out", "there", "--jobs", "2", "--profile", "dev")
+
+    interrupted = start(*sweep, at=tmp_path)
+    with frozen(when_at_step(runs[0], tasks[0], 1)) as first, frozen(when_at_step(runs[1], tasks[1], 1)) as second:
+        for k, holder in enumerate((first, second)):
+            name = shell("squeue", "-h", "-j", holder.id, "-o", "%j %T").stdout
+            assert re.fullmatch(rf"coopt\.there\.alone\.seed-{k}\.seed_{k}_sdpo_round_1_s1\.a1\.\w+ RUNNING\n", name)
+        rows = [line.split() for line in coopt("status", "there").stdout.splitlines()]
+        assert [row[:2] for row in rows if row[:1] and "seed-" in row[0]] == [
+            ["alone/seed-0", "running"], ["alone/seed-1", "running"]
+        ]  # fmt: skip
+        os.killpg(interrupted.pid, signal.SIGINT)
+        assert interrupted.wait(timeout=60) == 130
+        wait_until(lambda: not any(map(is_locked, runs)))
+
+        killed = start(*sweep, at=tmp_path)
+        wait_until(lambda: all(map(is_locked, runs)))
+        killed.kill()
+        wait_until(lambda: not any(map(is_locked, runs)))  # its benches end with it
+        assert [[job.state for job in jobs_of(run)] for run in runs] == [["RUNNING"], ["RUNNING"]]
+        cancelled = coopt("cancel", "there/alone/seed-0")
+        assert cancelled.stdout == f"cancelled slurm job {first.id}: there/alone/seed-0: {tasks[0]}\n"
+        os.kill(first.pid, signal.SIGKILL)  # as SLURM does after some seconds, in which the job could come to its end
+    done = coopt(*sweep, timeout=1200)
+    assert done.returncode == 0, done.stderr
+    assert shown(done.stdout) == shown(here.stdout)
+    for k, run in enumerate(runs):
+        assert tables(run) == tables(tmp_path / f"here/alone/seed-{k}")
+    tries = [[job.attempt for job in jobs_of(run) if "sdpo round 1 s1" in job.task] for run in runs]
+    assert tries == [[1, 2], [1]], "what was not cancelled was not done again"
+    logs = coopt("logs", "there/alone/seed-0", "s1").stdout
+    assert logs.count(f"{tasks[0]}: job ") == 2
+    for job in jobs_of(runs[0]):
+        assert job.log.is_file()
+
+
+def start(*command: str, at: Path) -> subprocess.Popen[bytes]:
+    """``coopt COMMAND`` in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "coopt", *command],
+        cwd=at, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+
+
+def shown(output: str) -> str:
+    """The tables that a sweep printed, without its plan and its times."""
+    return output[output.index("Arms") :]
+
+
 def shell(*command: str, at: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=at, capture_output=True, text=True, timeout=1200, check=False)
 
@@ -162,7 +235,8 @@ def wait_until(true: Callable[[], bool], seconds: float = 600) -> None:
 
 def when_at_step(run: Path, task: str, step: int) -> Holder:
     """The job of a tutee, as soon as it has done so many steps."""
-    steps = run / f"seeds/0/opcod/r1/{task.split()[-1]}.steps.jsonl"
+    _, seed, method, _, round_, tutee = task.split()
+    steps = run / f"seeds/{seed}/{method}/r{round_}/{tutee}.steps.jsonl"
     wait_until(lambda: len(store.read_lines(steps)) >= step)
     holder = newest(leases(run, task))[1]
     assert holder is not None
@@ -170,12 +244,12 @@ def when_at_step(run: Path, task: str, step: int) -> Holder:
 
 
 @contextmanager
-def frozen(holder: Holder) -> Iterator[None]:
+def frozen(holder: Holder) -> Iterator[Holder]:
     """Stop a job's process, so that what happens to the job happens in the middle of its phase. SLURM wakes those that
     it warns."""
     os.kill(holder.pid, signal.SIGSTOP)
     try:
-        yield
+        yield holder
     finally:
         with suppress(ProcessLookupError):
             os.kill(holder.pid, signal.SIGCONT)

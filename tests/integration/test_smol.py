@@ -52,9 +52,10 @@ def rows(tmp_path: Path) -> Path:
 def test_lora_students_of_a_real_model_train_on_rows(coopt: Coopt, rows: Path, tmp_path: Path) -> None:
     done = coopt(
         "bench", "--preset", "smol", "--smoke", "--data", str(rows), "--method", "opcod", "--json", "--out", "run",
-        "--workers", "1", "--set", "gate.kind=always", "--set", "sampling.max_response_tokens=32",
+        "--workers", "1", "--set", "gate.kind=always", "--set", "sampling.max_response_tokens=16",
+        "--set", "sampling.max_feedback_tokens=24",
         "--set", "model.specialise=rationales:why.jsonl", "--set", "specialise.epochs=1",
-        "--set", "data.test=4", "--set", "data.validation=4", "--set", "break_rate.questions=2", timeout=2200,
+        "--set", "data.test=2", "--set", "data.validation=2", "--set", "break_rate.questions=1", timeout=2200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)

@@ -40,6 +40,7 @@ CASES: dict[str, tuple[str, ...]] = {
     "offloaded": (SMALL, "parallel.cpu_offload=true"),
     "live": (SMALL, "teacher.kind=live"),
     "frozen": (SMALL, "teacher.kind=frozen", "model.weights=lora"),
+    "trust region": (SMALL, "teacher.kind=trust_region"),
 }
 IDS = torch.tensor([[1, 5, 9, 40, 77, 12]])
 
@@ -71,6 +72,16 @@ def losses(trainer: Trainer, first: int = 0, last: int = STEPS) -> list[float]:
     return [trainer.update(rows(step), ROLLOUTS).loss for step in range(first, last)]
 
 
+def losses_by_peers(trainer: Trainer) -> list[float]:
+    """Of rows that two frozen peers teach, in turn."""
+    trainer.peers = {name: policy(config()) for name in "ab"}
+    with torch.no_grad():
+        for parameter in trainer.peers["b"].model.parameters():
+            parameter.mul_(1.02)
+    taught = [[r._replace(teacher="ab"[k % 2]) for k, r in enumerate(rows(step))] for step in range(STEPS)]
+    return [trainer.update(of_step, ROLLOUTS).loss for of_step in taught]
+
+
 def sharded(*settings: str) -> ShardedTrainer:
     made = config(*settings)
     return ShardedTrainer(policy(made), made)
@@ -86,6 +97,7 @@ def everything(folder: str) -> None:
         if name in ("full", "lora"):
             trainer.publish(path / name)
             found[f"{name} logits"] = trainer.serving().model(IDS).logits.tolist()
+    found["peers"] = losses_by_peers(sharded(SMALL))
     found["bfloat16"] = losses(sharded(SMALL, "model.dtype=bfloat16"))
     found["teacher"] = _teacher()
     found["stopped"] = ranks.gather(_stopped())

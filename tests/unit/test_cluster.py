@@ -213,6 +213,27 @@ def test_names_say_run_task_and_attempt(tmp_path: Path) -> None:
     again = batches.open("slurm", [("seed 0 opcod round 1 s2", "b")])
     assert first["name"].startswith("coopt.mine.seed_0_opcod_round_1.a1.")
     assert again["name"].startswith("coopt.mine.seed_0_opcod_round_1_s2.a2.")
+    of_a_sweep = Batches(tmp_path / "pairs/phys-chem/seed-3").open("slurm", [("seed 3 specialist s1", "a")])
+    assert of_a_sweep["name"].startswith("coopt.pairs.phys-chem.seed-3.seed_3_specialist_s1.a1.")
+
+
+def test_cancel_ends_a_sweep_and_logs_show_jobs_that_never_trained(cli: Command, tmp_path: Path) -> None:
+    """SLURM's programs are stand-ins that know every job, and say what they were told to end."""
+    for k in (0, 1):
+        batches = Batches(new_run(tmp_path / f"pairs/a/seed-{k}").directory)
+        batches.close(batches.open("slurm", [(f"seed {k} specialist s1", "x")]), [str(k)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        program(tmp_path, "squeue", "echo '0|RUNNING'; echo '1|PENDING'")
+        program(tmp_path, "scancel", f'echo "$@" >> {tmp_path}/ended')
+        assert "seed 0 specialist s1: job 0 RUNNING: " in cli("logs", "pairs/a/seed-0").out
+        assert cli("cancel", "pairs").out == (
+            "cancelled slurm job 0: pairs/a/seed-0: seed 0 specialist s1\n"
+            "cancelled slurm job 1: pairs/a/seed-1: seed 1 specialist s1\n"
+        )
+    assert (tmp_path / "ended").read_text() == "0\n1\n"
+    nothing = cli("cancel", "nowhere")
+    assert (nothing.code, "nowhere: no run here" in nothing.err) == (2, True)
 
 
 def test_workers_do_not_do_what_jobs_are_doing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

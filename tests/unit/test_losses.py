@@ -1,11 +1,14 @@
-"""The divergence: numeric vectors of the SDPO specification, gradients against float64 references."""
+"""Divergence and policy gradient: numeric vectors of the SDPO specification, gradients against float64 references."""
 
 from __future__ import annotations
+
+import math
 
 import pytest
 import torch
 
 from coopt.training.losses import Divergence, bucket_log_probs, generalised_jsd
+from coopt.training.objectives import PolicyGradient, Tokens
 
 S = torch.tensor([[2, 1, 0, -1], [0.5, 0.4, 2.5, -0.5], [0.3, 0.2, 0.1, 0]], dtype=torch.float64)
 T = torch.tensor([[1, 2, 0, -1], [0, -1, 3, 0.5], [3, 0, 0, 0]], dtype=torch.float64)
@@ -80,3 +83,105 @@ def test_tail_is_finite_when_the_top_k_holds_everything() -> None:
     sharp = torch.tensor([[100.0, 0.0, 0.0, 0.0]])
     log_p, _ = bucket_log_probs(sharp, sharp, 3, True)
     assert torch.isfinite(log_p).all()
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("clip", [0.01, 0.05])
+def test_clipped_entries_match_a_reference_entry_by_entry(alpha: float, clip: float) -> None:
+    """The bound is on what each entry adds, before the sum; an entry over it has no gradient."""
+    student = S.clone().requires_grad_()
+    p, q = student.softmax(-1), T.softmax(-1)
+    m = (1 - alpha) * p + alpha * q
+    added = {0.0: q * (q / p).log(), 1.0: p * (p / q).log()}.get(
+        alpha, (1 - alpha) * p * (p / m).log() + alpha * q * (q / m).log()
+    )
+    expected = torch.stack([sum(a if a < clip else a.detach() * 0 + clip for a in row) for row in added])
+    (reference,) = torch.autograd.grad(expected.sum(), student)
+    found = Divergence(alpha, 0, True, clip)(student, T)
+    (gradient,) = torch.autograd.grad(found.sum(), student)
+    assert torch.allclose(found, expected, atol=1e-12)
+    assert torch.allclose(gradient, reference, atol=1e-12)
+    assert (found < Divergence(alpha, 0)(S, T)).any()
+
+
+IDS = torch.tensor([1, 2, 3])
+OWN = S.log_softmax(-1).gather(-1, IDS[:, None]).squeeze(-1)
+
+
+def tokens(student: torch.Tensor, ratio: float, advantage: float) -> Tokens:
+    """The tokens ``IDS``, which the student now gives ``ratio`` times the probability at the start of the step."""
+    return Tokens(student, T, IDS, OWN - math.log(ratio), torch.full((3,), advantage, dtype=torch.float64))
+
+
+def assert_slope(objective: PolicyGradient, ratio: float, advantage: float, slope: torch.Tensor | float) -> None:
+    """d loss / d log p(y) is ``slope``, so d loss / d logit_v is slope (1[v = y] - p_v)."""
+    student = S.clone().requires_grad_()
+    objective(tokens(student, ratio, advantage)).sum().backward()
+    direction = torch.nn.functional.one_hot(IDS, 4) - S.softmax(-1)
+    assert torch.allclose(student.grad, torch.as_tensor(slope).reshape(-1, 1) * direction, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "loss", "slope"),
+    [
+        (1.0, 2.0, -2.0, -2.0),
+        (1.27, 2.0, -2.54, -2.54),
+        (1.29, 2.0, -2.56, 0.0),  # clipped above
+        (3.5, 2.0, -2.56, 0.0),  # the dual clip is for losses only
+        (0.5, 2.0, -1.0, -1.0),  # the smaller of the two: not clipped below
+        (1.0, -2.0, 2.0, 2.0),
+        (0.81, -2.0, 1.62, 1.62),
+        (0.79, -2.0, 1.6, 0.0),  # clipped below
+        (2.9, -2.0, 5.8, 5.8),  # not clipped above
+        (3.1, -2.0, 6.0, 0.0),  # but by the dual clip
+    ],
+)
+def test_clipped_surrogate_and_its_gradient(ratio: float, advantage: float, loss: float, slope: float) -> None:
+    objective = PolicyGradient(clip_low=0.2, clip_high=0.28, dual_clip=3.0)
+    assert objective(tokens(S, ratio, advantage)).tolist() == pytest.approx([loss] * 3, abs=1e-12)
+    assert_slope(objective, ratio, advantage, slope)
+
+
+def test_without_the_dual_clip_a_loss_is_not_bounded() -> None:
+    objective = PolicyGradient(dual_clip=None)
+    assert objective(tokens(S, 50.0, -2.0)).tolist() == pytest.approx([100.0] * 3)
+    assert_slope(objective, 50.0, -2.0, 100.0)
+
+
+def test_on_the_policy_that_sampled_the_gradient_is_reinforce() -> None:
+    """No old log-probs: ratio 1, and - A d log p."""
+    student = S.clone().requires_grad_()
+    advantage = torch.tensor([1.0, -0.5, 0.25], dtype=torch.float64)
+    PolicyGradient()(Tokens(student, None, IDS, None, advantage)).sum().backward()
+    plain = S.clone().requires_grad_()
+    (-advantage * plain.log_softmax(-1).gather(-1, IDS[:, None]).squeeze(-1)).sum().backward()
+    assert torch.allclose(student.grad, plain.grad, atol=1e-12)
+
+
+def test_kl_term_its_gradient_and_its_mean() -> None:
+    """q/p - log(q/p) - 1 has the slope 1 - q/p in log p, and the mean KL(p || q) over the policy's own tokens."""
+    objective = PolicyGradient(kl=0.04)
+    apart = T.log_softmax(-1).gather(-1, IDS[:, None]).squeeze(-1) - OWN
+    expected = 0.04 * (apart.exp() - apart - 1)
+    assert torch.allclose(objective(tokens(S, 1.0, 0.0)), expected, atol=1e-12)
+    assert_slope(objective, 1.0, 0.0, 0.04 * (1 - apart.exp()))
+    assert_slope(
+        objective, 1.5, -2.0, 3.0 + 0.04 * (1 - apart.exp())
+    )  # beside the surrogate, not weighted by the ratio
+    every = torch.arange(4)
+    for s, t in zip(S, T, strict=True):
+        both = Tokens(s.expand(4, 4), t.expand(4, 4), every, None, torch.zeros(4))
+        kl = (s.softmax(-1) * (s.log_softmax(-1) - t.log_softmax(-1))).sum()
+        assert (s.softmax(-1) * objective(both)).sum().item() == pytest.approx(0.04 * kl.item(), abs=1e-12)
+
+
+def test_policy_gradient_matches_finite_differences() -> None:
+    generator = torch.Generator().manual_seed(4)
+    student = torch.randn(64, 9, dtype=torch.float64, generator=generator, requires_grad=True)
+    teacher, old = torch.randn(64, 9, generator=generator).double(), -2 + torch.randn(64, generator=generator).double()
+    ids, advantage = torch.arange(64) % 9, torch.randn(64, generator=generator).double()
+
+    def loss(logits: torch.Tensor) -> torch.Tensor:
+        return PolicyGradient(kl=0.04)(Tokens(logits, teacher, ids, old, advantage)).sum()
+
+    assert torch.autograd.gradcheck(loss, (student,), eps=1e-6, atol=1e-7)

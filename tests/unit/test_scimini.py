@@ -17,7 +17,7 @@ from coopt.domains.scimini import tasks, texts, world
 from coopt.domains.scimini.facts import DOMAINS, RELATIONS, all_facts, common_knowledge, fact_at, facts_of
 from coopt.domains.scimini.questions import FAMILIES, NUMBERS, STEPS, Ask, family_of
 from coopt.domains.scimini.reading import first_error, stated_values
-from coopt.domains.scimini.specialist import known_facts
+from coopt.domains.scimini.specialist import MIX, generalist_facts, known_facts
 from coopt.domains.scimini.tasks import Lesson, TaskSampler
 from coopt.domains.scimini.tokenizer import build_tokenizer
 from coopt.domains.scimini.wording import SCIMINI
@@ -27,8 +27,12 @@ from coopt.engine.base import Sampling
 from coopt.engine.hf import HFEngine
 from coopt.feedback.anchor import filter_feedback
 from coopt.feedback.reprompt import reprompt
-from coopt.models.policy import Policy
-from coopt.rng import generator
+from coopt.graph.files import load_topology
+from coopt.methods.critics import with_critics
+from coopt.models.policy import Policy, load_policy
+from coopt.rng import generator, stable_hash
+from coopt.running.meter import Meter
+from coopt.students import make_student
 
 ALL_DOMAINS = load_config(domains="phys,chem,mat,bio")
 TIN, IRON = fact_at("melting", "tin"), fact_at("number", "iron")
@@ -315,3 +319,52 @@ def test_the_recipe_runs_and_is_deterministic() -> None:
         train_base(0, replace(BASE, steps=3, batch=8), lambda step, loss, found=found: found.append(loss))  # type: ignore[misc]
     assert losses[0] == losses[1]
     assert len(losses[0]) == 3
+
+
+def test_roles_of_critics_change_no_lesson_of_students() -> None:
+    """The hash of three hundred lessons from before critics had roles of their own."""
+    sampler = TaskSampler(random.Random("lessons"), common_knowledge(), all_facts(), MIX)
+    assert f"{stable_hash(*[sampler.lesson() for _ in range(300)]):x}" == "be9da069074ffbcb"
+
+
+def test_a_critic_reads_the_attempt_beside_the_solution_and_ends_as_the_solution_does() -> None:
+    sampler = TaskSampler(random.Random("align"), common_knowledge(), all_facts())
+    broken_off = 0
+    for _ in range(100):
+        lesson = sampler.lesson("align")
+        question, attempt = lesson.prompt.removeprefix("Repair.\n").split("\n", 1)
+        assert question.endswith("?")
+        attempt, solution = attempt.split("\nSolution:\n")
+        assert solution == lesson.reads == lesson.predicts
+        broken_off += "</answer>" not in attempt
+    assert 0 < broken_off < 30
+
+
+CRITIC_DOMAINS = ("physics", "chemistry")
+CRITIC_ROLES = ("solve", "critique", "judge", "align", "critique_given")
+
+
+@pytest.fixture(scope="module")
+def critic(tmp_path_factory: pytest.TempPathFactory) -> Policy:
+    """The generalist critic of a default run."""
+    config = load_config()
+    topology = with_critics(load_topology("pair", CRITIC_DOMAINS), 1)
+    target = tmp_path_factory.mktemp("critic") / "model"
+    make_student(config, topology, load_domains(config), 600, "critic1", target, Meter(None, 1))
+    return load_policy(target, device="cpu")
+
+
+@pytest.mark.heavy
+def test_a_generalist_critic_does_every_role(critic: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """0.9 exact texts on what it knows, on attempts that read the question right; rewriting also on the others."""
+    world = load_config().world
+    known = generalist_facts("critic1", 600, world.own_share, world.foreign_share, CRITIC_DOMAINS)
+    everything = [f for f in all_facts() if f.domain in CRITIC_DOMAINS]
+    monkeypatch.setattr(tasks, "SLIP_RATE", 0.0)
+    found = {}
+    for misread, roles in ((tasks.MISREAD_RATE, ("align",)), (0.0, CRITIC_ROLES)):
+        monkeypatch.setattr(tasks, "MISREAD_RATE", misread)
+        for role in roles:
+            sampler = TaskSampler(random.Random(f"critic {role}"), known, everything, any_entity=0.0)
+            found[role, misread] = measure(critic, [sampler.lesson(role) for _ in range(150)])
+    assert min(found.values()) >= 0.9, found

@@ -51,6 +51,13 @@ def test_two_ranks_give_the_losses_of_one(found: Any, name: str) -> None:
     assert len(set(expected)) == work.STEPS
 
 
+def test_frozen_peers_teach_two_ranks_as_one(found: Any) -> None:
+    made = work.config(work.SMALL)
+    expected = work.losses_by_peers(LocalTrainer(work.policy(made), made))
+    assert found["peers"] == pytest.approx(expected, abs=1e-5)
+    assert found["peers"] != pytest.approx(found["losses"]["full"], abs=1e-3)
+
+
 def test_packing_gives_the_losses_of_padding(found: Any) -> None:
     assert found["losses"]["packed"] == pytest.approx(found["losses"]["full"], abs=1e-5)
 

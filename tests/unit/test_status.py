@@ -189,6 +189,15 @@ def test_what_is_no_run_is_one_line(cli: Command, run: Run) -> None:
         assert (done.code, message in done.err) == (2, True), done.err
 
 
+def test_ctrl_c_is_no_success(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(root: Path) -> list[Path]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("coopt.running.status.find_runs", interrupted)
+    done = cli("status")
+    assert (done.code, "stopped" in done.err) == (130, True)
+
+
 def step(number: int, **changes: Any) -> dict[str, Any]:
     record = {
         "step": number, "loss": 0.25, "grad_norm": 1.5, "lr": 1e-5, "rollouts": 8, "correct": 2, "active_rows": 6,

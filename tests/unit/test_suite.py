@@ -127,9 +127,15 @@ def test_a_bad_suite_is_one_line(cli: Command, tmp_path: Path, text: str, messag
         (["pairs", "--budget", "soon"], "--budget soon: give a number and s, m or h"),
         (["pairs", "--jobs", "0"], "--jobs and --workers must be at least 1"),
         (["pairs", "--format", "html"], "unknown format 'html'"),
+        (["pairs", "--cluster", "pbs"], "setting cluster.kind = 'pbs'"),
+        (["pairs", "--profile", "gpus"], "--profile: unknown profile 'gpus'. Did you mean 'gpu'?"),
+        (["pairs", "--profile", "dev"], "--cluster slurm: sbatch and srun are not on this machine"),
     ],
 )
-def test_a_bad_command_is_one_line(cli: Command, arguments: list[str], message: str) -> None:
+def test_a_bad_command_is_one_line(
+    cli: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
     done = cli("sweep", *arguments)
     assert (done.code, message in done.err) == (2, True), done.err
 

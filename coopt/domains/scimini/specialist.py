@@ -13,6 +13,10 @@ from coopt.domains.scimini.tasks import TaskMix, TaskSampler
 from coopt.rng import stable_hash
 
 MIX = TaskMix(solve=0.38, revise=0.25, critique=0.25, repair=0.05, explain=0.02, judge=0.05)
+CRITIC_MIX = TaskMix(
+    solve=0.24, revise=0.08, critique=0.16, repair=0.05, explain=0.02, judge=0.08, align=0.11, critique_given=0.26
+)
+"""Of critics, which also learn to read an attempt beside the worked solution."""
 
 
 def known_facts(native: Mapping[str, str], student: str, seed: int, own: float, foreign: tuple[float, float],
@@ -37,10 +41,16 @@ def known_facts(native: Mapping[str, str], student: str, seed: int, own: float, 
     return frozenset(known)
 
 
+def generalist_facts(critic: str, seed: int, own: float, foreign: tuple[float, float],
+                     domains: Sequence[str]) -> frozenset[Fact]:  # fmt: skip
+    """The facts that a critic without a native domain knows: of every domain what a native specialist would."""
+    return frozenset[Fact]().union(*(known_facts({critic: d}, critic, seed, own, foreign, [d]) for d in domains))
+
+
 def teach(model: Any, tokenizer: Any, known: frozenset[Fact], domains: Sequence[str], steps: int,
-          key: Sequence[object], report: Callable[[int, float], None]) -> None:  # fmt: skip
-    """Fine-tune ``model`` on what it is to know. Revision and honest guessing are drilled on every fact of the
-    run's ``domains``, so that neither fades."""
+          key: Sequence[object], report: Callable[[int, float], None], mix: TaskMix = MIX) -> None:  # fmt: skip
+    """Fine-tune ``model`` on what it is to know, by lessons of ``mix``. Revision and honest guessing are drilled on
+    every fact of the run's ``domains``, so that neither fades."""
     everything = [f for f in all_facts() if f.domain in domains]
-    sampler = TaskSampler(random.Random(stable_hash(*key, "lessons")), known, everything, MIX)
+    sampler = TaskSampler(random.Random(stable_hash(*key, "lessons")), known, everything, mix)
     learn(model, tokenizer, sampler.lesson, replace(SPECIALIST, steps=steps), report)

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from coopt.domains.scimini import texts
 from coopt.domains.scimini.facts import RELATION, Fact, all_facts, facts_of
 from coopt.domains.scimini.questions import NUMBERS, Ask, draw_asks
-from coopt.domains.scimini.wording import EXPLAIN, REPAIR, SCIMINI
+from coopt.domains.scimini.wording import EXPLAIN, SCIMINI
 from coopt.domains.wording import fill
 from coopt.feedback.reprompt import reprompt
 
@@ -32,8 +32,10 @@ SLIP_RATE = 0.3
 WRONG_RATE = 0.4
 MISREAD_RATE = 0.2
 LUCK_RATE = 0.15
+BROKEN_OFF_RATE = 0.1
 OFF_TOPIC_RATE = 0.2
 WILD_GUESS_RATE = 0.5
+_READING = ("revise", "align", "critique_given")  # roles in which what is read counts, about any fact
 
 
 class Lesson(NamedTuple):
@@ -54,6 +56,8 @@ class TaskMix:
     repair: float = 0.05
     explain: float = 0.06
     judge: float = 0.09
+    align: float = 0.0
+    critique_given: float = 0.0
 
 
 class TaskSampler:
@@ -79,12 +83,14 @@ class TaskSampler:
             "repair": self._repair,
             "explain": self._explain,
             "judge": self._judge,
+            "align": self._align,
+            "critique_given": self._critique_given,
         }
 
     def lesson(self, role: str | None = None, domain: str | None = None) -> Lesson:
         """A lesson; of a role and a domain drawn at random where none is given."""
         role = role or self.rng.choices(list(self.mix), list(self.mix.values()))[0]
-        anywhere = role == "revise" or self.rng.random() < self.any_entity
+        anywhere = role in _READING or self.rng.random() < self.any_entity
         facts = self._everything if anywhere else self._known
         return self._roles[role](draw_asks(self.rng, domain or self.rng.choice(list(facts)), facts))
 
@@ -199,7 +205,7 @@ class TaskSampler:
         mended = [
             b if a.fact in self.known or w is None else w for a, b, w in zip(asks, believed, written, strict=True)
         ]
-        return self._reading(REPAIR, asks, texts.steps(asks, mended), response=attempt)
+        return self._reading(SCIMINI.step, asks, texts.steps(asks, mended), response=attempt)
 
     def _explain(self, asks: list[Ask]) -> Lesson:
         """The working that leads to a given answer; a step is explained only where the fact is known."""
@@ -216,6 +222,23 @@ class TaskSampler:
         if self.rng.random() < 0.5:
             text, written = self._feedback(asks, values), list(values)
         return self._reading(SCIMINI.judge, asks, texts.judgement(asks, written, believed), text=text)
+
+    def _align(self, asks: list[Ask]) -> Lesson:
+        """The attempt again, step by step as the worked solution has it: right steps stay, wrong ones and what follows
+        from them are mended, and it is finished. The solution's values are mostly made up, as hints are."""
+        values = [self._hint(a) for a in asks]
+        attempt, _ = self._attempt(asks, self._some_wrong(asks, values))
+        if self.rng.random() < BROKEN_OFF_RATE:
+            attempt = attempt[: attempt.rfind(" ", 0, self.rng.randint(1, len(attempt)))]
+        solution = texts.solution(asks, values)
+        return self._reading(SCIMINI.step_given, asks, solution, response=attempt, solution=solution)
+
+    def _critique_given(self, asks: list[Ask]) -> Lesson:
+        """A critique of an attempt by the values of the worked solution."""
+        values = [self._hint(a) for a in asks]
+        attempt, written = self._attempt(asks, self._some_wrong(asks, values))
+        fields = {"response": attempt, "solution": texts.solution(asks, values)}
+        return self._reading(SCIMINI.naive_given, asks, texts.verdicts(asks, written, values), **fields)
 
     def _reading(self, template: str, asks: list[Ask], target: str, **fields: str) -> Lesson:
         return Lesson(fill(template, question=texts.question(asks), **fields), target, target)

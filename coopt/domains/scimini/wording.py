@@ -12,12 +12,15 @@ SCIMINI = Wording(
     demonstration="\nSolution:\n{demonstration}",
     feedback="\nCritique:\n{feedback}",
     closing="\nSolve again.",
+    reference="\nSolution:\n{reference}",  # as a demonstration: the base reads no instructions
     anchored="Name a concept and critique.\n{question}\n{response}",
     naive="Just critique.\n{question}\n{response}",
+    naive_given="Just critique.\n{question}\n{response}\nSolution:\n{solution}",
     judge="Judge.\n{question}\n{text}",
+    step="Repair.\n{question}\n{response}",
+    step_given="Repair.\n{question}\n{response}\nSolution:\n{solution}",
 )
-# Roles that only the embedded base knows so far.
-REPAIR = "Repair.\n{question}\n{response}"
+# A role that no method uses so far.
 EXPLAIN = "Explain.\n{question} {answer}"  # a number is one token only after a blank
 # The words of the texts above, so that the tokenizer has one token for each.
 WORDS = (

@@ -1,10 +1,4 @@
-"""Conformance checks for authors of plug-ins: call them from your own tests.
-
-from coopt.testing import check_gate
-
-def test_my_gate():
-    check_gate(MyGate(GateConfig()))
-"""
+"""What a gate has to keep."""
 
 from __future__ import annotations
 

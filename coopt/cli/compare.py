@@ -1,0 +1,40 @@
+"""``coopt compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coopt.errors import ConfigError, unknown
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Two or more finished runs, or arms' folders of a sweep.")],
+    style: Annotated[str, typer.Option("--format", help="rich, md, csv, json or latex.")] = "rich",
+) -> None:
+    """Set the methods of several runs side by side, paired over the questions that all answered.
+
+    Runs with other questions, domains or numbers of answers are refused; other settings are listed.
+
+    \b
+    Examples:
+      coopt compare runs/RING runs/STAR
+      coopt compare runs/sweeps/topologies/ring4 runs/sweeps/topologies/star4 --format md
+    """
+    from coopt.outcomes.compare import compare_runs
+    from coopt.reports.comparison import comparison_tables
+    from coopt.reports.table import FORMATS, output, render, show
+    from coopt.sweep.together import open_finished
+
+    formats = {f: f for f in FORMATS}
+    if style not in formats:
+        raise ConfigError(unknown("format", style, FORMATS))
+    if len(runs) < 2:
+        raise ConfigError("coopt compare needs two runs or more. The methods of one run: coopt report RUN.")
+    tables = comparison_tables(compare_runs([open_finished(run) for run in runs]))
+    if style == "rich":
+        show(tables, output())
+    else:
+        print(render(tables, formats[style]))

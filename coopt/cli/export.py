@@ -1,0 +1,29 @@
+"""``coopt export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="A finished run, or an arm's folder of a sweep.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write. (default: RUN/export)")] = None,
+) -> None:
+    """Write every answer of a run as tidy rows: outcomes.parquet and outcomes.csv.
+
+    A row is an answer: run, seed, method, round, student, native, domain, split, item, sample, answer, correct.
+
+    \b
+    Examples:
+      coopt export runs/NAME
+      coopt export runs/NAME --out data
+      python -c "import pandas; print(pandas.read_parquet('data/outcomes.parquet'))"
+    """
+    from coopt.outcomes.export import export_run
+    from coopt.sweep.together import open_finished
+
+    for path in export_run(open_finished(run), out or run / "export"):
+        print(path)

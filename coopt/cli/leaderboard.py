@@ -1,0 +1,145 @@
+"""``coopt leaderboard``: entries, their check, and the tables made of them."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coopt.errors import ConfigError, EntryError, unknown
+
+if TYPE_CHECKING:
+    from coopt.leaderboard.check import Checked
+
+leaderboard = typer.Typer(help="Results that anybody can check.", no_args_is_help=True)
+RESULTS = Path("benchmarks/results")
+
+
+@leaderboard.command("add")
+def add(
+    runs: Annotated[
+        list[Path], typer.Argument(help="A finished run, an arm's folder, or runs that differ in nothing but seeds.")
+    ],
+    to: Annotated[Path, typer.Option(help="Where to write.")] = RESULTS / "leaderboard",
+) -> None:
+    """Make entries of a run: one a method, all its seeds, with every answer beside it.
+
+    \b
+    Examples:
+      coopt leaderboard add runs/NAME
+      coopt leaderboard add runs/sweeps/pairs/ARM --to mine
+    """
+    from coopt.leaderboard.add import add_run
+    from coopt.leaderboard.check import check_entry
+    from coopt.sweep.together import open_finished, together
+
+    for path in add_run(together([open_finished(r) for r in runs]), to):
+        check_entry(path)
+        print(path)
+
+
+@leaderboard.command("check")
+def check(
+    path: Annotated[Path, typer.Argument(help="An entry, or a folder of entries.")] = RESULTS,
+    questions: Annotated[
+        int | None, typer.Option("--rerun", help="Answer this many random questions again, with --run's students.")
+    ] = None,
+    run: Annotated[Path | None, typer.Option(help="The entry's run, for --rerun.")] = None,
+    draw: Annotated[int | None, typer.Option(help="Which questions --rerun asks. (default: chosen anew)")] = None,
+) -> None:
+    """Check entries: schema, hashes, and every number computed again from the per-item outcomes.
+
+    \b
+    Examples:
+      coopt leaderboard check
+      coopt leaderboard check mine/NAME.entry.json
+      coopt leaderboard check mine/NAME.entry.json --rerun 20 --run runs/NAME
+    """
+    from coopt.leaderboard.check import check_entry
+
+    if (questions is None) != (run is None):
+        raise ConfigError("--rerun K and --run RUN go together: the run's students answer again.")
+    if run is not None and path.is_dir():
+        raise ConfigError("--rerun takes one entry: NAME.entry.json.")
+    for checked in _good(path) if path.is_dir() else [check_entry(path)]:
+        answers = sum(grid.size for grid in checked.outcomes.correct.values())
+        print(f"{checked.path}: ok, every number follows from {answers:,} answers")
+        if run is not None and questions is not None:
+            _rerun(checked, run, questions, secrets.randbits(32) if draw is None else draw)
+
+
+def _rerun(checked: Checked, run: Path, questions: int, draw: int) -> None:
+    from coopt.leaderboard.rerun import rerun
+    from coopt.quiet import quiet_libraries
+    from coopt.sweep.together import open_finished
+
+    quiet_libraries()
+    found = rerun(checked, open_finished(run), questions, draw)
+    print(
+        f"{checked.path}: {questions} questions (--draw {draw}) answered again: {found.same:,} of {found.answers:,}"
+        " answers are right or wrong as it says"
+    )
+
+
+@leaderboard.command("build")
+def build(
+    directory: Annotated[Path, typer.Argument(help="A folder of entries, with all below it.")] = RESULTS,
+    style: Annotated[str, typer.Option("--format", help="rich, md, latex, csv, json or html.")] = "rich",
+    out: Annotated[Path | None, typer.Option(help="Write to this file. (default: print)")] = None,
+    readme: Annotated[Path | None, typer.Option(help="Also write the table into this Markdown file.")] = None,
+) -> None:
+    """Make the tables of all entries; one that does not hold stops it.
+
+    \b
+    Examples:
+      coopt leaderboard build
+      coopt leaderboard build mine --format md
+      coopt leaderboard build mine --format html --out page.html
+    """
+    from coopt.leaderboard.board import board_tables, sections
+    from coopt.leaderboard.page import page
+    from coopt.leaderboard.readme import write_board
+    from coopt.reports.table import FORMATS, output, render, show
+    from coopt.running import store
+
+    formats = {str(f): f for f in FORMATS}
+    if style not in (*formats, "html"):
+        raise ConfigError(unknown("format", style, (*FORMATS, "html")))
+    if style == "rich" and out is not None:
+        raise ConfigError("--out needs --format md, latex, csv, json or html.")
+    found = sections(_good(directory))
+    tables = board_tables(found)
+    if readme is not None:
+        write_board(readme, tables)
+    if style == "rich":
+        show(tables, output())
+        return
+    text = page(found) if style == "html" else render(tables, formats[style])
+    if out is None:
+        print(text)
+    else:
+        store.write_text(out, text)
+        print(out)
+
+
+@leaderboard.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of an entry (benchmarks/entry.schema.json)."""
+    from coopt.leaderboard.entry import schema as text
+
+    print(text(), end="")
+
+
+def _good(directory: Path) -> list[Checked]:
+    """The entries of a folder. Raises ``EntryError`` if one does not hold; all that do not are named."""
+    from coopt.leaderboard.check import check_folder
+
+    folder = check_folder(directory)
+    if folder.bad:
+        for line in folder.bad[:-1]:
+            typer.echo(f"coopt: {line}", err=True)
+        count = f" ({len(folder.bad)} of {len(folder.bad) + len(folder.good)} entries refused)"
+        raise EntryError(folder.bad[-1] + (count if len(folder.bad) > 1 else ""))
+    return folder.good

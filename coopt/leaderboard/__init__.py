@@ -1,0 +1,1 @@
+"""Results that anybody can check: an entry, its per-item outcomes, and the tables made of them."""

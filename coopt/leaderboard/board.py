@@ -1,0 +1,130 @@
+"""The leaderboard: entries that answered the same questions in one table, ranked by what students gained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from coopt.leaderboard.check import Checked
+from coopt.leaderboard.entry import Cost, Entry
+from coopt.leaderboard.outcomes import Outcomes
+from coopt.metrics.bootstrap import Array
+from coopt.metrics.paired import question_weights
+from coopt.metrics.ranking import Rank, ranks
+from coopt.reports.cells import NONE, percent, signed, span, yes
+from coopt.reports.table import Table
+from coopt.running.run import INIT
+
+_DRAWS = 2000
+WORLDS = {"scimini": "embedded world scimini", "sciknoweval": "SciKnowEval"}
+COLUMNS = ["rank", "95 %", "method", "graph", "seeds", "score", "95 % ", "start", "change", "95 %  ", "native",
+           "mutual Pareto", "headroom", "s/step", "entry"]  # fmt: skip
+
+
+class Section(NamedTuple):
+    """Entries of one kind, world, base model and set of questions, with their ranks, best first."""
+
+    title: str
+    ranked: list[tuple[Rank, Entry]]
+
+
+def sections(checked: Sequence[Checked]) -> list[Section]:
+    """Measured before simulated, scimini before SciKnowEval; within, by domains."""
+    groups: dict[tuple[object, ...], list[Checked]] = {}
+    for one in sorted(checked, key=lambda c: c.entry.name):
+        groups.setdefault(_key(one.entry), []).append(one)
+    return [Section(_title(groups[key][0].entry), _ranked(groups[key])) for key in sorted(groups, key=str)]
+
+
+def _key(entry: Entry) -> tuple[object, ...]:
+    questions = tuple((d, entry.data[d]["test"]) for d in entry.domains)
+    model = str(entry.config["model"]["path"])
+    return (entry.kind, entry.world, len(entry.domains), questions, entry.samples, model)
+
+
+def _title(entry: Entry) -> str:
+    kind = "" if entry.kind == "measured" else "SIMULATED, "
+    base = "" if entry.config["model"]["path"] == "scimini" else f", base {entry.config['model']['path']}"
+    sizes = ", ".join(f"{c.domain} {c.questions}" for c in entry.measures.constants)
+    return f"{kind}{WORLDS[entry.world]}{base}: test questions {sizes}; avg@{entry.samples}"
+
+
+def _ranked(group: Sequence[Checked]) -> list[tuple[Rank, Entry]]:
+    """Ranks by the change against each entry's own initial students, over the same resampled questions."""
+    values = {c.entry.name: c.entry.measures.overall.change.value for c in group}
+    places = ranks(values, {c.entry.name: _gain(c.outcomes) for c in group})
+    order = sorted(group, key=lambda c: (places[c.entry.name].rank, -values[c.entry.name], c.entry.name))
+    return [(places[c.entry.name], c.entry) for c in order]
+
+
+def _gain(outcomes: Outcomes) -> Array:
+    """Bootstrap draws [B] of the mean change of all students and domains."""
+    weights = question_weights({d: len(outcomes.questions[d]) for d in outcomes.domains}, _DRAWS)
+    moved = [
+        weights[d] @ (outcomes.per_question(outcomes.method, s, d) - outcomes.per_question(INIT, s, d)).mean(axis=0)
+        for s in outcomes.students
+        for d in outcomes.domains
+    ]
+    mean: Array = np.mean(moved, axis=0)
+    return mean
+
+
+def board_tables(found: Sequence[Section]) -> list[Table]:
+    """One table a section; base and the best constant answer stand under the entries."""
+    return [Table(s.title, COLUMNS, [*(_row(r, e) for r, e in s.ranked), *_floors(s)], _notes(s)) for s in found]
+
+
+def _row(rank: Rank, entry: Entry) -> list[str]:
+    mean = entry.measures.overall
+    mutual = next(c for c in entry.measures.improvement if c.student == "mutual")
+    return [
+        str(rank.rank),
+        str(rank.low) if rank.low == rank.high else f"{rank.low}-{rank.high}",
+        entry.method,
+        graph_of(entry),
+        " ".join(map(str, entry.seeds)),
+        percent(mean.score),
+        span(mean.low, mean.high),
+        percent(mean.start),
+        signed(mean.change.value),
+        span(mean.change.low, mean.change.high, "+.1f"),
+        signed(mean.native_change),
+        f"{yes(mutual.point)} ({percent(mutual.probability, 0)} %)",
+        f"{percent(mean.headroom[0], 0)} {span(*mean.headroom[1:], '.0f')}" if mean.headroom else NONE,
+        seconds_of(entry.costs),
+        entry.name,
+    ]
+
+
+def graph_of(entry: Entry) -> str:
+    return f"{entry.topology}, {len(entry.students)}"
+
+
+def seconds_of(costs: Sequence[Cost]) -> str:
+    """Seconds a step over all steps."""
+    steps = sum(c.steps for c in costs)
+    return f"{sum(c.steps * c.seconds_per_step for c in costs) / steps:.2f}" if steps else NONE
+
+
+def _floors(section: Section) -> list[list[str]]:
+    """What no training reaches too: of the entry with most seeds (the base is drawn anew with each)."""
+    entry = max((e for _, e in section.ranked), key=lambda e: len(e.seeds))
+    rows = {"base": entry.measures.overall.base, "constant answer": entry.measures.overall.constant}
+    empty = [NONE] * len(COLUMNS)
+    return [[*empty[:2], name, *empty[3:5], percent(score), *empty[6:]] for name, score in rows.items()]
+
+
+def _notes(section: Section) -> list[str]:
+    seeds = {tuple(e.seeds) for _, e in section.ranked}
+    notes = [
+        "Percent, means of all students and domains. Ranked by change against the own initial students (start); a rank"
+        " is one more than the number of entries shown to be better (pairs, Holm), so entries may share it; 95 % of"
+        " ranks: by change alone, over bootstrap draws of the questions. mutual Pareto: no student lower in any domain"
+        " and each higher in one, with its probability. headroom: the share gained of what students lacked to the best"
+        " start of each domain. s/step: on the entry's own machine.",
+    ]
+    if len(seeds) > 1:
+        notes.append("Entries with other seeds begin with other specialists: a rank does not know that.")
+    return notes

@@ -1,0 +1,82 @@
+"""The tables of ``coopt compare``."""
+
+from __future__ import annotations
+
+from coopt.outcomes.compare import Comparison
+from coopt.reports.cells import percent, probability, signed, span
+from coopt.reports.table import Table
+
+
+def comparison_tables(found: Comparison) -> list[Table]:
+    """Side by side, method against method, and what else differs between the runs."""
+    tables = [_side_by_side(found), _differences(found), _settings(found)]
+    return [t for t in tables if t.rows]
+
+
+def _side_by_side(found: Comparison) -> Table:
+    rows = [
+        [
+            line.side.run,
+            line.side.method,
+            str(line.students),
+            percent(line.start),
+            percent(line.score.value),
+            span(line.score.low, line.score.high),
+            signed(line.change.value),
+            span(line.change.low, line.change.high, "+.1f"),
+            " ".join(map(signed, line.change.per_seed)),
+            probability(line.change.p),
+            line.change.verdict,
+        ]
+        for line in found.lines
+    ]
+    notes = [
+        f"Percent, means of all students and domains; seeds {', '.join(map(str, found.seeds))}. Intervals: paired"
+        " bootstrap over questions. p: Holm over the table."
+    ]
+    for run, seeds in found.left_out.items():
+        if seeds:
+            notes.append(f"Seeds of {run} that are not in every run, left out: {', '.join(map(str, seeds))}.")
+    if len(found.seeds) == 1:
+        notes.append("One seed: a verdict holds for these specialists and this order of prompts only.")
+    columns = [
+        "run",
+        "method",
+        "students",
+        "start",
+        "score",
+        "95 %",
+        "change",
+        "95 % ",
+        "per seed",
+        "p (Holm)",
+        "verdict",
+    ]
+    return Table("Methods of several runs", columns, rows, notes)
+
+
+def _differences(found: Comparison) -> Table:
+    words = {"improves": "better"}
+    rows = [
+        [
+            f"{d.side} - {d.baseline}",
+            signed(d.moved.value),
+            span(d.moved.low, d.moved.high, "+.1f"),
+            " ".join(map(signed, d.moved.per_seed)),
+            probability(d.moved.p),
+            words.get(d.moved.verdict, d.moved.verdict),
+        ]
+        for d in found.differences
+    ]
+    note = (
+        "The runs begin with the same students: a difference of changes is a difference of scores."
+        if found.same_start
+        else "The runs begin with different students: changes are compared, not scores."
+    )
+    columns = ["methods", "difference", "95 %", "per seed", "p (Holm)", "verdict"]
+    return Table("Methods compared, difference of the changes, percent", columns, rows, [note])
+
+
+def _settings(found: Comparison) -> Table:
+    rows = [[key, *map(str, values)] for key, values in found.settings.items()]
+    return Table("Settings that differ", ["setting", *found.runs], rows)

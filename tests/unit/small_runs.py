@@ -1,0 +1,78 @@
+"""Small finished runs on disk, without models: real questions of the embedded world, answers drawn at random."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coopt.config.load import load_config
+from coopt.domains.base import Split
+from coopt.domains.load import data_hashes
+from coopt.metrics.summary import summarise
+from coopt.rng import generator
+from coopt.running import store
+from coopt.running.run import BASE, INIT, Run
+
+SKILL = {BASE: 0.3, INIT: 0.5, "sdpo": 0.6, "opcod": 0.8, "always": 0.8}
+"""The chance of a right answer, by who answers."""
+
+
+def write_run(directory: Path, skill: Mapping[str, float] | None = None, **flags: Any) -> Run:
+    """A finished run of two students with 20 questions a domain; ``flags`` as for ``load_config``."""
+    small = ["world.rows=400", "data.test=20", "data.validation=10", "rounds.rounds=2", "sampling.eval_samples=4",
+             "break_rate.questions=0", "run.bootstrap=200"]  # fmt: skip
+    settings = [*small, *flags.pop("settings", [])]
+    run = Run(directory, load_config(**{"topology": "pair", "domains": "phys,chem"} | flags, settings=settings))
+    store.write_json(directory / "config.json", run.config.model_dump(mode="json"))
+    record = {"version": 1, "arguments": ["bench"], "commit": "0" * 40, "dirty": "", "data": data_hashes(run.domains)}
+    store.write_json(directory / "provenance.json", record)
+    run.journal().note("started")
+    for seed in run.seeds:
+        _write_seed(run, seed, SKILL | dict(skill or {}))
+    store.write_text(directory / "results.json", summarise(run).model_dump_json(indent=1) + "\n")
+    return run
+
+
+def _write_seed(run: Run, seed: int, skill: Mapping[str, float]) -> None:
+    _write_scores(run, seed, BASE, 0, BASE, "test", skill)
+    for student in run.topology.students:
+        splits: tuple[Split, ...] = ("validation", "test")
+        for split in splits:
+            _write_scores(run, seed, INIT, 0, student, split, skill)
+        for method in run.config.methods:
+            for round_ in (1, 2):
+                (run.phase_dir(seed, method, round_, student)).mkdir(parents=True)
+                store.write_json(run.phase_dir(seed, method, round_, student) / store.COMPLETE, {"version": 1})
+                store.append_lines(_steps_path(run, seed, method, round_, student), [_step(round_ - 1)])
+                for split in splits:
+                    _write_scores(run, seed, method, round_, student, split, skill)
+
+
+def _write_scores(
+    run: Run, seed: int, who: str, round_: int, student: str, split: Split, skill: Mapping[str, float]
+) -> None:
+    domains = {}
+    for name, domain in run.domains.items():
+        items = domain.items(split)
+        shape = (len(items), run.config.sampling.eval_samples)
+        drawn = generator(seed, who, round_, student, split, name).random(shape)
+        correct = (drawn < skill[who]).astype(int)
+        answers = np.where(correct == 1, "right", "wrong").tolist()
+        domains[name] = {"items": [i.id for i in items], "correct": correct.tolist(), "answers": answers}
+    store.write_json(run.scores_path(seed, who, split, round_, student), {"version": 1, "domains": domains})
+
+
+def _steps_path(run: Run, seed: int, method: str, round_: int, student: str) -> Path:
+    return run.phase_dir(seed, method, round_, student).with_name(f"{student}.steps.jsonl")
+
+
+def _step(number: int) -> dict[str, Any]:
+    return {
+        "step": number, "feedback_on": False, "outcomes": {}, "told": {}, "prompts": 4, "prompts_without_correct": 1,
+        "seconds": {"rollout": 1.0, "feedback": 0.0, "teacher": 0.5, "student": 0.5, "total": 2.0},
+        "tokens": {"rollout": 100, "feedback": 0, "trained": 50}, "memory_gib": 1.0, "distinct_rows": 8,
+        "active_rows": 16,
+    }  # fmt: skip
