@@ -30,7 +30,7 @@ def test_the_probe_keeps_the_texts_behind_its_grids(smoke_run: Path) -> None:
 
 
 def test_a_page_holds_the_run(coopt: Coopt, smoke_run: Path, tmp_path: Path) -> None:
-    done = coopt("report", str(smoke_run), "--html", "--out", "page.html")
+    done = coopt("report", str(smoke_run), "--html", "page.html")
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])  # type: ignore[index]

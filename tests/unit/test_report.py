@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from coopt.errors import ConfigError, RunError
-from coopt.graph.files import load_topology
+from coopt.graph.files import load_topology, topology_names
 from coopt.metrics.cost import read_steps
 from coopt.metrics.outcomes import outcomes_by_round
 from coopt.metrics.plane import OTHERS, axes, place
@@ -19,7 +19,7 @@ from coopt.metrics.probes import ALL_EDGES
 from coopt.metrics.trajectories import MEAN, trajectories
 from coopt.reports.figures import FIGURES, check_figure, write_figure
 from coopt.reports.html import page
-from coopt.reports.html.graph import GraphPicture, gate_rows, graph_chart
+from coopt.reports.html.graph import WIDTH, GraphPicture, drawn_graph, gate_rows, graph_chart
 from coopt.reports.html.transcripts import PROBE, choose
 from coopt.reports.opened import Opened, open_runs
 from coopt.running import store
@@ -83,6 +83,27 @@ def test_a_gate_by_domain_says_where_it_is_open(opened: Opened) -> None:
     rows = gate_rows(cells, opened.run.topology, opened.results.domains)
     assert [r["state"] for r in rows] == ["open", "open: physics", "open"]
     assert gate_rows([cell.model_copy(update={"open": False})], opened.run.topology, [])[0]["state"] == "closed"
+
+
+def test_critics_that_a_method_adds_are_drawn(opened: Opened) -> None:
+    cast = load_topology("fair_committee", ["physics", "chemistry"])
+    opened.run.cast = cast
+    plain = opened.results.gates[0]
+    cells = [plain.model_copy(update={"edge": f"{a} -> {cast.students[0]}"}) for a in (*cast.critics, "oracle")]
+    drawn = drawn_graph(opened.run, cells)
+    rows = gate_rows(cells, drawn, opened.results.domains)
+    assert ["x" in r for r in rows] == [True] * len(cast.critics) + [False]
+    assert graph_chart(drawn) is not None
+
+
+@pytest.mark.parametrize("name", topology_names())
+def test_every_shipped_graph_is_drawn_inside_the_picture(name: str) -> None:
+    topology = load_topology(name, ["physics", "chemistry"])
+    picture = GraphPicture(topology)
+    for edge in topology.edges:
+        arrow = picture.arrow(*edge)
+        assert all(0 <= arrow[k] <= WIDTH for k in ("x", "x2"))
+        assert all(0 <= arrow[k] <= picture.height for k in ("y", "y2"))
 
 
 def test_a_graph_too_large_to_draw_keeps_its_rows(opened: Opened) -> None:
