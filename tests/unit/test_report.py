@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jinja2.utils import htmlsafe_json_dumps
 
 from coopt.errors import ConfigError, RunError
 from coopt.graph.files import load_topology, topology_names
@@ -135,6 +136,15 @@ def test_a_page_with_little_room_keeps_what_broke_an_answer(opened: Opened) -> N
     assert len(chosen.transcripts) < 5
     assert sum(chosen.total.values()) == 27
     assert choose(opened.run, most_bytes=3 * size) == chosen
+
+
+def test_what_escaping_adds_counts_as_room(opened: Opened) -> None:
+    path = opened.run.phase_dir(0, "opcod", 1, "s1").with_name("s1.rollouts.jsonl")
+    (record,) = store.read_lines(path)
+    rollouts = [{**record["rollouts"][0], "text": f"{k}{'<' * 1000}"} for k in range(50)]
+    store.rewrite_lines(path, [record | {"rollouts": rollouts}])
+    chosen = choose(opened.run, most_bytes=60_000)
+    assert len(str(htmlsafe_json_dumps(chosen.transcripts))) < 61_000
 
 
 def test_equal_messages_of_a_prompt_are_one_transcript(opened: Opened) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
+from jinja2.utils import htmlsafe_json_dumps
+
 from coopt.domains.base import Item, Split
 from coopt.domains.load import load_domains
 from coopt.errors import DataError
@@ -56,7 +58,7 @@ def choose(run: Run, most_bytes: int = MOST_BYTES) -> Chosen:
     taken, room = [], most_bytes
     for found in _in_turn(groups):
         _complete(found, items.get(found["item"]))
-        room -= len(json.dumps(found))
+        room -= len(htmlsafe_json_dumps(found))  # as the page has it
         if room < 0:
             break
         taken.append(found)
