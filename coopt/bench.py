@@ -68,7 +68,7 @@ def check_run(config: Config) -> None:
         _check_styles_of(run, name)
 
 
-def check_method(run: Run, name: str, *, models: bool) -> None:
+def check_one_method(run: Run, name: str, *, models: bool) -> None:
     """What one method of a run needs, ``models`` and rows among it. Raises a ``CooptError``."""
     method = make_method(name, run.config.options)
     _check_gates_of(run, name)

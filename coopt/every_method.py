@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from coopt.bench import check_method, check_run
+from coopt.bench import check_one_method, check_run
 from coopt.config.schema import ALL, Config
 from coopt.errors import ConfigError, CooptError
 from coopt.methods.registry import all_methods
@@ -29,7 +29,7 @@ def with_every_method(config: Config, check: Callable[[Config], None] = check_ru
     for name in all_methods():
         more = config.model_copy(update={"methods": (*config.methods, name)})
         try:
-            check_method(Run(Path(), more), name, models=check is check_run)
+            check_one_method(Run(Path(), more), name, models=check is check_run)
         except CooptError as error:
             left_out[name] = str(error)
         else:

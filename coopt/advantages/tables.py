@@ -60,7 +60,7 @@ def error_table(traces: Sequence[Trace], draws: int) -> Table:
         "method",
         "rollouts",
         "questions",
-        "mean |A|",
+        "mean abs A",
         "mass from the error on, %",
         "tokens there, %",
         "contrast",
@@ -104,7 +104,7 @@ def concentration_table(traces: Sequence[Trace], draws: int) -> Table:
                 parts = [_percent(mean(own, name, draws)) for name in ("effective", *REGIONS)]
                 cells = [_number(size, ".2f"), _number(mean(own, "gini", draws), ".2f"), *parts]
                 rows.append([label(traces, method), group, *_counts(size), *cells])
-    columns = ["method", "group", "rollouts", "questions", "mean |A|", "Gini", "effective tokens, %"]
+    columns = ["method", "group", "rollouts", "questions", "mean abs A", "Gini", "effective tokens, %"]
     note = "Gini and effective tokens are of |A|: one token with all of it gives 1 and 1/T. Regions: share of the mass."
     return Table("Concentration", [*columns, *(f"{r}, %" for r in REGIONS)], rows, [note])
 
@@ -138,7 +138,7 @@ def paired_table(traces: Sequence[Trace], draws: int) -> Table:
         "AUC from the error on",
         "mean A, right tokens",
     ]
-    columns += [f"below -{NOTABLE} there", "Gini", "mean |A|"]
+    columns += [f"below -{NOTABLE} there", "Gini", "mean abs A"]
     note = (
         "Same seed, student, step, prompt, place in the batch and text; differences, shares in points. The first of"
         " --method is what the others are compared with."

@@ -135,7 +135,8 @@ def _start(student: str, run: Run, seed: int) -> Policy:
     """A student's initial weights, to be a teacher by its logits."""
     directory = run.weights(seed, INIT, 0, student)
     with blame(f"teacher {student}, its weights {directory}"):
-        return load_student(run.config, directory).in_compute_dtype()
+        policy = load_student(run.config, directory)
+    return policy if policy.base is not None else policy.in_compute_dtype()  # a shared base stays as it is
 
 
 def _average(task: Train, run: Run, of: str) -> None:
