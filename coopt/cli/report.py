@@ -72,10 +72,10 @@ report.__doc__ = f"{report.__doc__}\n\n\b{_EXAMPLES}"
 
 
 def _figure(name: str, runs: list[Path], out: Path | None) -> None:
-    from coopt.reports.figures import FIGURES, check_figure, write_figure
     from coopt.reports.opened import open_runs
+    from coopt.reports.paper_figures import FIGURES, check_request, write_figure
 
-    path = check_figure(name, runs, out)
+    path = check_request(name, runs, out)
     write_figure(name, open_runs(runs), path)
     print(f"{path}: {FIGURES[name].says} (as the paper's {FIGURES[name].paper})")
 
@@ -86,8 +86,6 @@ def _page(directory: Path, out: Path | None) -> None:
     from coopt.reports.html.page import write_page
     from coopt.reports.opened import only, open_runs
 
-    if out is not None and not out.parent.is_dir():
-        raise ConfigError(f"--out {out}: no folder {out.parent}. Make it, or choose another.")
     opened = only(open_runs([directory]), "--html")
     path = out or directory / "report.html"
     with Console(stderr=True).status("writing the report"):

@@ -14,7 +14,7 @@ import numpy as np
 from coopt.errors import TopologyError
 from coopt.graph.palette import COLOURS
 from coopt.graph.topology import Topology
-from coopt.pictures import RC, metadata
+from coopt.reports.figure import RC, metadata
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,6 +9,13 @@ from typing import Any
 from coopt.errors import ConfigError
 
 SUFFIXES = (".svg", ".pdf", ".png")
+RC = {
+    "svg.fonttype": "none",  # names stay text: searchable, and the same bytes on every machine
+    "svg.hashsalt": "coopt",
+    "font.family": "sans-serif",
+    "text.parse_math": False,  # a name may hold a dollar sign
+    "figure.facecolor": "white",
+}
 
 
 def check_figure(option: str, path: Path) -> None:
@@ -23,11 +30,21 @@ def new_figure(width: float, height: float) -> Any:
     from matplotlib.figure import Figure
 
     matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "coopt"  # the same results are the same file
-    matplotlib.rcParams["svg.fonttype"] = "none"  # text stays text
+    matplotlib.rcParams.update(RC)  # type: ignore[arg-type]  # the stub wants literals as keys
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def save(figure: Any, path: Path) -> None:
+    """Write it; its suffix says the format."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    figure.savefig(path, dpi=200, metadata=metadata(path))
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """No date and no version: nothing but the figure decides the bytes."""
+    known: dict[str, dict[str, Any]] = {
+        ".svg": {"Date": None, "Creator": "coopt"},
+        ".pdf": {"CreationDate": None, "ModDate": None, "Creator": "coopt", "Producer": "coopt"},
+        ".png": {"Software": "coopt"},
+    }
+    return known[path.suffix]

@@ -153,10 +153,9 @@ def _prompt(step: Step, p: int, item: Item, prompt: str, left: list[Any]) -> Ite
             continue
         row = left.pop(0)
         yield f"    teacher reads {policy.tokenizer.decode(list(row.teacher_prompt))!r}"
-        with_c = trainer.logprobs([(row.teacher_prompt, row.response)], teacher=True)[0]
-        without = trainer.logprobs([(row.student_prompt, row.response)])[0]
+        (advantages,) = trainer.advantages([row])
         names = [policy.tokenizer.decode([t]).strip() or repr(policy.tokenizer.decode([t])) for t in row.response]
-        parts = [f"{n} {a - b:+.3f}" for n, a, b in zip(names, with_c, without, strict=True)]
+        parts = [f"{n} {a:+.3f}" for n, a in zip(names, advantages, strict=True)]
         yield f"{NUMBERS}{'  '.join(parts)}"
 
 

@@ -18,8 +18,8 @@ from coopt.metrics.plane import place
 from coopt.metrics.probes import ALL_EDGES, ANY_STATE
 from coopt.metrics.results import BreakCell, CostCell
 from coopt.metrics.trajectories import MEAN, trajectories
-from coopt.pictures import RC, check_picture, metadata
 from coopt.reports.break_tables import CONTEXT_WORDS
+from coopt.reports.figure import check_figure, new_figure, save
 from coopt.reports.opened import Opened, only
 from coopt.running.run import INIT
 
@@ -43,22 +43,18 @@ class FigureKind(NamedTuple):
 
 def write_figure(name: str, runs: Sequence[Opened], path: Path) -> None:
     """Draw one of ``FIGURES``. Raises ``RunError`` for a run that lacks what it shows."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(RC):  # type: ignore[arg-type]  # the stub wants literals as keys
-        figure = Figure(layout="constrained")
-        FIGURES[name].draw(figure, runs)
-        figure.savefig(path, dpi=200, metadata=metadata(path))
+    figure = new_figure(*_PANEL)
+    FIGURES[name].draw(figure, runs)
+    save(figure, path)
 
 
-def check_figure(name: str, runs: Sequence[Path], path: Path | None) -> Path:
+def check_request(name: str, runs: Sequence[Path], path: Path | None) -> Path:
     """Refuse what cannot be drawn before anything is read. Raises ``ConfigError``."""
     if name not in FIGURES:
         raise ConfigError(unknown("figure", name, FIGURES))
     if path is None:
         raise ConfigError(f"--figure {name} needs --out FILE.svg, .pdf or .png.")
-    check_picture(path, "--out")
+    check_figure("--out", path)
     if len(runs) > 1 and not FIGURES[name].several:
         raise ConfigError(f"--figure {name} shows one run, not {len(runs)}.")
     return path
