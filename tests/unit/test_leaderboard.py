@@ -112,13 +112,17 @@ TAMPERED = {
     "simulated": (_set("provenance", 0, "simulated", value=True), r"kind: 'measured', but by the rest"),
     "more samples": (_set("samples", value=8), r"samples: 8, but by the rest of the entry it is 4"),
     "a seed more": (_set("seeds", value=[0, 1, 2]), r"400 rows; the entry's .* make 600"),
-    "another method": (_set("method", value="oracle"), r"method oracle is not among config.methods"),
+    "another method": (_set("method", value="oracle"), r"name: 'small-opcod', but by the rest .* 'small-oracle'"),
     "no native domain": (_set("native", value={"s1": "physics"}), r"native: \['s1'\], but"),
     "a native domain that is none": (
         _set("native", "s2", value="biology"),
         r"native: \['biology', 'physics'\]; domains",
     ),
-    "a command that is no list": (_set("provenance", 0, "arguments", value=5), r"provenance.0.arguments: .*valid list"),
+    "a command that is no list": (_set("provenance", 0, "arguments", value=5), r"arguments: .*valid array"),
+    "true for a number": (_set("costs", 0, "steps", value=True), r"costs.0.steps: .*valid integer"),
+    "another graph": (_set("topology", value="ring"), r"topology: 'ring', but by the rest of the entry it is 'pair'"),
+    "a method that was not run": (_set("config", "methods", value=["sdpo"]), r"method opcod is not among config"),
+    "control characters in a key": (_set("native", "\x1b[2J", value="physics"), r"native.\?\[2J"),
     "another base": (_set("model", value="gpt"), r"model: 'gpt', but by the rest of the entry it is 'scimini'"),
     "endless bootstrap": (_set("config", "run", "bootstrap", value=10**9), r"config.run.bootstrap is 1,000,000,000"),
     "control characters in a setting": (_set("config", "x\n\x1b[2J", value=1), r"config: unknown setting 'x\?\?\[2J'"),
@@ -185,7 +189,7 @@ def test_forged_outcomes_are_refused(entry: Path, what: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "times", "message"),
-    [("{", 1, "not a readable JSON"), ("[]", 1, "valid dictionary"), ("[", 10**5, "not a readable JSON")],
+    [("{", 1, "not a readable JSON"), ("[]", 1, "should be an object"), ("[", 10**5, "not a readable JSON")],
 )
 def test_what_is_no_entry_is_refused(entry: Path, text: str, times: int, message: str) -> None:
     entry.write_text(text * times)
