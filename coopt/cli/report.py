@@ -15,7 +15,7 @@ Examples:
 
   coopt report runs/NAME
   coopt report runs/NAME --format latex > tables.tex
-  coopt report runs/NAME --html
+  coopt report runs/NAME --html page.html
   coopt report runs/NAME --figure feedback --out figure6.svg
   coopt report runs/sweeps/schedules --figure schedules --out figure8.pdf
 """
@@ -24,12 +24,14 @@ Examples:
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="A run directory; for some figures several.")],
     style: Annotated[str, typer.Option("--format", help="rich, md, csv, json or latex.")] = "rich",
-    html: Annotated[bool, typer.Option("--html", help="Write one page with charts, gates and transcripts.")] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write one page with charts, gates and transcripts: --html [FILE.html].")
+    ] = False,
     figure: Annotated[
         str | None, typer.Option(help="Draw one: break-rate, feedback, gates, schedules or step-time.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The page (default: RUN/report.html), or the figure: .svg, .pdf or .png.")
+        Path | None, typer.Option(help="The figure: .svg, .pdf or .png. Or the page (default: RUN/report.html).")
     ] = None,
 ) -> None:
     """Print the tables of a run again, write them as a page with charts and transcripts, or draw a figure.
@@ -48,6 +50,8 @@ def report(
             raise ConfigError("--html or --figure, not both.")
         _figure(figure, runs, out)
         return
+    if html and out is None and len(runs) > 1 and runs[-1].suffix == ".html":
+        out = runs.pop()  # --html takes no value for the parser, so its file is one more word
     if len(runs) > 1:
         raise ConfigError(f"coopt report shows one run, not {len(runs)}. Several are for --figure schedules.")
     if html:

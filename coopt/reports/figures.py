@@ -103,7 +103,7 @@ def _outcome_bars(axis: Axes, own: Mapping[str, OutcomeShare], k: int, count: in
     places = [x + (k - (count - 1) / 2) * width for x in range(len(OUTCOMES))]
     heights = [100 * own[o].share for o in OUTCOMES]
     bars = axis.bar(places, heights, width, label=label, color=f"C{k}")
-    axis.bar_label(bars, fmt="%.1f", fontsize=7)
+    axis.bar_label(bars, fmt="%.1f", fontsize=6)
 
 
 # -- Figure 7 ----------------------------------------------------------------------------------------
@@ -208,7 +208,8 @@ def _break_rate(figure: Figure, runs: Sequence[Opened]) -> None:
         for k, state in enumerate(("open", "closed")):
             _rates(axis, [c for c in own if c.gate == state], difficulties, k, state)
         axis.set_xticks(range(len(difficulties)), difficulties, rotation=25, ha="right")
-        axis.set(ylabel="break-rate, %")
+        axis.set(ylabel="break-rate, %", xlim=(-0.6, len(difficulties) - 0.4))
+        axis.set_ylim(bottom=0)
     panels[0].legend(frameon=False, fontsize=8)
 
 

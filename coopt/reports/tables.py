@@ -243,8 +243,9 @@ def feedback_table(results: Results) -> Table:
     voted = ["voted down"] if committee else []
     columns = ["method", "tutor -> tutee", "messages", *OUTCOMES, "unread", *voted, "revealed", "leak rate"]
     note = (
-        "Percent of messages. revealed: the raw message gave the answer away (removed by the sanitiser);"
-        " leak rate: kept messages that still do. unread: too long for the tutor, or it was away (a count)."
+        "Percent of messages. revealed: the raw message gave the answer away (the sanitiser removes it; fair and"
+        " rewritten attempts are meant to hold it); leak rate: kept messages that still do. unread: too long for the"
+        " tutor, or it was away (a count)."
         + (" voted down: kept messages that the committee rejected." if committee else "")
     )
     away = [f"Unavailable: {where}: {why}" for where, why in results.unavailable.items()]

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jinja2.utils import htmlsafe_json_dumps
 
 from coopt.errors import ConfigError, RunError
-from coopt.graph.files import load_topology
+from coopt.graph.files import load_topology, topology_names
 from coopt.metrics.cost import read_steps
 from coopt.metrics.outcomes import outcomes_by_round
 from coopt.metrics.plane import OTHERS, axes, place
@@ -19,7 +20,7 @@ from coopt.metrics.probes import ALL_EDGES
 from coopt.metrics.trajectories import MEAN, trajectories
 from coopt.reports.figures import FIGURES, check_figure, write_figure
 from coopt.reports.html import page
-from coopt.reports.html.graph import GraphPicture, gate_rows, graph_chart
+from coopt.reports.html.graph import WIDTH, GraphPicture, drawn_graph, gate_rows, graph_chart
 from coopt.reports.html.transcripts import PROBE, choose
 from coopt.reports.opened import Opened, open_runs
 from coopt.running import store
@@ -85,6 +86,27 @@ def test_a_gate_by_domain_says_where_it_is_open(opened: Opened) -> None:
     assert gate_rows([cell.model_copy(update={"open": False})], opened.run.topology, [])[0]["state"] == "closed"
 
 
+def test_critics_that_a_method_adds_are_drawn(opened: Opened) -> None:
+    cast = load_topology("fair_committee", ["physics", "chemistry"])
+    opened.run.cast = cast
+    plain = opened.results.gates[0]
+    cells = [plain.model_copy(update={"edge": f"{a} -> {cast.students[0]}"}) for a in (*cast.critics, "oracle")]
+    drawn = drawn_graph(opened.run, cells)
+    rows = gate_rows(cells, drawn, opened.results.domains)
+    assert ["x" in r for r in rows] == [True] * len(cast.critics) + [False]
+    assert graph_chart(drawn) is not None
+
+
+@pytest.mark.parametrize("name", topology_names())
+def test_every_shipped_graph_is_drawn_inside_the_picture(name: str) -> None:
+    topology = load_topology(name, ["physics", "chemistry"])
+    picture = GraphPicture(topology)
+    for edge in topology.edges:
+        arrow = picture.arrow(*edge)
+        assert all(0 <= arrow[k] <= WIDTH for k in ("x", "x2"))
+        assert all(0 <= arrow[k] <= picture.height for k in ("y", "y2"))
+
+
 def test_a_graph_too_large_to_draw_keeps_its_rows(opened: Opened) -> None:
     large = load_topology("ring", ["physics", "chemistry"], 61)
     assert graph_chart(large) is None
@@ -93,9 +115,10 @@ def test_a_graph_too_large_to_draw_keeps_its_rows(opened: Opened) -> None:
 
 def test_transcripts_have_the_question_and_what_feedback_did(opened: Opened) -> None:
     chosen = choose(opened.run)
-    assert chosen.total == {"broken": 1, "fixed": 1, "still wrong": 1, "": 24}
+    assert chosen.total == {"broken": 1, "still wrong": 2, "": 24}
     assert chosen.shown == chosen.total
-    assert [t["change"] for t in chosen.transcripts[:4]] == ["broken", "fixed", "still wrong", ""]
+    assert [t["change"] for t in chosen.transcripts[:4]] == ["broken", "still wrong", "still wrong", ""]
+    assert sorted(t["change_sf"] for t in chosen.transcripts[:3]) == ["", "fixed", "still wrong"]
     first = chosen.transcripts[0]
     assert (first["source"], first["edge"], first["own"], first["kept"]) == (PROBE, "s2 -> s1", "first 0", "say")
     assert first["right"]
@@ -106,13 +129,22 @@ def test_transcripts_have_the_question_and_what_feedback_did(opened: Opened) -> 
     assert "f" not in said
 
 
-def test_a_page_with_little_room_shows_broken_and_fixed_answers_first(opened: Opened) -> None:
+def test_a_page_with_little_room_keeps_what_broke_an_answer(opened: Opened) -> None:
     size = len(json.dumps(choose(opened.run).transcripts[0]))
     chosen = choose(opened.run, most_bytes=3 * size)
-    assert chosen.shown == {"broken": 1, "fixed": 1} | {k: 1 for k in chosen.shown if k not in ("broken", "fixed")}
+    assert chosen.transcripts[0]["change"] == "broken"
     assert len(chosen.transcripts) < 5
     assert sum(chosen.total.values()) == 27
     assert choose(opened.run, most_bytes=3 * size) == chosen
+
+
+def test_what_escaping_adds_counts_as_room(opened: Opened) -> None:
+    path = opened.run.phase_dir(0, "opcod", 1, "s1").with_name("s1.rollouts.jsonl")
+    (record,) = store.read_lines(path)
+    rollouts = [{**record["rollouts"][0], "text": f"{k}{'<' * 1000}"} for k in range(50)]
+    store.rewrite_lines(path, [record | {"rollouts": rollouts}])
+    chosen = choose(opened.run, most_bytes=60_000)
+    assert len(str(htmlsafe_json_dumps(chosen.transcripts))) < 61_000
 
 
 def test_equal_messages_of_a_prompt_are_one_transcript(opened: Opened) -> None:

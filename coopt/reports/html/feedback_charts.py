@@ -73,8 +73,8 @@ def _by_difficulty(rows: Sequence[Row], order: Sequence[str], kind: str) -> Char
             tooltip=tips(rows[0]),
         )
     )
-    top = max(v for row in rows for v in (row["high"], row["control"]) if v is not None)
-    scale = alt.Scale(domain=[0, top])
+    tops = {context: _top([r for r in rows if r["context"] == context]) for context in ("f", "sf")}
+    scale = alt.Scale(domainMin=0, domainMax=alt.ExprRef(f"context == 'f' ? {tops['f']} : {tops['sf']}"))
     bars = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
     shape = alt.Shape("gate:N", scale=alt.Scale(domain=states), legend=LEGEND)
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
@@ -86,6 +86,11 @@ def _by_difficulty(rows: Sequence[Row], order: Sequence[str], kind: str) -> Char
         .add_params(alt.param(name="context", value="f"))
         .properties(width="container", height=HEIGHT, description=f"{kind}-rates by gate and difficulty.")
     )
+
+
+def _top(rows: Sequence[Row]) -> float:
+    """The highest mark, in percent."""
+    return max((v for r in rows for v in (r["high"], r["control"]) if v is not None), default=100.0) or 1.0
 
 
 def outcome_charts(shares: Sequence[OutcomeShare]) -> dict[str, Chart]:
@@ -117,7 +122,7 @@ def cost_rows(results: Results) -> list[Row]:
     """Seconds of each part of a step, by method and feedback on or off."""
     parts = (*PARTS, "other")
     return [
-        {"step": f"{c.method}, feedback {c.feedback}", "part": p, "seconds": c.shares.get(p, 0.0) * c.seconds_per_step}
+        {"step": f"{c.method}, {c.feedback}", "part": p, "seconds": c.shares.get(p, 0.0) * c.seconds_per_step}
         for c in results.costs
         for p in parts
     ]
@@ -134,7 +139,7 @@ def cost_chart(results: Results) -> Chart | None:
         chart_of(rows)
         .mark_bar()
         .encode(
-            y=alt.Y("step:N", sort=names, title=None, axis=alt.Axis(labelLimit=140)),
+            y=alt.Y("step:N", sort=names, title="feedback on or off", axis=alt.Axis(labelLimit=140)),
             x=alt.X("seconds:Q", title="seconds a step", axis=alt.Axis(tickCount=6)),
             color=alt.Color("part:N", sort=parts, scale=alt.Scale(domain=parts), legend=LEGEND),
             tooltip=tips(rows[0]),

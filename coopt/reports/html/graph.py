@@ -4,6 +4,8 @@ its gate said in the round that the page's slider shows."""
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
@@ -14,6 +16,7 @@ from coopt.graph.palette import COLOURS
 from coopt.graph.topology import Topology
 from coopt.metrics.results import GateCell
 from coopt.reports.html.charts import Chart
+from coopt.running.run import Run
 
 WIDTH = 520
 _MARGIN = 34
@@ -56,7 +59,16 @@ class GraphPicture:
         }
 
 
-def gate_rows(cells: list[GateCell], topology: Topology, domains: list[str]) -> list[dict[str, Any]]:
+def drawn_graph(run: Run, cells: Sequence[GateCell]) -> Topology:
+    """The run's graph with the critics and edges that its methods add."""
+    cast = run.cast
+    edges = [tuple(c.edge.split(" -> ")) for c in cells]
+    graph = cast.graph.copy()
+    graph.add_edges_from((a, b) for a, b in edges if a != b and a in cast.nodes and b in cast.nodes)
+    return replace(cast, graph=graph)
+
+
+def gate_rows(cells: Sequence[GateCell], topology: Topology, domains: Sequence[str]) -> list[dict[str, Any]]:
     """What the page shows of each decision, with the arrow's place. ``state``: open (in some domains), closed."""
     picture = GraphPicture(topology) if _fits(topology) else None
     rows = []

@@ -99,10 +99,11 @@ const PAGE = 10;
 const ALL = "";
 const ANSWERS = ["broken", "fixed", "still right", "still wrong", "not asked again"];
 const answerOf = (t) => t.change || "not asked again";
+const both = (t) => t.change_sf || "not asked again";
 let first = 0;
 let matching = [];
 
-const value = { text: (t) => [t.question, t.own, t.raw, t.f?.text, t.sf?.text].join("\n"), change: answerOf };
+const value = { text: (t) => [t.question, t.own, t.raw, t.f?.text, t.sf?.text].join("\n"), change: answerOf, change_sf: both };
 const field = (name, t) => (value[name] ? value[name](t) : t[name]);
 
 function filterTranscripts() {
@@ -171,7 +172,7 @@ if (byId("filters")) {
   for (const select of all("#filters select")) {
     const name = select.dataset.field;
     const found = unique(data.transcripts.map((t) => field(name, t)));
-    const order = name === "change" ? ANSWERS.filter((a) => found.includes(a)) : found.sort();
+    const order = name.startsWith("change") ? ANSWERS.filter((a) => found.includes(a)) : found.sort();
     fill(select, [ALL, ...order], (v) => v || "all");
   }
   for (const happening of ["input", "change"]) byId("filters").addEventListener(happening, filterTranscripts);

@@ -21,7 +21,7 @@ from coopt.metrics.results import Results
 from coopt.metrics.trajectories import trajectories
 from coopt.reports.html.charts import Chart, spec
 from coopt.reports.html.feedback_charts import break_matrices, cost_chart, difficulty_charts, outcome_charts
-from coopt.reports.html.graph import gate_rows, graph_chart
+from coopt.reports.html.graph import drawn_graph, gate_rows, graph_chart
 from coopt.reports.html.score_charts import pareto_charts, trajectory_charts
 from coopt.reports.html.theme import THEMES
 from coopt.reports.html.transcripts import Chosen, choose
@@ -58,7 +58,7 @@ def render_page(run: Run, results: Results, chosen: Chosen) -> str:
         data={
             "themes": THEMES,
             "charts": {section: [spec(c) for c in own.values()] for section, own in charts.items()},
-            "gates": gate_rows(results.gates, run.topology, results.domains),
+            "gates": gate_rows(results.gates, drawn_graph(run, results.gates), results.domains),
             "transcripts": chosen.transcripts,
         },
         style=(here / "page.css").read_text(encoding="utf-8"),
@@ -82,7 +82,7 @@ def _charts(run: Run, results: Results) -> dict[str, dict[str, Chart]]:
     """section -> title -> chart. A section without data is left out: a folder of results only has no steps."""
     steps = cost.read_steps(run)
     found: dict[str, dict[str, Chart | None]] = {
-        "graph": {run.topology.name: graph_chart(run.topology)},
+        "graph": {run.topology.name: graph_chart(drawn_graph(run, results.gates))},
         "trajectories": dict(trajectory_charts(trajectories(run), results.methods)),
         "pareto": dict(pareto_charts(results)) if results.methods else {},
         "matrix": dict(break_matrices(results)),

@@ -1,7 +1,7 @@
 """What tutors and tutees wrote, read from a run's files: one transcript a message of a tutor.
 
-A long run has more than a page can hold. Answers that feedback broke or fixed are kept first, then the same share of
-every group (source, edge, round, outcome), chosen by a hash, so that the same run gives the same page.
+A long run has more than a page can hold. Answers that feedback alone broke or fixed are kept first, then as many
+of every group (source, edge, round, outcome), chosen by a hash, so that the same run gives the same page.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple
+
+from jinja2.utils import htmlsafe_json_dumps
 
 from coopt.domains.base import Item, Split
 from coopt.domains.load import load_domains
@@ -27,9 +29,9 @@ _MOVED = ("broken", "fixed")
 _MOST_OF_A_GROUP = 2000  # read into memory at a time
 Transcript = dict[str, Any]
 """source (probe or a method), seed, round, step, edge, domain, item, question, answer, right, own (the tutee's first
-answer), raw, outcome, kept; from the probe also again (asked again without feedback), f and sf (with feedback; with
-the own demonstration too), each {"text", "right"}; change: broken, fixed, still right, still wrong, or "" (nobody
-answered again); times: how often it was said."""
+answer), raw, outcome, kept; times: how often it was said. From the probe also again (asked again without feedback), f
+(with feedback) and sf (with the own demonstration too), each {"text", "right"}. change: what f did to the answer
+(broken, fixed, still right, still wrong, or "" where nobody answered again); change_sf: what s and f did."""
 
 
 class Chosen(NamedTuple):
@@ -56,7 +58,7 @@ def choose(run: Run, most_bytes: int = MOST_BYTES) -> Chosen:
     taken, room = [], most_bytes
     for found in _in_turn(groups):
         _complete(found, items.get(found["item"]))
-        room -= len(json.dumps(found))
+        room -= len(htmlsafe_json_dumps(found))  # as the page has it
         if room < 0:
             break
         taken.append(found)
@@ -143,7 +145,8 @@ def _each_message(group: dict[str, Any], tutee: str, where: dict[str, Any]) -> I
                 "outcome": "voted_down" if m.get("voted_down") else m["outcome"] or "unread",
                 "kept": m.get("kept"),
                 **{k: v for k, v in answers.items() if v},
-                "change": _change(right, [a["right"] for k in ("f", "sf") if (a := answers[k])]),
+                "change": _change(right, answers["f"]),
+                "change_sf": _change(right, answers["sf"]),
             }
 
 
@@ -151,11 +154,11 @@ def _answer(given: dict[str, Any] | None) -> dict[str, Any] | None:
     return {"text": given["text"], "right": given["reward"] == 1} if given else None
 
 
-def _change(before: bool, after: list[bool]) -> str:
-    """What feedback did to an answer, in either context."""
-    if not after:
+def _change(before: bool, after: dict[str, Any] | None) -> str:
+    """What feedback did to an answer."""
+    if after is None:
         return ""
-    if all(a == before for a in after):
+    if after["right"] == before:
         return "still right" if before else "still wrong"
     return "broken" if before else "fixed"
 
