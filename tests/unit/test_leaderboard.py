@@ -325,3 +325,21 @@ def test_the_table_says_which_settings_are_not_the_presets(tmp_path: Path) -> No
     )
     hostile = entry.config | {"gate": {"kind": "<b>|\x1b[31m"}}
     assert "gate.kind=b31m" in settings_of(entry.model_copy(update={"config": hostile}))
+
+
+def test_an_arm_of_a_sweep_makes_entries_over_its_seeds(cli: Command, tmp_path: Path) -> None:
+    """And so do runs that differ in their seeds alone; a seed that comes later replaces the entry."""
+    write_run(tmp_path / "arm/seed-0", seed=0)
+    assert cli("leaderboard", "add", "arm", "--to", "mine").code == 0
+    write_run(tmp_path / "arm/seed-1", seed=1)
+    done = cli("leaderboard", "add", "arm", "--to", "mine")
+    assert done.out.splitlines()[1] == "mine/arm-opcod.entry.json", done.err
+    entry = check_entry(tmp_path / "mine/arm-opcod.entry.json").entry
+    assert entry.seeds == [0, 1]
+    assert len(entry.provenance) == 2
+    assert len(entry.measures.overall.change.per_seed) == 2
+    again = cli("leaderboard", "add", "arm/seed-0", "arm/seed-1", "--to", "other")
+    assert again.code == 0, again.err
+    assert check_entry(tmp_path / "other/arm-opcod.entry.json").entry == entry
+    twice = cli("leaderboard", "add", "arm/seed-0", "arm/seed-0", "--to", "other")
+    assert twice.err == "coopt: arm/seed-0 and arm/seed-0 both have seed 0. Give one.\n"
