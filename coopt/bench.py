@@ -10,20 +10,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from coopt.cluster.executors import check_cluster
 from coopt.config.schema import Config
 from coopt.config.toml import flat
-from coopt.domains.load import check_solutions, data_hashes
-from coopt.engine.make import check_engine
-from coopt.errors import ConfigError, RunError, unknown
+from coopt.domains.load import data_hashes
+from coopt.errors import RunError
 from coopt.feedback.assign import OpenTutor
-from coopt.feedback.endpoint import check_client
 from coopt.gates.journaled import decide_edges
-from coopt.gates.registry import make_gate
 from coopt.graph.hub import place_hub
-from coopt.graph.topology import REWRITES, Edge, Topology
-from coopt.methods.base import ORACLE
-from coopt.methods.registry import make_method
+from coopt.graph.topology import Edge, Topology
 from coopt.metrics.results import Results
 from coopt.metrics.summary import best_round, summarise
 from coopt.rounds import Launch, run_rounds, validate
@@ -32,7 +26,6 @@ from coopt.running.journal import Journal
 from coopt.running.provenance import code_state, provenance
 from coopt.running.run import BASE, INIT, Run
 from coopt.running.tasks import BreakRate, Score, Specialise
-from coopt.students import check_students
 
 _GROWING = ("seeds", "methods")  # a run may be given more of these later
 _PRACTICAL = ("critics", "cluster")  # how endpoints are asked, where tasks run: no part of what a run is
@@ -53,103 +46,6 @@ def file_hashes(config: Config) -> dict[str, str]:
     named = config.topology, config.gate.kind.rpartition(":")[0], config.data.solutions
     paths = [Path(name).expanduser() for name in named]
     return {str(p): hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in paths if p.suffix and p.is_file()}
-
-
-def check_run(config: Config) -> None:
-    """Everything that can be refused before work begins. Raises a ``CooptError``."""
-    check_settings(config)
-    check_engine(config)
-    check_cluster(config.cluster)
-    run = Run(Path(), config)
-    check_students(config, run.cast)
-    domains = run.domains  # loading checks them
-    for name in config.methods:
-        run.method(name).check(config, domains)
-        _check_styles_of(run, name)
-
-
-def check_one_method(run: Run, name: str, *, models: bool) -> None:
-    """What one method of a run needs, ``models`` and rows among it. Raises a ``CooptError``."""
-    method = make_method(name, run.config.options)
-    _check_gates_of(run, name)
-    if models:
-        if method.graph(run.topology).nodes != run.topology.nodes:  # nodes of its own
-            check_students(run.config, run.cast)
-        method.check(run.config, run.domains)
-        _check_styles_of(run, name)
-
-
-def check_settings(config: Config) -> None:
-    """What can be refused without models, data and what else is to be installed. Raises a ``CooptError``."""
-    for name in (*config.methods, *config.options):
-        make_method(name, config.options)
-    if len(set(config.methods)) < len(config.methods):
-        raise ConfigError("--method takes each method once, for example sdpo,opcod.")
-    make_gate(config.gate)
-    run = Run(Path(), config)
-    for critic in run.topology.critics:
-        if run.topology.nodes[critic].endpoint:
-            check_client(critic)
-    _check_gates(run)
-    _check_adversaries(run)
-
-
-def check_graph(run: Run) -> None:
-    """The models and the gates that a graph's nodes and edges name are there. Raises a ``CooptError``."""
-    check_students(run.config, run.topology)
-    _check_gates(run)
-
-
-def _check_gates(run: Run) -> None:
-    """Every edge's gate can be made and has what it reads."""
-    for name in (*run.config.methods, "opcod"):
-        _check_gates_of(run, name)
-
-
-def _check_gates_of(run: Run, name: str) -> None:
-    config, methods, method = run.config, run.config.methods, run.method(name)
-    before = methods[: methods.index(name)] if name in methods else ()
-    for edge, own in method.gates(method.graph(run.topology), config.gate).items():
-        try:
-            gate = make_gate(own)
-        except ConfigError as error:
-            here = f"topology {config.topology}: edge {edge}: " if edge in run.topology.settings else ""
-            raise ConfigError(f"{here}{error}") from None
-        if edge.tutor != ORACLE and run.cast.nodes[edge.tutor].endpoint and gate.reads_scores:
-            raise ConfigError(
-                f"edge {edge}: gate {own.kind} reads scores, and an endpoint is not scored. Give the edge"
-                " gate = 'always', 'never' or 'random'."
-            )
-        if own.kind == "random" and own.rate is None and ("opcod" not in before or not _measures(run)):
-            raise ConfigError(
-                "gate random needs gate.rate, or method opcod with gate cognizance before it in the same run"
-                " (--method sdpo,opcod,random), whose open share it then matches."
-            )
-
-
-def _measures(run: Run) -> bool:
-    """Whether any gate of opcod reads scores: without one there is no share of cognizant edges to match."""
-    gates = run.method("opcod").gates(run.topology, run.config.gate).values()
-    return any(make_gate(g).reads_scores for g in gates)
-
-
-def _check_styles_of(run: Run, name: str) -> None:
-    """Tutors that hand the worked solution over, or are given it, have one to read."""
-    method = run.method(name)
-    graph = method.graph(run.topology)
-    for edge in method.gates(graph, run.config.gate):
-        style = graph.style_of(edge) or run.config.feedback.style
-        informed = edge.tutor in run.cast.critics or style == "reference"
-        if style in REWRITES and informed:
-            check_solutions(run.domains, f"method {name}: edge {edge} of style {style}")
-
-
-def _check_adversaries(run: Run) -> None:
-    for name, kind in run.config.adversary.items():
-        if name not in run.topology.nodes:
-            raise ConfigError(unknown("node", name, run.topology.nodes, "--adversary: "))
-        if not run.topology.graph.out_degree(name):
-            raise ConfigError(f"--adversary {name}:{kind}: '{name}' tutors nobody.")
 
 
 def check_directory(config: Config, directory: Path) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from coopt.bench import check_one_method, check_run
+from coopt.checks import check_one_method, check_run
 from coopt.config.schema import ALL, Config
 from coopt.errors import ConfigError, CooptError
 from coopt.methods.registry import all_methods

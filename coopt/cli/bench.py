@@ -162,7 +162,8 @@ def cluster_flag(kind: str | None, profile: str | None) -> dict[str, str] | None
 def _bench(
     config: Config, workers: int | None, out: Path | None, assume: list[str] | None, *, dry_run: bool, as_json: bool
 ) -> None:
-    from coopt.bench import check_directory, check_run, check_settings, default_name, locked, prepare, run_bench
+    from coopt.bench import check_directory, default_name, locked, prepare, run_bench
+    from coopt.checks import check_run, check_settings
     from coopt.every_method import with_every_method
     from coopt.sizing.assumed import parse_assumed
     from coopt.sizing.choose import make_plan, not_here

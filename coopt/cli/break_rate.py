@@ -40,8 +40,8 @@ def break_rate(
     from coopt.config.load import load_config
     from coopt.models.bases import base_directory
     from coopt.quiet import quiet_libraries
+    from coopt.reports.break_tables import probe_tables
     from coopt.reports.table import output, show
-    from coopt.reports.tables import probe_tables
     from coopt.running import store
     from coopt.running.pairing import graph_of_models, pairing_name
 

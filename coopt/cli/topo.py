@@ -125,7 +125,7 @@ def check(
     Example:
       coopt topo check my_graph.toml --domains phys,chem,bio
     """
-    from coopt.bench import check_graph
+    from coopt.checks import check_graph
     from coopt.config.load import load_config
     from coopt.running.run import Run
 

@@ -19,7 +19,7 @@ from coopt.metrics.probes import ALL_EDGES, ANY_STATE
 from coopt.metrics.results import BreakCell, CostCell
 from coopt.metrics.trajectories import MEAN, trajectories
 from coopt.pictures import RC, check_picture, metadata
-from coopt.reports.graph_tables import CONTEXT_WORDS
+from coopt.reports.break_tables import CONTEXT_WORDS
 from coopt.reports.opened import Opened, only
 from coopt.running.run import INIT
 

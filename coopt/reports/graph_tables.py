@@ -1,18 +1,15 @@
-"""Tables that only a graph of several students has: ranks, consensus, edges over rounds, break-rate matrices,
-hostile tutors."""
+"""Tables that only a graph of several students has: ranks, consensus, edges over rounds, hostile tutors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coopt.metrics.probes import ANY_STATE
-from coopt.metrics.results import BreakCell, GateCell, Results
+from coopt.metrics.results import GateCell, Results
 from coopt.reports.cells import NONE, percent, signed, span
 from coopt.reports.table import Table
 
 _SHOWN_DECISIONS = 48
 _FEW_EDGES = 4
-CONTEXT_WORDS = {"f": "f", "sf": "s + f"}
 
 
 def decisions(results: Results) -> list[GateCell]:
@@ -85,34 +82,6 @@ def _open(results: Results, gates: Sequence[GateCell]) -> str:
     gaps = [g.gap for g in gates if g.gap is not None]
     mean = f" ({sum(gaps) / len(gaps):.2f})" if gaps else ""
     return percent(sum(shares) / len(shares), 0) + mean
-
-
-def break_matrices(results: Results) -> list[Table]:
-    """Break- and fix-rates, tutor x tutee, one table a context."""
-    cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate == ANY_STATE]
-    students = [n for n in results.native if any(c.edge.endswith(f" -> {n}") for c in cells)]
-    tutors = list(dict.fromkeys(c.edge.split(" -> ")[0] for c in cells))
-    if len({c.edge for c in cells}) < 4:
-        return []
-    return [
-        Table(
-            f"Tutor x tutee: {kind}-rate with {CONTEXT_WORDS[context]}, percent",
-            ["tutor", *(f"-> {s}" for s in students)],
-            [[t, *(_rate(cells, t, s, context, kind) for s in students)] for t in sorted(tutors)],
-            ["In brackets the control: the same answers again without f (for s + f: with s only)."],
-        )
-        for context in ("f", "sf")
-        for kind in ("break", "fix")
-    ]
-
-
-def _rate(cells: Sequence[BreakCell], tutor: str, tutee: str, context: str, kind: str) -> str:
-    rates = next((c.rates for c in cells if c.edge == f"{tutor} -> {tutee}" and c.context == context), None)
-    if rates is None:
-        return NONE
-    if rates[kind][1] is None:
-        return "too few"
-    return f"{percent(rates[kind][1])} ({percent(rates[f'{kind}_control'][1])})"
 
 
 def hostile_table(results: Results) -> Table:

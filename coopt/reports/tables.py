@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from statistics import median
 
 from coopt.feedback.anchor import OUTCOMES
 from coopt.metrics.cost import PARTS
-from coopt.metrics.probes import ALL_EDGES, ANY_STATE
-from coopt.metrics.results import BreakCell, GateCell, Results, ScoreCell
+from coopt.metrics.results import GateCell, Results, ScoreCell
+from coopt.reports.break_tables import break_matrices, break_table, difficulty_table
 from coopt.reports.cells import NONE, percent, probability, signed, span, yes
 from coopt.reports.committee import acceptance_table
 from coopt.reports.graph_tables import (
-    CONTEXT_WORDS,
-    break_matrices,
     consensus_table,
     decisions,
     history_table,
@@ -43,13 +40,6 @@ def all_tables(results: Results) -> list[Table]:
         cost_table(results),
     ]
     return [t for t in tables if t.rows]
-
-
-def probe_tables(results: Results, names: Sequence[str]) -> list[Table]:
-    """Break-rates alone, of a run that trains nothing. ``names``: what its students are."""
-    cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate != ANY_STATE]
-    edges = Table("Break- and fix-rates, percent", _break_columns("gate"), _break_rows(cells, by="gate"), [*names])
-    return [t for t in (edges, difficulty_table(results), *break_matrices(results)) if t.rows]
 
 
 def score_table(results: Results) -> Table:
@@ -250,64 +240,6 @@ def feedback_table(results: Results) -> Table:
     )
     away = [f"Unavailable: {where}: {why}" for where, why in results.unavailable.items()]
     return Table("Feedback outcomes", columns, rows, [note, *away])
-
-
-def break_table(results: Results) -> Table:
-    """Break- and fix-rates per edge and per gate state."""
-    cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate != ANY_STATE]
-    if break_matrices(results):  # they have the edges
-        cells = [c for c in cells if c.edge == ALL_EDGES]
-    note = (
-        "break: correct answers that became wrong; fix: wrong ones that became correct. Initial students, validation"
-        " questions, training temperature. Control: the same rollouts again without f (for s + f: with s only)."
-    )
-    return Table("Break- and fix-rates, percent", _break_columns("gate"), _break_rows(cells, by="gate"), [note])
-
-
-def difficulty_table(results: Results) -> Table:
-    """Break-rates by difficulty, edges grouped by their gate."""
-    cells = [c for c in results.break_rates if c.edge == ALL_EDGES and c.difficulty != "all"]
-    note = "Difficulty: wrong answers of eight before feedback."
-    return Table(
-        "Break-rates by difficulty, percent", _break_columns("difficulty"), _break_rows(cells, by="both"), [note]
-    )
-
-
-def _break_columns(middle: str) -> list[str]:
-    return [
-        "tutor -> tutee",
-        middle,
-        "context",
-        "n correct",
-        "break",
-        "95 %",
-        "control",
-        "n wrong",
-        "fix",
-        "fix control",
-    ]
-
-
-def _break_rows(cells: Sequence[BreakCell], by: str) -> list[list[str]]:
-    rows = []
-    for cell in cells:
-        n, rate, low, high = cell.rates["break"]
-        wrong, fix, _, _ = cell.rates["fix"]
-        rows.append(
-            [
-                cell.edge,
-                cell.gate if by == "gate" else f"{cell.gate}, {cell.difficulty}",
-                CONTEXT_WORDS[cell.context],
-                str(n),
-                "too few" if rate is None else percent(rate),
-                span(low, high),
-                percent(cell.rates["break_control"][1]),
-                str(wrong),
-                "too few" if fix is None else percent(fix),
-                percent(cell.rates["fix_control"][1]),
-            ]
-        )
-    return rows
 
 
 def cost_table(results: Results) -> Table:

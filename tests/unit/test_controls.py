@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from coopt.bench import check_settings
+from coopt.checks import check_settings
 from coopt.config.load import load_config
 from coopt.config.schema import Config
 from coopt.errors import ConfigError

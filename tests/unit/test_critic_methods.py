@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from coopt.bench import check_run, file_hashes
+from coopt.bench import file_hashes
+from coopt.checks import check_run
 from coopt.config.load import load_config
 from coopt.domains.base import Item
 from coopt.domains.load import check_solutions, load_domains

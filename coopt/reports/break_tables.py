@@ -1,0 +1,105 @@
+"""Tables of the break-rate probe: by edge and gate state, by difficulty, tutor x tutee."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from coopt.metrics.probes import ALL_EDGES, ANY_STATE
+from coopt.metrics.results import BreakCell, Results
+from coopt.reports.cells import NONE, percent, span
+from coopt.reports.table import Table
+
+CONTEXT_WORDS = {"f": "f", "sf": "s + f"}
+
+
+def probe_tables(results: Results, names: Sequence[str]) -> list[Table]:
+    """Break-rates alone, of a run that trains nothing. ``names``: what its students are."""
+    cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate != ANY_STATE]
+    edges = Table("Break- and fix-rates, percent", _break_columns("gate"), _break_rows(cells, by="gate"), [*names])
+    return [t for t in (edges, difficulty_table(results), *break_matrices(results)) if t.rows]
+
+
+def break_table(results: Results) -> Table:
+    """Break- and fix-rates per edge and per gate state."""
+    cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate != ANY_STATE]
+    if break_matrices(results):  # they have the edges
+        cells = [c for c in cells if c.edge == ALL_EDGES]
+    note = (
+        "break: correct answers that became wrong; fix: wrong ones that became correct. Initial students, validation"
+        " questions, training temperature. Control: the same rollouts again without f (for s + f: with s only)."
+    )
+    return Table("Break- and fix-rates, percent", _break_columns("gate"), _break_rows(cells, by="gate"), [note])
+
+
+def difficulty_table(results: Results) -> Table:
+    """Break-rates by difficulty, edges grouped by their gate."""
+    cells = [c for c in results.break_rates if c.edge == ALL_EDGES and c.difficulty != "all"]
+    note = "Difficulty: wrong answers of eight before feedback."
+    return Table(
+        "Break-rates by difficulty, percent", _break_columns("difficulty"), _break_rows(cells, by="both"), [note]
+    )
+
+
+def _break_columns(middle: str) -> list[str]:
+    return [
+        "tutor -> tutee",
+        middle,
+        "context",
+        "n correct",
+        "break",
+        "95 %",
+        "control",
+        "n wrong",
+        "fix",
+        "fix control",
+    ]
+
+
+def _break_rows(cells: Sequence[BreakCell], by: str) -> list[list[str]]:
+    rows = []
+    for cell in cells:
+        n, rate, low, high = cell.rates["break"]
+        wrong, fix, _, _ = cell.rates["fix"]
+        rows.append(
+            [
+                cell.edge,
+                cell.gate if by == "gate" else f"{cell.gate}, {cell.difficulty}",
+                CONTEXT_WORDS[cell.context],
+                str(n),
+                "too few" if rate is None else percent(rate),
+                span(low, high),
+                percent(cell.rates["break_control"][1]),
+                str(wrong),
+                "too few" if fix is None else percent(fix),
+                percent(cell.rates["fix_control"][1]),
+            ]
+        )
+    return rows
+
+
+def break_matrices(results: Results) -> list[Table]:
+    """Break- and fix-rates, tutor x tutee, one table a context."""
+    cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate == ANY_STATE]
+    students = [n for n in results.native if any(c.edge.endswith(f" -> {n}") for c in cells)]
+    tutors = list(dict.fromkeys(c.edge.split(" -> ")[0] for c in cells))
+    if len({c.edge for c in cells}) < 4:
+        return []
+    return [
+        Table(
+            f"Tutor x tutee: {kind}-rate with {CONTEXT_WORDS[context]}, percent",
+            ["tutor", *(f"-> {s}" for s in students)],
+            [[t, *(_rate(cells, t, s, context, kind) for s in students)] for t in sorted(tutors)],
+            ["In brackets the control: the same answers again without f (for s + f: with s only)."],
+        )
+        for context in ("f", "sf")
+        for kind in ("break", "fix")
+    ]
+
+
+def _rate(cells: Sequence[BreakCell], tutor: str, tutee: str, context: str, kind: str) -> str:
+    rates = next((c.rates for c in cells if c.edge == f"{tutor} -> {tutee}" and c.context == context), None)
+    if rates is None:
+        return NONE
+    if rates[kind][1] is None:
+        return "too few"
+    return f"{percent(rates[kind][1])} ({percent(rates[f'{kind}_control'][1])})"
