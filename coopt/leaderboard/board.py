@@ -47,7 +47,7 @@ def sections(checked: Sequence[Checked]) -> list[Section]:
 
 def _key(entry: Entry) -> tuple[object, ...]:
     questions = tuple((d, entry.data[d]["test"]) for d in entry.domains)
-    return (entry.kind, entry.world, entry.model, len(entry.domains), questions, entry.samples)
+    return (entry.kind, list(WORLDS).index(entry.world), entry.model, len(entry.domains), questions, entry.samples)
 
 
 def _title(entry: Entry) -> str:

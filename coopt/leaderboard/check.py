@@ -11,7 +11,7 @@ from coopt.config.load import check as check_config
 from coopt.domains.rows import content_hash
 from coopt.errors import ConfigError, EntryError
 from coopt.leaderboard.add import world_of
-from coopt.leaderboard.entry import ENTRY, OUTCOMES, Entry, read_entry
+from coopt.leaderboard.entry import ENTRY, OUTCOMES, Entry, plain, read_entry
 from coopt.leaderboard.measures import measure
 from coopt.leaderboard.outcomes import Outcomes, read_outcomes
 
@@ -64,10 +64,12 @@ def _check_words(path: Path, entry: Entry) -> None:
     try:
         config = check_config(entry.config)
     except ConfigError as error:
-        raise EntryError(f"{path}: config: {_plain(str(error))}") from None
+        raise EntryError(f"{path}: config: {plain(str(error))}") from None
     expected: dict[str, tuple[Any, Any]] = {
         "domains": (list(config.domains), entry.domains),
         "samples": (config.sampling.eval_samples, entry.samples),
+        "name": (f"{entry.run}-{entry.method}", entry.name),
+        "topology": (Path(config.topology).stem, entry.topology),
         "model": (Path(config.model.path).name, entry.model),
         "world": (world_of(config.data.source), entry.world),
         "data": (sorted(config.domains), sorted(entry.data)),
@@ -84,7 +86,7 @@ def _check_words(path: Path, entry: Entry) -> None:
     if config.run.bootstrap > _MOST_DRAWS:
         raise EntryError(f"{path}: config.run.bootstrap is {config.run.bootstrap:,}; at most {_MOST_DRAWS:,}.")
     if entry.method not in config.methods:
-        raise EntryError(f"{path}: method {entry.method} is not among config.methods {', '.join(config.methods)}.")
+        raise EntryError(f"{path}: method {entry.method} is not among config.methods {list(config.methods)}.")
     for k, record in enumerate(entry.provenance):
         if record.data != entry.data:
             raise EntryError(f"{path}: provenance.{k}.data is not the entry's data.")
@@ -92,11 +94,6 @@ def _check_words(path: Path, entry: Entry) -> None:
     most = config.total_steps * len(entry.students) * len(entry.seeds)
     if steps > most:
         raise EntryError(f"{path}: costs: {steps} steps, but by config there are at most {most}.")
-
-
-def _plain(text: str) -> str:
-    """One line, without control characters."""
-    return "".join(c if c.isprintable() else "?" for c in text)[:500]
 
 
 def _check_numbers(path: Path, entry: Entry, outcomes: Outcomes) -> None:

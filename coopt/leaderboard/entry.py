@@ -198,7 +198,8 @@ def read_entry(path: Path) -> Entry:
     """An entry that has the schema. Raises ``EntryError``."""
     try:
         large = path.stat().st_size > _LARGEST
-        tree = None if large else json.loads(path.read_text(encoding="utf-8"))
+        text = "" if large else path.read_text(encoding="utf-8")
+        tree = None if large else json.loads(text)
     except (OSError, ValueError, RecursionError) as error:  # JSON and Unicode errors are ValueErrors
         raise EntryError(f"{path}: not a readable JSON file ({type(error).__name__}).") from None
     if large:
@@ -209,15 +210,20 @@ def read_entry(path: Path) -> Entry:
             f"{path}: schema version {version} is of a later coopt (this one reads {VERSION}). Update coopt."
         )
     try:
-        entry = Entry.model_validate(tree)
+        entry = Entry.model_validate_json(text, strict=True)
     except ValidationError as error:
         fault = first_fault(error)
         raise EntryError(
-            f"{path}: {fault.key[:80]}: {fault.message[:200]}. Schema: coopt leaderboard schema."
+            f"{path}: {plain(fault.key)}: {plain(fault.message)}. Schema: coopt leaderboard schema."
         ) from None
     if path.name != entry.name + ENTRY:
         raise EntryError(f"{path}: holds the entry {entry.name}, so its name must be {entry.name}{ENTRY}.")
     return entry
+
+
+def plain(text: str) -> str:
+    """Part of an error's line: without control characters, and not endless."""
+    return "".join(c if c.isprintable() else "?" for c in text)[:300]
 
 
 def schema() -> str:

@@ -112,13 +112,17 @@ TAMPERED = {
     "simulated": (_set("provenance", 0, "simulated", value=True), r"kind: 'measured', but by the rest"),
     "more samples": (_set("samples", value=8), r"samples: 8, but by the rest of the entry it is 4"),
     "a seed more": (_set("seeds", value=[0, 1, 2]), r"400 rows; the entry's .* make 600"),
-    "another method": (_set("method", value="oracle"), r"method oracle is not among config.methods"),
+    "another method": (_set("method", value="oracle"), r"name: 'small-opcod', but by the rest .* 'small-oracle'"),
     "no native domain": (_set("native", value={"s1": "physics"}), r"native: \['s1'\], but"),
     "a native domain that is none": (
         _set("native", "s2", value="biology"),
         r"native: \['biology', 'physics'\]; domains",
     ),
-    "a command that is no list": (_set("provenance", 0, "arguments", value=5), r"provenance.0.arguments: .*valid list"),
+    "a command that is no list": (_set("provenance", 0, "arguments", value=5), r"arguments: .*valid array"),
+    "true for a number": (_set("costs", 0, "steps", value=True), r"costs.0.steps: .*valid integer"),
+    "another graph": (_set("topology", value="ring"), r"topology: 'ring', but by the rest of the entry it is 'pair'"),
+    "a method that was not run": (_set("config", "methods", value=["sdpo"]), r"method opcod is not among config"),
+    "control characters in a key": (_set("native", "\x1b[2J", value="physics"), r"native.\?\[2J"),
     "another base": (_set("model", value="gpt"), r"model: 'gpt', but by the rest of the entry it is 'scimini'"),
     "endless bootstrap": (_set("config", "run", "bootstrap", value=10**9), r"config.run.bootstrap is 1,000,000,000"),
     "control characters in a setting": (_set("config", "x\n\x1b[2J", value=1), r"config: unknown setting 'x\?\?\[2J'"),
@@ -185,7 +189,7 @@ def test_forged_outcomes_are_refused(entry: Path, what: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "times", "message"),
-    [("{", 1, "not a readable JSON"), ("[]", 1, "valid dictionary"), ("[", 10**5, "not a readable JSON")],
+    [("{", 1, "not a readable JSON"), ("[]", 1, "should be an object"), ("[", 10**5, "not a readable JSON")],
 )
 def test_what_is_no_entry_is_refused(entry: Path, text: str, times: int, message: str) -> None:
     entry.write_text(text * times)
@@ -321,3 +325,21 @@ def test_the_table_says_which_settings_are_not_the_presets(tmp_path: Path) -> No
     )
     hostile = entry.config | {"gate": {"kind": "<b>|\x1b[31m"}}
     assert "gate.kind=b31m" in settings_of(entry.model_copy(update={"config": hostile}))
+
+
+def test_an_arm_of_a_sweep_makes_entries_over_its_seeds(cli: Command, tmp_path: Path) -> None:
+    """And so do runs that differ in their seeds alone; a seed that comes later replaces the entry."""
+    write_run(tmp_path / "arm/seed-0", seed=0)
+    assert cli("leaderboard", "add", "arm", "--to", "mine").code == 0
+    write_run(tmp_path / "arm/seed-1", seed=1)
+    done = cli("leaderboard", "add", "arm", "--to", "mine")
+    assert done.out.splitlines()[1] == "mine/arm-opcod.entry.json", done.err
+    entry = check_entry(tmp_path / "mine/arm-opcod.entry.json").entry
+    assert entry.seeds == [0, 1]
+    assert len(entry.provenance) == 2
+    assert len(entry.measures.overall.change.per_seed) == 2
+    again = cli("leaderboard", "add", "arm/seed-0", "arm/seed-1", "--to", "other")
+    assert again.code == 0, again.err
+    assert check_entry(tmp_path / "other/arm-opcod.entry.json").entry == entry
+    twice = cli("leaderboard", "add", "arm/seed-0", "arm/seed-0", "--to", "other")
+    assert twice.err == "coopt: arm/seed-0 and arm/seed-0 both have seed 0. Give one.\n"
