@@ -34,7 +34,7 @@ def is_due(phase: Phase, number: int) -> bool:
 
 def advantage_records(step: Step, parts: Sequence[Sequence[TrainRow]]) -> list[dict[str, Any]]:
     """One record a rollout. Every rank must call it; the trainer's weights are not changed."""
-    source = _source(step.phase.method.objective(step.config))
+    source = _source(step.phase.trainer.objective)
     if source is None:
         return []
     rows: dict[tuple[tuple[int, ...], tuple[int, ...]], TrainRow] = {}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from coopt.models.policy import Policy
     from coopt.training.batch import PromptResponse
+    from coopt.training.objectives import Objective
     from coopt.training.teacher import Teacher
 
 
@@ -77,6 +78,7 @@ class Trainer(Protocol):
     (``coopt.training.sharded.ShardedTrainer``), whose ranks call every method together with equal arguments."""
 
     policy: Policy
+    objective: Objective
     peers: Mapping[str, Policy]
     """Frozen models, by name, that rows may have as their teacher."""
     teacher: Teacher
