@@ -24,6 +24,7 @@ def all_tables(results: Results) -> list[Table]:
     """Every table that has something to show, in reading order."""
     tables = [
         score_table(results),
+        samples_table(results),
         pareto_table(results),
         comparison_table(results),
         standings_table(results),
@@ -51,7 +52,7 @@ def score_table(results: Results) -> Table:
             NONE,
             c.domain,
             percent(c.share),
-            *[NONE] * (8 if several else 7),
+            *[NONE] * (6 if several else 5),
         ]
         for c in results.constants
     ]
@@ -64,8 +65,6 @@ def score_table(results: Results) -> Table:
                 cell.domain + (" (native)" if cell.native else ""),
                 percent(cell.score),
                 span(cell.low, cell.high),
-                percent(cell.majority),
-                percent(cell.passed),
                 signed(cell.change),
                 span(cell.change_low, cell.change_high, "+.1f"),
                 *per_seed,
@@ -73,9 +72,28 @@ def score_table(results: Results) -> Table:
                 percent(cell.best_by_validation),
             ]
         )
-    columns = ["method", "student", "domain", "avg@k", "95 %", "maj@k", "pass@k", "change", "95 %  "]
+    columns = ["method", "student", "domain", "avg@k", "95 %", "change", "95 %  "]
     columns += ["per seed"] if several else []
     return Table("Test scores, percent", [*columns, "verdict", "best-val"], rows, _score_notes(results))
+
+
+def samples_table(results: Results) -> Table:
+    """What the k answers to a question are worth together."""
+    rows = [
+        [
+            c.who,
+            c.student if c.who != "base" else NONE,
+            c.domain,
+            percent(c.score),
+            percent(c.majority),
+            percent(c.passed),
+        ]
+        for c in results.scores
+        if c.passed is not None
+    ]
+    note = "maj@k: the most frequent answer is right (of several as frequent, the share that is); pass@k: any is."
+    columns = ["method", "student", "domain", "avg@k", "maj@k", "pass@k"]
+    return Table("Answers to a question together, percent", columns, rows, [note])
 
 
 def _verdict(cell: ScoreCell) -> str:

@@ -165,7 +165,7 @@ def test_sequential_phases_give_the_same_tables_whatever_the_workers(coopt: Coop
         (["--adversary", "s9:empty"], "unknown node 's9'"),
         (["--topology", "solo", "--adversary", "s1:empty"], "'s1' tutors nobody"),
         (["--method", "sdpo,honest"], "method honest is the control of --adversary"),
-        (["--method", "sdpo,random"], "gate random needs gate.rate, or method opcod before it"),
+        (["--method", "sdpo,random"], "gate random needs gate.rate, or method opcod with gate cognizance before it"),
         (["--nodes", "8"], "--nodes is for graphs with a [generator]"),
         (["--topology", "two_cliques", "--nodes", "7"], "two cliques need an even number of nodes"),
         (["--topology", "critic", "--set", "model.specialise=own_correct"], "has nothing to be made from"),
