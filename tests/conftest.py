@@ -28,6 +28,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.longrepr = f"skipped under COOPT_NO_SKIP=1: {report.longrepr}"
 
 
+_LONGEST_FIRST = ("test_smol.py", "test_slurm.py", "test_discriminates.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Heavy files of many minutes begin first, so that no worker is alone with one at the end."""
+    items.sort(
+        key=lambda i: _LONGEST_FIRST.index(i.path.name) if i.path.name in _LONGEST_FIRST else len(_LONGEST_FIRST)
+    )
+
+
 @pytest.fixture(scope="session")
 def shipped() -> Policy:
     """The shipped base model. Tests must not train it."""
