@@ -44,10 +44,12 @@ class Merge(Trained):
         return "init"
 
     def objective(self, config: Config) -> Objective:
-        raise NotImplementedError  # nothing is trained
+        from coopt.training.objectives import Imitate
+
+        return Imitate()  # of no rows: needs no teacher
 
     def learn(self, step: Step) -> list[list[TrainRow]]:
-        raise NotImplementedError  # nothing is trained
+        return [[]]  # a step has nothing to train on
 
 
 class MergeTrainedOptions(Section):
