@@ -18,10 +18,10 @@ def bench(config: Config, out: str | Path | None = None, workers: int = 1) -> Re
     """
     from rich.console import Console
 
-    from coopt.bench import default_name, locked, prepare, run_bench
     from coopt.checks import check_run
     from coopt.cluster.choose import make_launcher
     from coopt.every_method import with_every_method
+    from coopt.main_job import default_name, locked, prepare, run_bench
     from coopt.running.progress import Display
     from coopt.running.run import Run
     from coopt.sizing.choose import make_plan

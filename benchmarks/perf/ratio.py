@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import statistics
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -14,6 +16,7 @@ from coopt.reports.table import Table
 from coopt.running import store
 from coopt.running.provenance import code_state, environment
 
+T = TypeVar("T")
 RESULTS = Path(__file__).with_name("results")
 
 
@@ -90,6 +93,12 @@ def in_turn(
             a, b = ours(), theirs()
         found.append((a, b))
     return found
+
+
+def in_fresh_process(function: Callable[..., T], *arguments: object) -> T:
+    """What a function returns in a new process, whose memory is its own alone."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def machine() -> dict[str, Any]:

@@ -7,17 +7,16 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from typer.core import TyperCommand, TyperOption
 
-from coopt.config.load import load_config
-from coopt.config.schema import ALWAYS_THERE, Config
-from coopt.domains.names import resolve_domain
 from coopt.errors import ConfigError
-from coopt.feedback.adversary import KINDS
+
+if TYPE_CHECKING:
+    from coopt.config.schema import Config
 
 _EXAMPLES = """
 Examples:
@@ -87,6 +86,8 @@ def bench(
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=value. Repeatable.")] = None,
 ) -> None:
     """Train students that tutor each other, and say who got better at what."""
+    from coopt.config.load import load_config
+
     config = load_config(
         preset=preset or ("mini" if {data, model} <= {None, "scimini"} else "real"),
         smoke=smoke,
@@ -115,6 +116,7 @@ class NamesMethods(TyperCommand):
     """The command whose help names the methods that are there, installed ones too: looked up when help is asked for."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
+        from coopt.config.schema import ALWAYS_THERE
         from coopt.methods.registry import all_methods
 
         for option in self.params:
@@ -131,6 +133,8 @@ def _list(text: str | None) -> tuple[str, ...] | None:
 
 
 def _adversaries(entries: list[str]) -> dict[str, str] | None:
+    from coopt.feedback.adversary import KINDS
+
     pairs = [entry.partition(":") for entry in entries]
     for entry, (node, _, kind) in zip(entries, pairs, strict=True):
         if not node or kind not in KINDS:
@@ -140,6 +144,8 @@ def _adversaries(entries: list[str]) -> dict[str, str] | None:
 
 
 def _model(base: str | None, students: str | None) -> dict[str, Any] | None:
+    from coopt.domains.names import resolve_domain
+
     tree: dict[str, Any] = {}
     if base is not None:
         tree["path"] = base
@@ -162,9 +168,9 @@ def cluster_flag(kind: str | None, profile: str | None) -> dict[str, str] | None
 def _bench(
     config: Config, workers: int | None, out: Path | None, assume: list[str] | None, *, dry_run: bool, as_json: bool
 ) -> None:
-    from coopt.bench import check_directory, default_name, locked, prepare, run_bench
     from coopt.checks import check_run, check_settings
     from coopt.every_method import with_every_method
+    from coopt.main_job import check_directory, default_name, locked, prepare, run_bench
     from coopt.sizing.assumed import parse_assumed
     from coopt.sizing.choose import make_plan, not_here
 

@@ -12,11 +12,10 @@ import typer
 from rich.console import Console
 
 from coopt.cli.bench import cluster_flag, default_workers
-from coopt.config.load import load_config
-from coopt.config.schema import Config
 from coopt.errors import ConfigError, RunError, unknown
 
 if TYPE_CHECKING:
+    from coopt.config.schema import Config
     from coopt.sweep.cells import Cell
     from coopt.sweep.drive import Outcome
     from coopt.sweep.estimate import Estimate
@@ -118,6 +117,7 @@ def _workers(
 ) -> Callable[[Config], int]:
     """How many workers a bench has there. Raises ``ConfigError`` if no bench could run there."""
     from coopt.cluster.executors import check_cluster
+    from coopt.config.load import load_config
 
     flag = cluster_flag(cluster, profile)
     where = load_config(profile=profile, cluster=flag).cluster

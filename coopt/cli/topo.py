@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coopt.domains.names import resolve_domains
 from coopt.errors import ConfigError
 from coopt.graph.cost import TOKENS_PER_SECOND
-from coopt.graph.files import load_topology
-from coopt.graph.topology import Topology
+
+if TYPE_CHECKING:
+    from coopt.graph.topology import Topology
 
 topo = typer.Typer(help="List, measure, draw and check topologies.", no_args_is_help=True)
 
@@ -24,6 +24,9 @@ _DOMAINS = "phys,chem"
 
 
 def _load(name: str, domains: str, nodes: int | None = None) -> Topology:
+    from coopt.domains.names import resolve_domains
+    from coopt.graph.files import load_topology
+
     return load_topology(name, resolve_domains(domains), nodes)
 
 

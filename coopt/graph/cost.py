@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from coopt.feedback.assign import Rule
-from coopt.graph.topology import Topology
-
 if TYPE_CHECKING:
     from coopt.config.schema import Config
+    from coopt.feedback.assign import Rule
+    from coopt.graph.topology import Topology
 
 TOKENS_PER_SECOND = 5000.0
 """Assumed tokens a second of one device, training on them included: about what preset mini reaches on one CPU core

@@ -15,9 +15,9 @@ from functools import cached_property
 from pathlib import Path
 
 from coopt.api import read_results
-from coopt.bench import check_directory
 from coopt.config.schema import Config
 from coopt.errors import RunError
+from coopt.main_job import check_directory
 from coopt.metrics.results import Results
 from coopt.sweep.arms import Arm
 

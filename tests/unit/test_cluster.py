@@ -14,7 +14,6 @@ import pytest
 from rich.console import Console
 from submitit.core.utils import DelayedSubmission
 
-from coopt.bench import default_name
 from coopt.cluster import work
 from coopt.cluster.choose import make_launcher
 from coopt.cluster.jobs import Batches, cancel, jobs_of, leases, submitted
@@ -24,6 +23,7 @@ from coopt.cluster.queue import QueueAwayError, SlurmQueue
 from coopt.cluster.work import Work
 from coopt.config.load import load_config
 from coopt.errors import ConfigError, ModelError, RunError
+from coopt.main_job import default_name
 from coopt.running import store
 from coopt.running.blame import blame, blamed
 from coopt.running.perform import Tutors

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from coopt.bench import file_hashes
 from coopt.checks import check_run
 from coopt.config.load import load_config
 from coopt.domains.base import Item
@@ -26,6 +25,7 @@ from coopt.feedback.reprompt import reprompt
 from coopt.feedback.tutors import ModelTutor, OracleTutor, ReferenceTutor, Request
 from coopt.graph.files import load_topology
 from coopt.graph.topology import Edge, EdgeSettings, Style
+from coopt.main_job import file_hashes
 from coopt.methods.base import RolloutGroup, Told, heard, rewritten
 from coopt.methods.critics import with_critics
 from coopt.methods.grpo import GRPO
