@@ -28,7 +28,8 @@ METHOD = "opcod"
 
 @contextmanager
 def started_run(**settings: Any) -> Iterator[Run]:
-    """A run whose students are made (and scored, as a phase wants it), and nothing else; this process has one torch thread, as a worker has."""
+    """A run whose students are made and scored, as a phase wants it, and nothing else. This process gets one torch
+    thread, as a worker has."""
     set_up_torch(1)
     config = load_config(**settings, methods=[METHOD], settings=["data.validation=20"])
     with tempfile.TemporaryDirectory() as folder:

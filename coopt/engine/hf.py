@@ -1,13 +1,14 @@
 """The transformers engine: batched decoding with a static key-value cache, on any device.
 
-Every distinct prompt is read once and its cache row is then copied for each of its samples. Rows that have
-ended are dropped from the batch. Each row draws from uniform numbers of its own (inverse transform), so that
-its text does not depend on its neighbours in the batch.
+Every prompt is read once, and rows that have written the same tokens after it are computed once, as one line of the
+batch: where they part, the line's cache is copied. Lines whose rows have ended are dropped. Each row draws from uniform
+numbers of its own (inverse transform), so that its text does not depend on its neighbours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -73,56 +74,72 @@ def _decode(
     width = ids.shape[1]
     cache = StaticCache(config=policy.causal_lm.config, max_cache_len=width + sampling.max_tokens)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    out = model(
+    logits = model(
         input_ids=ids,
         attention_mask=mask,
         position_ids=positions,
         past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
-    )
-    expand = torch.arange(len(prompts), device=device).repeat_interleave(samples)
-    _select(cache, expand)
-    logits, mask = out.logits[expand, -1], mask[expand]
-    position = positions[expand, -1:]
-    alive = torch.arange(len(expand), device=device)  # which row each batch line is
+    ).logits[:, -1]
+    position = positions[:, -1:]
     stops = torch.tensor(sorted(policy.stop_ids()), device=device)
     uniforms = uniforms.to(device)
-    written = torch.full((len(expand), sampling.max_tokens), -1, dtype=torch.long, device=device)
+    rows = torch.arange(len(uniforms), device=device)  # those that are still written
+    line = rows // samples  # of the batch, which each of them reads
+    written = torch.full((len(rows), sampling.max_tokens), -1, dtype=torch.long, device=device)
     scored = torch.zeros(written.shape, device=device) if logprobs else None
     for t in range(sampling.max_tokens):
-        token = sample(logits, sampling, uniforms[alive, t])
-        written[alive, t] = token
+        token = sample(logits, sampling, uniforms[rows, t], line)
+        written[rows, t] = token
         if scored is not None:
-            scored[alive, t] = logits.float().log_softmax(-1).gather(-1, token[:, None]).squeeze(1)
+            scored[rows, t] = logits.float().log_softmax(-1)[line, token]
         going = ~torch.isin(token, stops)
         if t + 1 == sampling.max_tokens or not going.any():
             break
-        # Dropping a row costs a copy of the cache, so wait until a quarter of the rows has ended.
-        if going.sum() <= 0.75 * len(going):
-            keep = going.nonzero().squeeze(1)
-            _select(cache, keep)
-            alive, token, mask, position = alive[keep], token[keep], mask[keep], position[keep]
+        rows = rows[going]
+        line, kept, token = branch(line[going], token[going], len(logits))
+        if kept is not None:
+            _select(cache, kept)
+            mask, position = mask[kept], position[kept]
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
         position = position + 1
         logits = model(
             input_ids=token[:, None], attention_mask=mask, position_ids=position, past_key_values=cache, use_cache=True
         ).logits[:, -1]
-    rows = written.tolist()
-    values: list[list[float]] = [[] for _ in rows] if scored is None else scored.tolist()
-    return [_generation(policy, *row) for row in zip(rows, values, strict=True)]
+    values: list[list[float]] = [[] for _ in written] if scored is None else scored.tolist()
+    decode = lru_cache(maxsize=None)(policy.decode)  # many rows are equal
+    return [_generation(policy.stop_ids(), decode, *row) for row in zip(written.tolist(), values, strict=True)]
 
 
-def sample(logits: torch.Tensor, sampling: Sampling, uniforms: torch.Tensor) -> torch.Tensor:
-    """One token a row. ``logits`` [rows, vocabulary], ``uniforms`` [rows] in [0, 1)."""
+def branch(
+    line: torch.Tensor, token: torch.Tensor, lines: int
+) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
+    """Rows that have written the same read the same line; a line whose rows have now written different tokens becomes
+    several.
+
+    ``line``, ``token``: of every row that goes on, its line and what it has written. Returns its new line, the old
+    line of each new one (None: lines stay as they are), and the token of each new line.
+    """
+    pairs, new = torch.unique(line * (int(token.max()) + 1) + token, return_inverse=True)
+    first = torch.empty_like(pairs).scatter_(0, new, torch.arange(len(new), device=new.device))
+    old, tokens = line[first], token[first]
+    # To drop lines costs a copy of the cache, so wait until a quarter of them has ended.
+    if len(old) > 0.75 * lines and len(old.unique()) == len(old):
+        return line, None, token.new_zeros(lines).scatter_(0, old, tokens)
+    return new, old, tokens
+
+
+def sample(logits: torch.Tensor, sampling: Sampling, uniforms: torch.Tensor, line: torch.Tensor) -> torch.Tensor:
+    """One token a row. ``logits`` [lines, vocabulary]; of every row ``uniforms`` in [0, 1) and its ``line``."""
     if sampling.temperature == 0:
-        return logits.argmax(-1)
+        return logits.argmax(-1)[line]
     probabilities = (logits.float() / sampling.temperature).softmax(-1)
     if sampling.top_p < 1:
         ordered, order = probabilities.sort(-1, descending=True)
         outside = ordered.cumsum(-1) - ordered >= sampling.top_p
         probabilities = probabilities.scatter(-1, order, ordered.masked_fill(outside, 0.0))
-    cumulative = probabilities.cumsum(-1)
+    cumulative = probabilities.cumsum(-1)[line]
     # Scaling by the total makes truncated and rounded distributions proper ones.
     targets = uniforms[:, None] * cumulative[:, -1:]
     return torch.searchsorted(cumulative, targets, right=True).squeeze(-1).clamp(max=logits.shape[-1] - 1)
@@ -143,14 +160,9 @@ def _select(cache: StaticCache, rows: torch.Tensor) -> None:
         layer.batch_size = len(rows)
 
 
-def _generation(policy: Policy, row: list[int], logprobs: list[float]) -> Generation:
-    stops = policy.stop_ids()
-    tokens: list[int] = []
-    for token in row:
-        if token < 0:
-            break
-        tokens.append(token)
-        if token in stops:
-            break
-    finished = bool(tokens) and tokens[-1] in stops
-    return Generation(tuple(tokens), policy.decode(tokens), finished, tuple(logprobs[: len(tokens)]))
+def _generation(
+    stops: frozenset[int], decode: Callable[[tuple[int, ...]], str], row: list[int], logprobs: list[float]
+) -> Generation:
+    length = row.index(-1) if -1 in row else len(row)
+    tokens = tuple(row[:length])
+    return Generation(tokens, decode(tokens), tokens[-1] in stops, tuple(logprobs[:length]))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from coopt.engine.base import Sampling
-from coopt.engine.hf import HFEngine, sample
+from coopt.engine.hf import HFEngine, branch, sample
 from coopt.errors import ModelError
 from coopt.models.policy import Policy
 from coopt.rng import generator
@@ -57,14 +57,49 @@ def test_samples_follow_the_models_distribution(shipped: Policy) -> None:
 def test_top_p_keeps_the_smallest_set_that_reaches_the_mass() -> None:
     logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]])).repeat(1000, 1)
     uniforms = torch.linspace(0, 0.9999, 1000)
-    drawn = sample(logits, Sampling(1.0, 1, top_p=0.8), uniforms)
+    drawn = sample(logits, Sampling(1.0, 1, top_p=0.8), uniforms, torch.arange(1000))
     assert set(drawn.tolist()) == {0, 1}
     assert (drawn == 0).float().mean() == pytest.approx(0.625, abs=0.01)
 
 
+def test_a_line_becomes_several_where_its_rows_part() -> None:
+    line, token = torch.tensor([0, 0, 0, 1, 2, 2]), torch.tensor([5, 7, 5, 7, 3, 3])
+    new, old, tokens = branch(line, token, 3)
+    assert old is not None
+    assert old[new].tolist() == line.tolist()
+    assert tokens[new].tolist() == token.tolist()
+    assert sorted(zip(old.tolist(), tokens.tolist(), strict=True)) == [(0, 5), (0, 7), (1, 7), (2, 3)]
+
+
+@pytest.mark.parametrize(("lines", "stay"), [(5, True), (6, False)])
+def test_lines_without_rows_are_dropped_once_a_quarter_is(lines: int, stay: bool) -> None:
+    line, token = torch.tensor([0, 1, 1, 2, 4]), torch.tensor([4, 6, 6, 8, 8])
+    new, old, tokens = branch(line, token, lines)
+    assert (old is None) == stay
+    assert len(tokens) == (lines if stay else 4)
+    assert tokens[new].tolist() == token.tolist()
+
+
+def test_the_model_reads_what_rows_share_once(shipped: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight greedy samples of a prompt are one line."""
+    widths = []
+    forward = shipped.model.forward
+
+    def counted(*args: object, **kwargs: torch.Tensor) -> object:
+        widths.append(len(kwargs["input_ids"]))
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(shipped.model, "forward", counted)
+    engine = HFEngine(64)
+    engine.sync(shipped)
+    (group,) = engine.generate([prompts(shipped)[0]], 8, Sampling(0, 20), generator(0))
+    assert set(widths) == {1}
+    assert len(set(group)) == 1
+
+
 def test_uniform_close_to_one_never_leaves_the_vocabulary() -> None:
     logits = torch.randn(50, 561)
-    assert sample(logits, Sampling(1.0, 1), torch.full((50,), 1 - 2**-24)).max() < 561
+    assert sample(logits, Sampling(1.0, 1), torch.full((50,), 1 - 2**-24), torch.arange(50)).max() < 561
 
 
 def test_unfinished_responses_say_so(shipped: Policy) -> None:
