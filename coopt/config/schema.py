@@ -137,6 +137,9 @@ class LossConfig(Section):
     """Tokens of a micro-batch; gradients are accumulated."""
     packed: bool = False
     """Rows packed one after another instead of padded."""
+    shared_prefixes: bool = False
+    """What the rows of a prompt begin with alike is computed once; for models of plain attention, others ignore it. It
+    pays where responses are short, or alike."""
 
 
 class TeacherConfig(Section):

@@ -1,15 +1,18 @@
-"""Rows of token ids to model input, padded or packed, and back to the hidden states of response tokens."""
+"""Rows of token ids to model input, and back to the hidden states of response tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
+
+from coopt.training.trees import Forest, grow
 
 PromptResponse = tuple[tuple[int, ...], tuple[int, ...]]
 """(prompt ids, response ids)"""
 T = TypeVar("T")
+Layout = Literal["padded", "packed", "shared"]
 
 
 class ModelInput(NamedTuple):
@@ -21,11 +24,21 @@ class ModelInput(NamedTuple):
     """[N] batch line and position whose hidden state predicts response token n, sequence after sequence."""
 
 
-def model_input(sequences: Sequence[PromptResponse], packed: bool, pad: int, device: torch.device) -> ModelInput:
-    """Lay out sequences right-padded [batch, time], or packed one after another [1, total time].
+def model_input(
+    sequences: Sequence[PromptResponse],
+    layout: Layout,
+    pad: int,
+    device: torch.device,
+    keys: Sequence[Hashable] | None = None,
+) -> ModelInput:
+    """Lay out sequences right-padded [batch, time], packed one after another [1, total time], or shared: those of equal
+    key (without ``keys``, of equal prompt) as one tree.
 
     Packed sequences are told apart by their position ids, which start again at 0.
     """
+    if layout == "shared":
+        return _shared_input(sequences, [p for p, _ in sequences] if keys is None else keys, pad, device)
+    packed = layout == "packed"
     lengths = [len(p) + len(r) for p, r in sequences]
     starts = [sum(lengths[:k]) if packed else 0 for k in range(len(lengths))]
     rows = [0 if packed else k for k, (_, r) in enumerate(sequences) for _ in r]
@@ -39,6 +52,21 @@ def model_input(sequences: Sequence[PromptResponse], packed: bool, pad: int, dev
     ids = torch.tensor([[*p, *r, *([pad] * (width - len(p) - len(r)))] for p, r in sequences], device=device)
     mask = torch.tensor([[1] * n + [0] * (width - n) for n in lengths], device=device)
     return ModelInput({"input_ids": ids, "attention_mask": mask}, *places)
+
+
+def _shared_input(
+    sequences: Sequence[PromptResponse], keys: Sequence[Hashable], pad: int, device: torch.device
+) -> ModelInput:
+    """A response's last token predicts nothing, and is left out."""
+    forest = Forest(grow([(*p, *r[:-1]) for p, r in sequences], keys), pad, device)
+    rows: list[int] = []
+    columns: list[int] = []
+    for k, (prompt, response) in enumerate(sequences):
+        line, places = forest.places[k]
+        rows += [line] * len(response)
+        columns += places[len(prompt) - 1 :]
+    kwargs = {"input_ids": forest.ids, "position_ids": forest.positions, "attention_mask": forest.mask}
+    return ModelInput(kwargs, torch.tensor(rows, device=device), torch.tensor(columns, device=device))
 
 
 def response_hidden(decoder: Any, inputs: ModelInput) -> torch.Tensor:

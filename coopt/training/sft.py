@@ -113,6 +113,6 @@ def _fit(policy: Policy, examples: Sequence[Example], config: Config, key: Seque
 
 def _loss(policy: Policy, example: Example) -> torch.Tensor:
     lm = policy.causal_lm
-    hidden = hidden_states(policy, [example], packed=False)
+    hidden = hidden_states(policy, [example])
     targets = torch.tensor(example.response, device=policy.device)
     return F.cross_entropy(logits32(lm.get_output_embeddings(), hidden), targets)

@@ -15,10 +15,10 @@ from coopt.models.policy import Policy, save_policy
 from coopt.training import checkpoint
 from coopt.training.base import StepStats, TrainRow
 from coopt.training.batch import PromptResponse, by_tokens
-from coopt.training.forward import hidden_states, logits32
+from coopt.training.forward import hidden_states, layout_of, logits32
 from coopt.training.importance import importance_weights
 from coopt.training.losses import Divergence
-from coopt.training.merge import StudentRow, merge, target_side
+from coopt.training.merge import Ids, StudentRow, merge, target_side
 from coopt.training.objectives import Distil, Objective, Tokens, logprobs_of
 from coopt.training.recompute import recompute_activations
 from coopt.training.teacher import Kind, Teacher
@@ -31,6 +31,7 @@ class LocalTrainer:
     def __init__(self, policy: Policy, config: Config, objective: Objective | None = None) -> None:
         self.policy = policy
         self.config = config
+        self.layout = layout_of(policy, config.loss)
         self.objective = objective or Distil(Divergence(config.loss.alpha, config.loss.top_k, config.loss.tail))
         self.peers: Mapping[str, Policy] = {}
         """Frozen models, by name, that rows may have as their teacher."""
@@ -155,14 +156,16 @@ class LocalTrainer:
         return min(self.step / warmup, 1.0) if warmup else 1.0
 
     def _micro_batches(self, students: list[StudentRow]) -> list[list[StudentRow]]:
-        """Each has one teacher."""
+        """Each has one teacher; rows that are to share their prompt stay together."""
         batches: list[list[StudentRow]] = []
         for name in dict.fromkeys(s.teacher for s in students):
-            own = [s for s in students if s.teacher == name]
-            lengths = [
-                max(len(p) for p in (s.prompt, *(t.prompt for t, _ in s.targets))) + len(s.response) for s in own
-            ]
-            batches += by_tokens(own, lengths, self.config.loss.batch_tokens)
+            units: dict[object, list[StudentRow]] = {}
+            for k, s in enumerate(students):
+                if s.teacher == name:
+                    units.setdefault(s.prompt if self.layout == "shared" else k, []).append(s)
+            lengths = [sum(map(_read_tokens, unit)) for unit in units.values()]
+            for batch in by_tokens(list(units.values()), lengths, self.config.loss.batch_tokens):
+                batches.append([s for unit in batch for s in unit])
         return batches
 
     def _accumulate(self, batch: list[StudentRow], stats: StepStats) -> None:
@@ -209,14 +212,16 @@ class LocalTrainer:
         if self.objective.reads != "teacher":
             return []
         sequences = [(t.prompt, s.response) for s in batch for t, _ in s.targets]
+        keys = [s.prompt for s in batch for _ in s.targets]
         if batch[0].teacher:
             with torch.no_grad():
-                return [hidden_states(self.peers[batch[0].teacher], sequences, packed=self.config.loss.packed)]
+                peer = self.peers[batch[0].teacher]
+                return [hidden_states(peer, sequences, layout_of(peer, self.config.loss), keys=keys)]
         with self.teacher.active():
-            hidden = [self._hidden(sequences)]
+            hidden = [self._hidden(sequences, keys)]
         if self.teacher.kind == "trust_region":
             with torch.no_grad():
-                hidden.append(self._hidden(sequences))
+                hidden.append(self._hidden(sequences, keys))
         return hidden
 
     def _teacher_logits(self, name: str, hidden: list[torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor | None]:
@@ -247,8 +252,8 @@ class LocalTrainer:
         ids = torch.tensor([t for s in batch for t in s.response], device=device)
         return ids, column([s.old for s in batch]), column([s.logprobs for s in batch])
 
-    def _hidden(self, sequences: list[PromptResponse]) -> torch.Tensor:
-        return hidden_states(self.policy, sequences, packed=self.config.loss.packed, decoder=self.decoder)
+    def _hidden(self, sequences: list[PromptResponse], keys: list[Ids] | None = None) -> torch.Tensor:
+        return hidden_states(self.policy, sequences, self.layout, keys=keys, decoder=self.decoder)
 
     def _apply(self, stats: StepStats) -> None:
         start = self._now()
@@ -264,6 +269,11 @@ class LocalTrainer:
     def _clip(self) -> torch.Tensor:
         """Clip the gradients; their norm before that."""
         return torch.nn.utils.clip_grad_norm_(self.policy.trainable().values(), self.config.optimizer.clip)
+
+
+def _read_tokens(student: StudentRow) -> int:
+    """Tokens of a row, with the longest prompt that it is read after."""
+    return max(len(p) for p in (student.prompt, *(t.prompt for t, _ in student.targets))) + len(student.response)
 
 
 def make_optimizer(policy: Policy, config: OptimizerConfig) -> torch.optim.AdamW:

@@ -93,7 +93,10 @@ def mean_nll(policy: Policy, model: Any, prompt: Sequence[int], text: str) -> to
     return cross_entropy(logits, torch.tensor(target))
 
 
-@pytest.mark.parametrize("settings", [(), ("loss.batch_tokens=64",), ("loss.packed=true",)])
+@pytest.mark.usefixtures("exact_norms")
+@pytest.mark.parametrize(
+    "settings", [(), ("loss.batch_tokens=64",), ("loss.packed=true",), ("loss.shared_prefixes=true",)]
+)
 def test_loss_and_gradient_match_the_definition(untrained: Policy, tmp_path: Path, settings: tuple[str, ...]) -> None:
     """Item by item in float64, from what was written down: no padding and no neighbour in a batch has a say."""
     made = phase(untrained, tmp_path, committee(*ALL_GOOD), *settings, "optimizer.clip=1e9")

@@ -35,7 +35,9 @@ def phase(policy: Policy, tmp_path: Path, *settings: str) -> Phase:
     return Phase(config, load_domains(config), SFTUnion(), 0, 1, "s1", trainer, HFEngine(64), {}, tmp_path / "s1")
 
 
-@pytest.mark.parametrize("settings", [(), ("loss.batch_tokens=64",), ("loss.packed=true",)])
+@pytest.mark.parametrize(
+    "settings", [(), ("loss.batch_tokens=64",), ("loss.packed=true",), ("loss.shared_prefixes=true",)]
+)
 def test_the_loss_is_cross_entropy_of_the_solutions(
     untrained: Policy, tmp_path: Path, settings: tuple[str, ...]
 ) -> None:

@@ -59,11 +59,13 @@ def gradients(policy: Policy, settings: Config) -> tuple[float, dict[str, torch.
     return stats.loss, {n: p.grad.clone() for n, p in policy.trainable().items()}
 
 
+@pytest.mark.usefixtures("exact_norms")
 @pytest.mark.parametrize(
-    "settings", [(), ("loss.packed=true",), ("loss.chunk_logits=1700",), ("loss.batch_tokens=64",)]
+    "settings",
+    [(), ("loss.packed=true",), ("loss.shared_prefixes=true",), ("loss.chunk_logits=1700",), ("loss.batch_tokens=64",)],
 )
 def test_loss_and_gradient_match_the_definition(untrained: Policy, settings: tuple[str, ...]) -> None:
-    """Merged rows, padding, packing, chunks and micro-batches change nothing."""
+    """Merged rows, padding, packing, shared beginnings, chunks and micro-batches change nothing."""
     plain = copy.deepcopy(untrained.model)
     teacher = copy.deepcopy(untrained.model)
     with torch.no_grad():
