@@ -11,6 +11,8 @@ from typing import NamedTuple, Protocol
 
 import torch
 
+from coopt.training.closed_form import FullVocabularyJSD
+
 FULL_VOCABULARY_BELOW = 1000
 _LOG_TAIL_CEILING = -1e-7  # keeps log(1 - sum p) finite when the top-k holds everything
 
@@ -39,7 +41,10 @@ class Divergence(NamedTuple):
 
     def __call__(self, student_NV: torch.Tensor, teacher_NV: torch.Tensor) -> torch.Tensor:
         vocabulary = student_NV.shape[-1]
-        top_k = self.top_k if vocabulary >= FULL_VOCABULARY_BELOW else 0
+        large = vocabulary >= FULL_VOCABULARY_BELOW
+        top_k = self.top_k if large else 0
+        if large and top_k == 0 and not self.entry_clip:
+            return FullVocabularyJSD.apply(student_NV, teacher_NV, self.alpha)  # type: ignore[no-any-return, no-untyped-call]
         log_p, log_q = bucket_log_probs(student_NV, teacher_NV.detach(), min(top_k, vocabulary), self.tail)
         return generalised_jsd(log_p, log_q, self.alpha, self.entry_clip)
 

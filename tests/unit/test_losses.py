@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from coopt.training.closed_form import FullVocabularyJSD
 from coopt.training.losses import Divergence, bucket_log_probs, generalised_jsd
 from coopt.training.objectives import PolicyGradient, Tokens
 
@@ -54,15 +55,16 @@ def test_gradient_matches_finite_differences(alpha: float, top_k: int, tail: boo
     assert torch.autograd.gradcheck(loss, (student,), eps=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("top_k", [0, 100])
 @pytest.mark.parametrize("gap", [1.0, 0.1, 0.01])
-def test_float32_gradient_is_close_to_float64_even_at_a_small_gap(gap: float) -> None:
+def test_float32_gradient_is_close_to_float64_even_at_a_small_gap(gap: float, top_k: int) -> None:
     generator = torch.Generator().manual_seed(1)
     student = 5 * torch.randn(16, 2000, dtype=torch.float64, generator=generator)
     teacher = student + gap * torch.randn(16, 2000, dtype=torch.float64, generator=generator)
     gradients = []
     for dtype in (torch.float64, torch.float32):
         logits = student.to(dtype).clone().requires_grad_()
-        Divergence(0.5, 100)(logits, teacher.to(dtype)).sum().backward()
+        Divergence(0.5, top_k)(logits, teacher.to(dtype)).sum().backward()
         gradients.append(logits.grad.double())
     error = (gradients[0] - gradients[1]).norm() / gradients[0].norm()
     assert error < 1e-3
@@ -77,6 +79,34 @@ def test_top_k_applies_from_a_thousand_tokens_on() -> None:
     small, large = torch.randn(2, 3, 999), torch.randn(2, 3, 1000)
     assert torch.equal(Divergence(0.5, 100)(*small), Divergence(0.5, 0)(*small))
     assert not torch.equal(Divergence(0.5, 100)(*large), Divergence(0.5, 0)(*large))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 0.5, 1.0])
+def test_closed_form_over_a_large_vocabulary_matches_autograd(alpha: float) -> None:
+    """Values, and gradients that arrive with weights; the logits themselves are left as they are."""
+    generator = torch.Generator().manual_seed(2)
+    student = 3 * torch.randn(6, 1500, dtype=torch.float64, generator=generator)
+    teacher = student + torch.randn(6, 1500, dtype=torch.float64, generator=generator)
+    weight, found = torch.rand(6, dtype=torch.float64, generator=generator), []
+    kept = student.clone(), teacher.clone()
+    for loss in (Divergence(alpha, 0), lambda s, t: generalised_jsd(*bucket_log_probs(s, t, 0, True), alpha)):
+        logits = student.clone().requires_grad_()
+        values = loss(logits, teacher)
+        (values * weight).sum().backward()
+        found.append((values, logits.grad))
+        assert torch.equal(logits, kept[0])
+        assert torch.equal(teacher, kept[1])
+    (values, gradient), (expected, reference) = found
+    assert torch.allclose(values, expected, atol=1e-12)
+    assert torch.allclose(gradient, reference, atol=1e-12)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
+def test_closed_form_matches_finite_differences(alpha: float) -> None:
+    generator = torch.Generator().manual_seed(3)
+    student = torch.randn(4, 9, dtype=torch.float64, generator=generator, requires_grad=True)
+    teacher = torch.randn(4, 9, dtype=torch.float64, generator=generator)
+    assert torch.autograd.gradcheck(lambda s: FullVocabularyJSD.apply(s, teacher, alpha), (student,))
 
 
 def test_tail_is_finite_when_the_top_k_holds_everything() -> None:
