@@ -1,4 +1,7 @@
-"""One SDPO step on the CPU against TRL's ``SDPOTrainer``: same model, prompts, lengths, batch, loss and threads."""
+"""One SDPO step on the CPU against TRL's ``SDPOTrainer``: same model, prompts, lengths, batch, loss and threads.
+
+After ``make peers``.
+"""
 
 from __future__ import annotations
 

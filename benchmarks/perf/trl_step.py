@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,16 @@ from unittest import mock
 
 import torch
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
-from trl.experimental.sdpo import SDPOConfig, SDPOTrainer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
 
 from benchmarks.perf.untrained import PROMPTS, WORDING, Words, right
 from coopt.config.schema import Config
+
+_hidden = sys.modules.setdefault("vllm", None) is None  # type: ignore[arg-type]
+from trl.experimental.sdpo import SDPOConfig, SDPOTrainer  # noqa: E402  it would import vLLM where that is installed
+
+if _hidden:
+    del sys.modules["vllm"]
 
 
 class Clock(TrainerCallback):  # type: ignore[misc, unused-ignore]
@@ -88,6 +94,7 @@ class TRLStep:
                 ),
                 processing_class=AutoTokenizer.from_pretrained(directory),
             )
+        self.trainer.remove_callback(PrinterCallback)
         self.trainer.add_callback(self.clock)  # after TRL's own, whose end of a step moves the teacher
 
     def __call__(self) -> float:
