@@ -98,7 +98,7 @@ def _ratio(directory: Path, threads: int, pairs: int, aimed: bool) -> Ratio:
             f"TRL: {theirs.micro_batches} micro-batches, the fastest ({tried}); dynamic cache, float32, as coopt."
             f" coopt: micro-batches of up to {BATCH_TOKENS} tokens.",
             *_notes(ours.records[-pairs:], theirs),
-            "No two of coopt's rows were the same, so its merging computed nothing once for two (checked at every step)."
+            "No two of coopt's rows were the same, so its merging computed nothing once for two (a check)."
             " It reads a prompt once for all its rollouts, in decoding and in the update; TRL reads it for each.",
         ],
     )
