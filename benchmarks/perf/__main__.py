@@ -66,14 +66,25 @@ def perform(name: str, pairs: int, folder: Path) -> None:
 
 
 def publish() -> None:
-    """The table of what is in ``results``, to the terminal and into README.md."""
+    """The table of what is in ``results``: to the terminal, into README.md here, and in short into the project's."""
     found = baseline(BENCHMARKS)
-    made = table(found)
-    show([made], output())
-    readme = HERE / "README.md"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    show([table(found)], output())
+    for readme, made in ((HERE / "README.md", table(found)), (HERE.parents[1] / "README.md", short(table(found)))):
+        store.write_text(readme, with_table(readme.read_text(encoding="utf-8"), made))
+
+
+def with_table(text: str, made: Table) -> str:
+    """A document with this table between its marks."""
+    before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    store.write_text(readme, f"{before}{BEGIN}\n\n{render([made], 'md')}\n{END}{after}")
+    return f"{before}{BEGIN}\n\n{render([made], 'md')}\n{END}{after}"
+
+
+def short(made: Table) -> Table:
+    """Without measured values and notes."""
+    kept = [k for k, column in enumerate(made.columns) if column not in ("ours", "theirs", "unit", "command")]
+    rows = [[row[k] for k in kept] for row in made.rows]
+    return Table(made.title, [made.columns[k] for k in kept], rows)
 
 
 def baseline(names: tuple[str, ...] | list[str]) -> dict[str, Measured]:
@@ -83,6 +94,10 @@ def baseline(names: tuple[str, ...] | list[str]) -> dict[str, Measured]:
 def check(names: list[str], pairs: int) -> int:
     """What is worse than the committed baseline; the exit code says whether anything is."""
     committed = baseline(names)
+    for name in set(names) - set(committed):
+        print(
+            f"{name}: nothing is committed to compare with; python -m benchmarks.perf {name} writes it", file=sys.stderr
+        )
     with tempfile.TemporaryDirectory() as folder:
         failed = [n for n in committed if not _apart(n, pairs, Path(folder))]
         now = {n: read(Path(folder) / f"{n}.json") for n in committed if n not in failed}

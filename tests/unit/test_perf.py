@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from benchmarks.perf.__main__ import BENCHMARKS, HERE, verdict
-from benchmarks.perf.ratio import Measured, Ratio, in_turn, read, table, write
+from benchmarks.perf.__main__ import BENCHMARKS, HERE, baseline, short, verdict, with_table
+from benchmarks.perf.ratio import RESULTS, Measured, Ratio, in_turn, read, table, write
 
 
 def ratio(*pairs: tuple[float, float], **more: object) -> Ratio:
@@ -74,6 +74,14 @@ def test_a_file_comes_back_as_it_was(tmp_path) -> None:  # type: ignore[no-untyp
     assert read(write("a", measured, tmp_path)) == measured
     (row,) = table({"a": measured}).rows
     assert row[:9] == ["a step", "a peer", "1", "2", "s", "2", "(1)", "at least 1", "yes"]
+
+
+def test_the_documents_show_the_files() -> None:
+    made = table(baseline(BENCHMARKS))
+    assert {file.name for file in RESULTS.glob("*.json")} == {f"{name}.json" for name in BENCHMARKS}
+    for readme, shown in ((HERE / "README.md", made), (HERE.parents[1] / "README.md", short(made))):
+        text = readme.read_text(encoding="utf-8")
+        assert with_table(text, shown) == text, f"{readme}: run `python -m benchmarks.perf --table`"
 
 
 def test_every_benchmark_that_is_listed_is_there() -> None:
