@@ -43,9 +43,9 @@ class Speed(NamedTuple):
     """Share of rollouts that are distinct, which is what updates and critiques cost."""
 
 
-REFERENCE = Speed(prompt=11.9, response=17.8, generate=24_000, train=9_500, distinct=0.84)
-"""The embedded base on two idle cores, per worker: with it the plan of ``coopt bench`` is the 4 min 8 s that it took
-(README)."""
+REFERENCE = Speed(prompt=11.9, response=17.8, generate=45_000, train=9_500, distinct=0.35)
+"""The embedded students on two idle cores, per worker: with it the plan of ``coopt bench`` is the 2 min 16 s that it
+took (README). They repeat themselves more than the base, which a probe measures, and so are faster."""
 
 
 def probe_speed(config: Config) -> Speed:

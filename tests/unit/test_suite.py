@@ -199,7 +199,7 @@ def test_the_list_has_every_suite_with_its_question_and_cost(cli: Command) -> No
     for name in suite_names():
         assert name in text
         assert read_suite(suite_path(name)).question.split()[0] in text
-    assert "together 3 h" in text
+    assert "together 2 h" in text
 
 
 def test_the_embedded_suites_together_need_four_hours_at_most(tmp_path: Path) -> None:
@@ -213,5 +213,5 @@ def test_the_embedded_suites_together_need_four_hours_at_most(tmp_path: Path) ->
 
 
 def test_the_reference_speeds_plan_the_default_as_it_was_measured(tmp_path: Path) -> None:
-    """README: 248 s on two idle cores."""
-    assert Plan(Run(tmp_path, load_config()), REFERENCE, 2).wall_seconds() == pytest.approx(248, rel=0.05)
+    """README: 136 s on two idle cores."""
+    assert Plan(Run(tmp_path, load_config()), REFERENCE, 2).wall_seconds() == pytest.approx(136, rel=0.05)
