@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from coopt.graph.topology import Topology
 
 TOKENS_PER_SECOND = 5000.0
-"""Assumed tokens a second of one device, training on them included: about what preset mini reaches on one CPU core
-(README: 1.43 million tokens of opcod in 4 min 16 s)."""
+"""Assumed tokens a second of one device, training on them included: a round figure on the safe side. The tiny students
+of preset mini reach several times as much on one CPU core (README's table of a step)."""
 
 
 class RoundCost(NamedTuple):
