@@ -80,6 +80,7 @@ def against_generate(who: str, policy: Policy, engine: Engine, prompts: Prompts,
         unit=UNIT,
         pairs=measured[best],
         at_least=3 if who != "base" else None,
+        counts_times=True,
         notes=[
             f"generate: {', '.join(f'{name} cache {m:.3f}' for name, m in medians.items())}; it compiles nothing on a"
             " CPU. One thread; tokens up to and with the end token count on both sides.",
@@ -102,6 +103,7 @@ def against_vllm(
         against="vLLM on the CPU",
         unit=UNIT,
         pairs=found,
+        counts_times=True,
         notes=["vLLM: this process and those of its engine, with the threads that coopt gives it."],
     )
 
@@ -125,6 +127,7 @@ def merging(policy: Policy, engine: Engine, prompts: Prompts, how: Sampling, pai
         against="the same update, row by row",
         unit="CPU s",
         pairs=in_turn(lambda: update(rows), lambda: update(apart), pairs),
+        counts_times=True,
         notes=[f"{len(set(rows)) / len(rows):.0%} of {len(rows)} rows are distinct"],
     )
 

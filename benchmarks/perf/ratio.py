@@ -33,9 +33,11 @@ class Ratio(BaseModel):
     lower_is_better: bool = True
     """Of ``unit``: seconds and bytes yes, tokens per second no."""
     at_least: float | None = None
-    """The aim for how many times better than theirs ours is (``times_better``) …"""
+    """The aim for how many times better than theirs ours is …"""
     at_most: float | None = None
-    """… or for ours / theirs. Exactly one of them, or none where nothing is aimed at."""
+    """… or for ours / theirs. At most one of them."""
+    counts_times: bool = False
+    """Whether ``ratios`` say how many times better ours is; an aim ``at_least`` says so too."""
     notes: list[str] = []
 
     @model_validator(mode="after")
@@ -48,9 +50,13 @@ class Ratio(BaseModel):
 
     @property
     def ratios(self) -> list[float]:
-        """Of every pair: how many times better where the aim is ``at_least``, else ours / theirs."""
-        inverse = self.at_least is not None and self.lower_is_better
+        """Of every pair: how many times better, or ours / theirs."""
+        inverse = self.times_better and self.lower_is_better
         return [b / a if inverse else a / b for a, b in self.pairs]
+
+    @property
+    def times_better(self) -> bool:
+        return self.counts_times or self.at_least is not None
 
     @property
     def ratio(self) -> float:
@@ -59,7 +65,7 @@ class Ratio(BaseModel):
     @property
     def higher_is_better(self) -> bool:
         """Of ``ratios``."""
-        return self.at_least is not None or not self.lower_is_better
+        return self.times_better or not self.lower_is_better
 
     @property
     def met(self) -> bool | None:
@@ -129,11 +135,12 @@ def _row(r: Ratio, command: str) -> list[str]:
     ours, theirs = (statistics.median(side) for side in zip(*r.pairs, strict=True))
     n = len(r.pairs)
     spread = f"{number(min(r.ratios))}-{number(max(r.ratios))} ({n})" if n > 1 else "(1)"
+    ratio = f"{number(r.ratio)} x better" if r.times_better else number(r.ratio)
     aim = (
         f"at least {r.at_least:g}" if r.at_least is not None else "–" if r.at_most is None else f"at most {r.at_most:g}"
     )
     met = {None: "–", True: "yes", False: "no"}[r.met]
-    return [r.what, r.against, number(ours), number(theirs), r.unit, number(r.ratio), spread, aim, met, command]
+    return [r.what, r.against, number(ours), number(theirs), r.unit, ratio, spread, aim, met, command]
 
 
 def number(x: float) -> str:

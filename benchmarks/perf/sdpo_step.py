@@ -94,6 +94,7 @@ def _ratio(directory: Path, threads: int, pairs: int, aimed: bool) -> Ratio:
         unit="s",
         pairs=found,
         at_least=5 if aimed else None,
+        counts_times=True,
         notes=[
             f"TRL: {theirs.micro_batches} micro-batches, the fastest ({tried}); dynamic cache, float32, as coopt."
             f" coopt: micro-batches of up to {BATCH_TOKENS} tokens.",

@@ -21,6 +21,7 @@ def test_an_aim_from_below_counts_how_many_times_better() -> None:
 def test_an_aim_from_above_and_no_aim_divide_ours_by_theirs() -> None:
     assert ratio((3, 2), at_most=1.3).ratio == 1.5
     assert ratio((3, 2)).ratio == 1.5
+    assert ratio((2, 3), counts_times=True).ratio == 1.5
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_a_file_comes_back_as_it_was(tmp_path) -> None:  # type: ignore[no-untyp
     measured = Measured(machine={"load": 0.1}, command="c", seconds=1.0, ratios=[ratio((1, 2), at_least=1)])
     assert read(write("a", measured, tmp_path)) == measured
     (row,) = table({"a": measured}).rows
-    assert row[:9] == ["a step", "a peer", "1", "2", "s", "2", "(1)", "at least 1", "yes"]
+    assert row[:9] == ["a step", "a peer", "1", "2", "s", "2 x better", "(1)", "at least 1", "yes"]
 
 
 def test_the_documents_show_the_files() -> None:
