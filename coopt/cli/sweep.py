@@ -38,6 +38,10 @@ def sweep(
     cluster: Annotated[str | None, typer.Option(help="Each bench's tasks as jobs: slurm, local, debug.")] = None,
     profile: Annotated[str | None, typer.Option(help="The cluster's settings, as in coopt bench.")] = None,
     out: Annotated[Path | None, typer.Option(help="The sweep's folder. (default: runs/sweeps/SUITE)")] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(help="Keep each finished bench there as a small file, and take from there what is missing here."),
+    ] = None,
 ) -> None:
     """Run the benches of a suite that are missing, then compare its arms.
 
@@ -48,6 +52,7 @@ def sweep(
       coopt sweep pairs --budget 30m
       coopt sweep mine.toml --jobs 8 --cluster slurm --profile gpu
       coopt sweep pairs --table --format md
+      coopt sweep pairs --archive results/pairs
     """
     from coopt.reports.table import FORMATS, output, show
 
@@ -64,12 +69,14 @@ def sweep(
         raise ConfigError("--jobs and --workers must be at least 1.")
     seconds = None if budget is None else parse_budget(budget)
     cells, question = _cells(suite, smoke, settings or [], out)
+    if archive is not None:
+        _bring(cells, archive)
     if table:
         _show_tables(cells, style)
         return
     count = _workers(workers, cluster, profile, dry_run=dry_run)
     extra = _extra(workers, cluster, profile)
-    outcomes = _sweep(suite, question, cells, seconds, jobs, count, extra, dry_run=dry_run)
+    outcomes = _sweep(suite, question, cells, seconds, jobs, count, extra, archive, dry_run=dry_run)
     if dry_run:
         return
     _show_tables(cells, style)
@@ -141,12 +148,14 @@ def _sweep(
     jobs: int,
     workers: Callable[[Config], int],
     extra: Sequence[str],
+    archive: Path | None,
     *,
     dry_run: bool,
 ) -> list[Outcome]:
     """Show the plan; run what is missing."""
     from coopt.reports.sweep import plan_table
     from coopt.reports.table import output, show
+    from coopt.sweep.archive import keep
     from coopt.sweep.cells import most_informative_first, within
     from coopt.sweep.drive import Driver
 
@@ -167,7 +176,17 @@ def _sweep(
     def say(text: str) -> None:
         console.print(f"[{time.monotonic() - began:7.1f} s] {text}", highlight=False, markup=False, soft_wrap=True)
 
-    return Driver(jobs, budget, extra, left, say).run(order)
+    finished = (lambda cell: None) if archive is None else (lambda cell: keep(cell, archive))
+    return Driver(jobs, budget, extra, left, say, finished).run(order)
+
+
+def _bring(cells: Sequence[Cell], archive: Path) -> None:
+    """Take from the archive what is missing here, and keep there what is finished here."""
+    from coopt.sweep.archive import archive_of, bring, keep
+
+    for cell in cells:
+        if not bring(cell, archive) and not archive_of(cell, archive).is_file() and cell.results() is not None:
+            keep(cell, archive)
 
 
 def _estimates(cells: Sequence[Cell], workers: Callable[[Config], int]) -> dict[Cell, Estimate]:

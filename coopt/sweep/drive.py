@@ -42,6 +42,8 @@ class Driver:
     seconds: Mapping[Cell, float]
     """What each cell should still take."""
     say: Callable[[str], None]
+    on_finished: Callable[[Cell], object] = lambda cell: None
+    """Told of every cell that finished, before anybody else is."""
     began: float = field(default_factory=time.monotonic)
     _running: set[subprocess.Popen[bytes]] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
@@ -74,6 +76,8 @@ class Driver:
             code = process.wait()
         self._running.discard(process)
         good = code == 0 and cell.results() is not None
+        if good:
+            self.on_finished(cell)
         return Outcome(
             cell, "finished" if good else "failed", time.monotonic() - start, "" if good else last_line(cell)
         )

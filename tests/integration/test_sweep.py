@@ -56,6 +56,7 @@ def test_a_sweep_is_killed_resumed_and_summarised(coopt: Coopt, tmp_path: Path) 
     assert any(r[0] == "broken" and "run" in r and r[-3:] == ["missing:", "0", "1"] for r in rows if r)
 
     _check_together(folder, tmp_path)
+    _check_archive(coopt, tmp_path)
     (tmp_path / "mine.toml").write_text(SUITE.replace('name = "broken"\nmodel.path = "nowhere"\n', 'name = "good2"\n'))
     listed = coopt("sweep", "mine.toml", "--dry-run", "--budget", "1s")
     assert "2 of 4 benches are finished" in listed.stdout
@@ -82,3 +83,15 @@ def _check_together(folder: Path, tmp_path: Path) -> None:
     (change,) = kept["changes"]
     cells = [c["change"] for c in kept["results"]["scores"] if c["who"] == "opcod"]
     assert change["difference"] == pytest.approx(sum(cells) / len(cells))
+
+
+def _check_archive(coopt: Coopt, tmp_path: Path) -> None:
+    """Small files from which another machine makes the same table, and runs nothing again."""
+    here = coopt("sweep", "mine.toml", "--table", "--format", "csv", "--archive", "kept")
+    files = sorted(p.relative_to(tmp_path / "kept").as_posix() for p in (tmp_path / "kept").rglob("*.xz"))
+    assert files == ["good/seed-0.tar.xz", "good/seed-1.tar.xz"]
+    assert all(p.stat().st_size < 100_000 for p in (tmp_path / "kept").rglob("*.xz"))
+    there = coopt("sweep", "mine.toml", "--table", "--format", "csv", "--archive", "kept", "--out", "elsewhere")
+    assert there.stdout == here.stdout
+    assert "2 of 4" in coopt("sweep", "mine.toml", "--dry-run", "--out", "elsewhere").stdout
+    assert not list((tmp_path / "elsewhere").rglob("model.safetensors"))
