@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,17 @@ def add_run(run: Run, directory: Path) -> list[Path]:
     return [_add(scores, steps, method, directory) for method in run.config.methods]
 
 
+_FOLDERS = re.compile(r"(^|[=,])/(?:[^,/]+/)*")
+
+
+def _published(record: dict[str, Any]) -> dict[str, Any]:
+    """Without the folders of the machine that it was made on: of absolute paths the last part says what was given."""
+    given = record.get("arguments")
+    if not isinstance(given, list):
+        return record  # the entry's schema says what is wrong
+    return record | {"arguments": [_FOLDERS.sub(r"\1", str(argument)) for argument in given]}
+
+
 def _add(scores: Scores, steps: Sequence[dict[str, Any]], method: str, directory: Path) -> Path:
     run = scores.run
     name = f"{name_of(run)}-{method}"
@@ -55,7 +67,7 @@ def _add(scores: Scores, steps: Sequence[dict[str, Any]], method: str, directory
         "measures": measure(outcomes, native),
         "costs": _costs([s for s in steps if s["method"] == method]),
         "config": run.config.model_dump(mode="json"),
-        "provenance": record,
+        "provenance": [_published(p) for p in record],
     }
     _check_place(path, run.config)
     with store.replacing(beside) as temporary:

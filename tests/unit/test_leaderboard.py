@@ -69,6 +69,11 @@ def test_an_entry_has_the_numbers_of_the_run(run: Run, made: Path) -> None:
     assert len(measures.scores) == 2 + 2 * 2 * 2
 
 
+def test_no_folder_of_the_machine_is_published(made: Path) -> None:
+    (record,) = check_entry(made / "small-opcod.entry.json").entry.provenance
+    assert record.arguments[1:5] == ["--out", "small", "--students", "phys=p,chem=mine/c"]
+
+
 def test_costs_are_sums_over_all_steps(made: Path) -> None:
     (cost,) = check_entry(made / "small-sdpo.entry.json").entry.costs
     assert cost.steps == 2 * 2 * 2  # seeds, students, rounds of one step
