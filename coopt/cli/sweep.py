@@ -70,6 +70,8 @@ def sweep(
     seconds = None if budget is None else parse_budget(budget)
     cells, question = _cells(suite, smoke, settings or [], out)
     if archive is not None:
+        if archive.exists() and not archive.is_dir():
+            raise ConfigError(f"--archive {archive}: is a file. Give a folder; it is made if it is not there.")
         _bring(cells, archive)
     if table:
         _show_tables(cells, style)

@@ -16,6 +16,7 @@ from coopt.sweep.archive import archive_of, bring, keep
 from coopt.sweep.arms import Arm
 from coopt.sweep.cells import Cell
 from coopt.sweep.drive import Driver
+from tests.unit.conftest import Command
 
 
 def cell(sweep: Path) -> Cell:
@@ -102,6 +103,15 @@ def test_a_torn_file_is_refused(finished: Cell, tmp_path: Path) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(RunError, match="not the file of a finished bench"):
         bring(cell(tmp_path / "there"), tmp_path / "kept")
+
+
+def test_an_archive_that_is_a_file_is_refused(cli: Command, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("")
+    done = cli("sweep", "pairs", "--table", "--archive", "kept")
+    assert (done.code, done.err) == (
+        2,
+        "coopt: --archive kept: is a file. Give a folder; it is made if it is not there.\n",
+    )
 
 
 def test_the_driver_tells_of_what_finished_alone(tmp_path: Path) -> None:
