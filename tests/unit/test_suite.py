@@ -13,7 +13,7 @@ from coopt.cli.sweep import parse_budget
 from coopt.config.load import load_config
 from coopt.config.schema import Config
 from coopt.errors import ConfigError
-from coopt.plan import REFERENCE, Plan
+from coopt.plan import BASE_REFERENCE, REFERENCE, Plan, of_students
 from coopt.running.run import Run
 from coopt.sweep.arms import Arm, make_arms
 from coopt.sweep.cells import Cell, make_cells, most_informative_first, within
@@ -215,3 +215,11 @@ def test_the_embedded_suites_together_need_four_hours_at_most(tmp_path: Path) ->
 def test_the_reference_speeds_plan_the_default_as_it_was_measured(tmp_path: Path) -> None:
     """README: 136 s on two idle cores."""
     assert Plan(Run(tmp_path, load_config()), REFERENCE, 2).wall_seconds() == pytest.approx(136, rel=0.05)
+
+
+def test_a_base_half_as_fast_is_students_half_as_fast() -> None:
+    slow = BASE_REFERENCE._replace(generate=BASE_REFERENCE.generate / 2, train=BASE_REFERENCE.train / 2)
+    found = of_students(slow)
+    assert found.generate == pytest.approx(REFERENCE.generate / 2)
+    assert found.train == pytest.approx(REFERENCE.train / 2)
+    assert found.distinct == pytest.approx(REFERENCE.distinct)
