@@ -102,8 +102,7 @@ def _check_styles_of(run: Run, name: str) -> None:
     graph = method.graph(run.topology)
     for edge in method.gates(graph, run.config.gate):
         style = graph.style_of(edge) or run.config.feedback.style
-        informed = edge.tutor in run.cast.critics or style == "reference"
-        if style in REWRITES and informed:
+        if style in REWRITES and run.informs(graph, edge):
             check_solutions(run.domains, f"method {name}: edge {edge} of style {style}")
 
 

@@ -55,6 +55,7 @@ def _add(scores: Scores, steps: Sequence[dict[str, Any]], method: str, directory
         "kind": "simulated" if any(p.get("simulated") for p in record) else "measured",
         "world": world_of(run.config.data.source),
         "method": method,
+        "informed": run.is_informed(method),
         "run": name_of(run),
         "topology": run.topology.name,
         "model": Path(run.config.model.path).name,

@@ -23,8 +23,8 @@ from coopt.running.run import INIT
 
 _DRAWS, _LONGEST = 2000, 200
 WORLDS = {"scimini": "embedded world scimini", "sciknoweval": "SciKnowEval"}
-COLUMNS = ["rank", "method", "graph", "settings", "seeds", "start", "score", "change", "native", "mutual Pareto",
-           "headroom", "s/step", "entry"]  # fmt: skip
+COLUMNS = ["rank", "method", "informed", "graph", "settings", "seeds", "start", "score", "change", "native",
+           "mutual Pareto", "headroom", "s/step", "entry"]  # fmt: skip
 _SHOWN = {"preset", "smoke", "seed", "seeds", "domains", "methods", "topology", "nodes", "data", "model.path", "run",
           "break_rate", "critics", "cluster", "engine"}  # fmt: skip
 """Settings that other columns show, or that change no result."""
@@ -88,6 +88,7 @@ def _row(rank: Rank, entry: Entry) -> list[str]:
     return [
         f"{rank.rank} [{rank.low}-{rank.high}]",
         entry.method,
+        "yes" if entry.informed else NONE,
         f"{entry.topology}, {len(entry.students)}",
         settings_of(entry),
         " ".join(map(str, entry.seeds)),
@@ -137,10 +138,11 @@ def _notes(section: Section) -> list[str]:
     notes = [
         "Percent, means of all students and domains; 95 % intervals in brackets. Ranked by change against the own"
         " initial students (start): a rank is one more than the number of entries shown to be better (pairs, Holm),"
-        " so entries may share it; its interval is by change alone, over bootstrap draws of the questions. settings:"
-        " what differs from the preset. mutual Pareto: no student lower in any domain and each higher in one, with its"
-        " probability. headroom: the share gained of what students lacked to the best start of each domain. s/step: on"
-        " the entry's own machine.",
+        " so entries may share it; its interval is by change alone, over bootstrap draws of the questions. informed:"
+        " worked solutions, or true facts, of training questions reach the students, by the method or by critics."
+        " settings: what differs from the preset. mutual Pareto: no student lower in any domain and each higher in one,"
+        " with its probability. headroom: the share gained of what students lacked to the best start of each domain."
+        " s/step: on the entry's own machine.",
     ]
     if len(seeds) > 1:
         notes.append("Entries with other seeds begin with other specialists: a rank does not know that.")

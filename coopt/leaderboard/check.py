@@ -14,6 +14,7 @@ from coopt.leaderboard.add import world_of
 from coopt.leaderboard.entry import ENTRY, OUTCOMES, Entry, plain, read_entry
 from coopt.leaderboard.measures import measure
 from coopt.leaderboard.outcomes import Outcomes, read_outcomes
+from coopt.methods.registry import all_methods
 
 LARGEST_TOGETHER = 30_000_000
 """Bytes of all per-item files of a folder."""
@@ -65,6 +66,7 @@ def _check_words(path: Path, entry: Entry) -> None:
         config = check_config(entry.config)
     except ConfigError as error:
         raise EntryError(f"{path}: config: {plain(str(error))}") from None
+    method = all_methods().get(entry.method)  # an entry may be of a method that is not installed here
     expected: dict[str, tuple[Any, Any]] = {
         "domains": (list(config.domains), entry.domains),
         "samples": (config.sampling.eval_samples, entry.samples),
@@ -76,6 +78,7 @@ def _check_words(path: Path, entry: Entry) -> None:
         "native": (sorted(entry.students), sorted(entry.native)),
         "seeds": (sorted(set(entry.seeds)), entry.seeds),
         "measures.constants": (list(config.domains), [c.domain for c in entry.measures.constants]),
+        "informed": (entry.informed or (method is not None and method.informed), entry.informed),
         "kind": ("simulated" if any(p.simulated for p in entry.provenance) else "measured", entry.kind),
     }
     for key, (right, found) in expected.items():

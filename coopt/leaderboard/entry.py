@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from coopt.config.faults import first_fault
 from coopt.errors import EntryError
 
-VERSION = 1
+VERSION = 2
 ENTRY, OUTCOMES = ".entry.json", ".outcomes.parquet"
 _LARGEST = 2_000_000  # bytes of an entry
 
@@ -164,13 +164,15 @@ class Provenance(BaseModel):
 class Entry(Part):
     """All of an entry."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     name: Name
     kind: Literal["measured", "simulated"]
     """simulated: no language model was trained; never in one table with what is measured."""
     world: Literal["scimini", "sciknoweval"]
     """Whose questions: the embedded world's, or rows of SciKnowEval."""
     method: Name
+    informed: bool
+    """Worked solutions, or the true facts, of training questions reached its students (``Run.is_informed``)."""
     run: Name
     topology: Name
     model: Name
@@ -208,6 +210,11 @@ def read_entry(path: Path) -> Entry:
     if isinstance(version, int) and version > VERSION:
         raise EntryError(
             f"{path}: schema version {version} is of a later coopt (this one reads {VERSION}). Update coopt."
+        )
+    if isinstance(version, int) and version < VERSION:
+        raise EntryError(
+            f"{path}: schema version {version} is of an earlier coopt (this one reads {VERSION}). Make it anew:"
+            " coopt leaderboard add RUN."
         )
     try:
         entry = Entry.model_validate_json(text, strict=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from coopt.config.section import Section
 from coopt.domains.base import Domain, Item
+from coopt.domains.load import check_solutions
 from coopt.engine.base import Generation
 from coopt.feedback.anchor import Feedback
 from coopt.feedback.thinking import without_thinking
@@ -86,6 +87,8 @@ class Method(Protocol):
     description: ClassVar[str]
     adversaries: ClassVar[bool]
     """Whether the run's hostile nodes are hostile here."""
+    informed: ClassVar[bool]
+    """Whether it needs worked solutions, or the true facts, of training questions (``Run.is_informed``: or is told)."""
 
     def configure(self, config: Config) -> Config:
         """The run's settings as this method trains with them."""
@@ -145,6 +148,7 @@ class Trained(ABC):
     name: ClassVar[str]
     description: ClassVar[str]
     adversaries: ClassVar[bool] = False
+    informed: ClassVar[bool] = False
     Options: ClassVar[type[Section]] = Section
 
     def __init__(self, options: Any = None) -> None:
@@ -153,8 +157,9 @@ class Trained(ABC):
     def configure(self, config: Config) -> Config:
         return config
 
-    def check(self, config: Config, domains: Mapping[str, Domain]) -> None:  # noqa: B027 (most need nothing)
-        pass
+    def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
+        if self.informed:
+            check_solutions(domains, f"method {self.name}")
 
     def rounds(self, config: Config) -> int:
         return config.rounds.rounds

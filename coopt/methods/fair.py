@@ -21,8 +21,7 @@ import networkx as nx
 from pydantic import Field
 
 from coopt.config.section import Section
-from coopt.domains.base import Domain, Item
-from coopt.domains.load import check_solutions
+from coopt.domains.base import Item
 from coopt.domains.wording import fill
 from coopt.feedback.anchor import filter_feedback
 from coopt.feedback.committee import vote
@@ -67,10 +66,8 @@ class FAIR(Trained):
     name = "fair"
     description = "learning from a committee of critics: mistakes explained, rationales reviewed by the other critics"
     adversaries = True
+    informed = True
     Options = FAIROptions
-
-    def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
-        check_solutions(domains, f"method {self.name}")
 
     def messages(self, config: Config, tutors: int) -> float:
         """If half of the rollouts are wrong: an explanation of each of them, and for every prompt a rationale and its

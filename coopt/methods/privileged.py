@@ -6,14 +6,12 @@ context are the divergence and the teacher, which they set for themselves, whate
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from coopt.config.section import Section
-from coopt.domains.base import Domain
-from coopt.domains.load import check_solutions
 from coopt.methods.base import RolloutGroup, with_settings
 from coopt.methods.self_distillation import SelfDistillation
 
@@ -37,6 +35,7 @@ class PrivilegedOptions(Section):
 class Privileged(SelfDistillation):
     """c = the question's worked solution, unless a method says otherwise."""
 
+    informed = True
     Options = PrivilegedOptions
 
     def configure(self, config: Config) -> Config:
@@ -46,9 +45,6 @@ class Privileged(SelfDistillation):
             loss={"alpha": own.alpha, "top_k": own.top_k},
             teacher={"kind": own.teacher, "rate": own.rate},
         )
-
-    def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
-        check_solutions(domains, f"method {self.name}")
 
     def demonstrations(self, group: RolloutGroup, exclude_self: bool) -> Sequence[str | None]:
         return [group.item.solution] * len(group.rollouts)

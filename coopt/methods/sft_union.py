@@ -6,11 +6,8 @@ ends with the end token. Off-policy: nothing is rolled out. Steps, prompts and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from coopt.domains.base import Domain
-from coopt.domains.load import check_solutions
 from coopt.methods.base import Trained, method
 
 if TYPE_CHECKING:
@@ -26,9 +23,7 @@ class SFTUnion(Trained):
 
     name = "sft_union"
     description = "control: supervised fine-tuning on worked solutions of all domains"
-
-    def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
-        check_solutions(domains, f"method {self.name}")
+    informed = True
 
     def rollouts(self, config: Config) -> int:
         return 0

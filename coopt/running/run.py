@@ -12,7 +12,7 @@ from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
 from coopt.errors import ConfigError, RunError
 from coopt.graph.files import load_topology
-from coopt.graph.topology import Topology
+from coopt.graph.topology import Edge, Topology
 from coopt.methods.base import Method
 from coopt.methods.registry import everyone, make_method
 from coopt.metrics.accuracy import accuracy
@@ -67,6 +67,19 @@ class Run:
     def method(self, name: str) -> Method:
         """A method with its options of this run."""
         return make_method(name, self.config.options)
+
+    def is_informed(self, name: str) -> bool:
+        """Whether worked solutions, or the true facts, of training questions reach a method's students: by the method
+        itself, from critics (who read them), or from tutors that hand them over. Of others they do not."""
+        method = self.method(name)
+        graph = method.graph(self.topology)
+        edges = method.gates(graph, self.config.gate)
+        return method.informed or any(self.informs(graph, edge) for edge in edges)
+
+    def informs(self, graph: Topology, edge: Edge) -> bool:
+        """Whether the tutor of an edge reads worked solutions, or hands them over."""
+        style = graph.style_of(edge) or self.config.feedback.style
+        return edge.tutor in self.cast.critics or style == "reference"
 
     def rounds_of(self, method: str) -> int:
         """How many rounds a method trains."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,7 +32,8 @@ _TIMED = ("seconds", "memory_gib")
 def check_method(name: str, **flags: Any) -> None:
     """Assert that a registered method keeps the rules: it says what it is and refuses options that it has not; it keeps
     the run's comparison, its students and its graph; a step on the embedded world has finite loss, rows that the model
-    can read, and is the same again, also after a kill; and nothing to learn from is no error.
+    can read, and is the same again, also after a kill, and with other worked solutions if it is not ``informed``; and
+    nothing to learn from is no error.
 
     ``flags``: what its run needs (as ``load_config`` takes it), for example ``adversary={"s2": "empty"}``. It stands
     after sdpo and opcod in its run. Takes seconds.
@@ -117,6 +119,20 @@ def _check_training(run: Run, name: str) -> None:
     assert once[0] == again[0], "the same steps again, or after a kill, must be the same: draw from coopt.rng only"
     assert once[1] == again[1], "a phase that was killed must end with the weights of one that was not"
     _check_silence(whole)
+    if not run.is_informed(name):
+        _train(_without_solutions(_phase(run, name, "unread")))
+        assert _left_by(run.directory / "unread", whole.tutee) == once, (
+            "other worked solutions must change nothing, or the method says that it reads them: informed = True"
+        )
+
+
+def _without_solutions(phase: Any) -> Any:
+    """The same phase, where no question has its worked solution."""
+    blind = {
+        name: replace(domain, rows=tuple(replace(item, solution="no idea") for item in domain.rows))
+        for name, domain in phase.domains.items()
+    }
+    return replace(phase, domains=blind)
 
 
 def _check_silence(phase: Any) -> None:

@@ -20,6 +20,7 @@ from coopt.leaderboard.check import check_entry, check_folder
 from coopt.leaderboard.entry import Provenance, schema
 from coopt.leaderboard.page import page
 from coopt.leaderboard.readme import BEGIN, END, with_board
+from coopt.methods.registry import all_methods
 from coopt.metrics.results import Results
 from coopt.running.run import Run
 from tests.unit.conftest import Command
@@ -107,7 +108,8 @@ TAMPERED = {
     "too many steps": (_set("costs", 0, "steps", value=10**6), r"costs: 1000000 steps, but by config"),
     "unknown field": (_set("award", value="best"), r"award: extra inputs are not permitted"),
     "unknown setting": (_set("config", "magic", value=1), r"config: unknown setting 'magic'"),
-    "later schema": (_set("version", value=2), r"schema version 2 is of a later coopt"),
+    "later schema": (_set("version", value=3), r"schema version 3 is of a later coopt"),
+    "earlier schema": (_set("version", value=1), r"schema version 1 is of an earlier coopt .*leaderboard add RUN"),
     "not a number": (_set("costs", 0, "seconds_per_step", value=float("nan")), r"seconds_per_step: .*finite number"),
     "markup in a name": (_set("students", 0, value=_SCRIPT), r"students.0: string should match pattern"),
     "control character": (_set("topology", value="a\x1b[31m"), r"topology: string should match pattern"),
@@ -148,6 +150,13 @@ def test_a_tampered_entry_is_refused_in_one_line(entry: Path, what: str) -> None
     assert line.startswith(str(entry.parent))
     assert "\n" not in line
     assert "\x1b" not in line
+
+
+def test_a_method_that_reads_solutions_cannot_deny_it(entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not check_entry(entry).entry.informed
+    monkeypatch.setattr(all_methods()["opcod"], "informed", True)
+    with pytest.raises(EntryError, match="informed: False, but by the rest of the entry it is True"):
+        check_entry(entry)
 
 
 def _rehash(entry: Path) -> None:

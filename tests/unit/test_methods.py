@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from coopt.config.load import load_config
 from coopt.methods.base import METHODS, Trained, method, with_settings
 from coopt.methods.registry import all_methods
 from coopt.methods.sdpo import SDPO
+from coopt.methods.sft_union import SFTUnion
+from coopt.running.run import Run
 from coopt.testing import check_method
 
 if TYPE_CHECKING:
@@ -24,6 +28,22 @@ NEEDS: dict[str, dict[str, Any]] = {"honest": {"adversary": {"s2": "empty"}}}
 @pytest.mark.parametrize("name", all_methods())
 def test_a_method_keeps_the_rules(name: str) -> None:
     check_method(name, **NEEDS.get(name, {}))
+
+
+INFORMED = {"critic_reference", "critic_step", "fair", "opsd", "oracle", "sft_union"}
+
+
+@pytest.mark.parametrize("name", all_methods())
+def test_who_reads_worked_solutions(name: str, tmp_path: Path) -> None:
+    methods = ("sdpo", "opcod", name)
+    assert Run(tmp_path, load_config(methods=methods)).is_informed(name) == (name in INFORMED)
+
+
+@pytest.mark.parametrize(("topology", "style"), [("critic", "anchored"), ("pair", "reference")])
+def test_critics_and_handed_over_solutions_inform_who_is_tutored(topology: str, style: str, tmp_path: Path) -> None:
+    run = Run(tmp_path, load_config(topology=topology, settings=[f"feedback.style={style}"]))
+    assert run.is_informed("opcod")
+    assert not run.is_informed("sdpo")
 
 
 @pytest.fixture
@@ -76,9 +96,22 @@ class Silent(SDPO):
         return []
 
 
+class Peeping(SFTUnion):
+    """It reads worked solutions and does not say so."""
+
+    name = "peeping"
+    description = "a broken method"
+    informed = False
+
+
 @pytest.mark.parametrize(
     ("broken", "message"),
-    [(Forgetful, "draw from coopt.rng"), (Meddling, "must not change seed"), (Silent, "one part for each update")],
+    [
+        (Forgetful, "draw from coopt.rng"),
+        (Meddling, "must not change seed"),
+        (Silent, "one part for each update"),
+        (Peeping, "other worked solutions must change nothing"),
+    ],
 )
 def test_the_check_finds_faults(entered: Callable[[type[Trained]], None], broken: type[Trained], message: str) -> None:
     entered(broken)
