@@ -203,9 +203,10 @@ def _estimates(cells: Sequence[Cell], workers: Callable[[Config], int]) -> dict[
 def _show_tables(cells: Sequence[Cell], style: str) -> None:
     from coopt.reports.sweep import sweep_tables
     from coopt.reports.table import FORMATS, output, render, show
+    from coopt.sweep.between import between_arms
     from coopt.sweep.results import arm_states
 
-    tables = sweep_tables(arm_states(cells))
+    tables = sweep_tables(arm_states(cells), between_arms(cells))
     if style == "rich":
         show(tables, output())
     else:

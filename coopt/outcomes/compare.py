@@ -16,6 +16,7 @@ from coopt.config.toml import flat
 from coopt.errors import RunError
 from coopt.metrics.bootstrap import Array
 from coopt.metrics.paired import Paired
+from coopt.metrics.ranking import Rank, ranks
 from coopt.metrics.scores import Scores
 from coopt.metrics.verdicts import Change, corrected
 from coopt.running.run import INIT, Run
@@ -36,9 +37,10 @@ class Side(NamedTuple):
 
 
 class Line(NamedTuple):
-    """What a side reached, in the mean of all students and domains, over the shared seeds."""
+    """What a side reached, in the mean of all students and domains, over the shared seeds. ``rank``: by change."""
 
     side: Side
+    rank: Rank
     students: int
     start: float
     score: Change
@@ -65,16 +67,21 @@ class Comparison(NamedTuple):
     differences: list[Difference]
 
 
-def compare_runs(runs: Sequence[Run]) -> Comparison:
-    """Raises ``RunError`` if the runs did not answer the same questions, or share no seed."""
+def compare_runs(runs: Sequence[Run], *, within: bool = True) -> Comparison:
+    """Raises ``RunError`` if the runs did not answer the same questions, or share no seed. ``within``: methods of one
+    run are also set against each other."""
     names = _names(runs)
-    _check_comparable(runs, names)
+    if reason := why_not(runs, names):
+        raise RunError(reason)
     seeds = [s for s in runs[0].seeds if all(s in run.seeds for run in runs)]
     scores = {name: _Shared(run, seeds) for name, run in zip(names, runs, strict=True)}
     changes = _Changes(scores)
     sides = list(changes.sides)
     moved = corrected([changes.between(str(s), INIT, [_ALL]) for s in sides])
-    pairs = _pairs(sides)
+    places = ranks(
+        {str(s): m.value for s, m in zip(sides, moved, strict=True)}, {str(s): changes.moved(s) for s in sides}
+    )
+    pairs = [(a, b) for a, b in _pairs(sides) if within or a.run != b.run]
     differences = corrected([changes.between(str(a), str(b), [_ALL]) for a, b in pairs])
     return Comparison(
         runs=names,
@@ -82,7 +89,7 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
         left_out={n: [s for s in r.seeds if s not in seeds] for n, r in zip(names, runs, strict=True)},
         same_start=_same_start(list(scores.values())),
         settings=_settings(runs),
-        lines=[_line(scores[s.run], s, m) for s, m in zip(sides, moved, strict=True)],
+        lines=[_line(scores[s.run], s, m, places[str(s)]) for s, m in zip(sides, moved, strict=True)],
         differences=[Difference(a, b, m) for (a, b), m in zip(pairs, differences, strict=True)],
     )
 
@@ -97,7 +104,8 @@ def _names(runs: Sequence[Run]) -> list[str]:
     return names
 
 
-def _check_comparable(runs: Sequence[Run], names: Sequence[str]) -> None:
+def why_not(runs: Sequence[Run], names: Sequence[str]) -> str:
+    """Why runs cannot be compared; empty if they can."""
     first = runs[0]
     for name, run in zip(names[1:], runs[1:], strict=True):
         facts = {
@@ -108,13 +116,14 @@ def _check_comparable(runs: Sequence[Run], names: Sequence[str]) -> None:
         for what, (one, other) in facts.items():
             if one != other:
                 shown = [", ".join(sorted(v)) if isinstance(v, set) else str(v) for v in (one, other)]
-                raise RunError(
+                return (
                     f"{names[0]} and {name} cannot be compared: {what} differ ({shown[0]} and {shown[1]}). Compare runs"
                     " of the same domains, data and sampling.eval_samples."
                 )
     if not set.intersection(*(set(r.seeds) for r in runs)):
         seeds = "; ".join(f"{n}: {', '.join(map(str, r.seeds))}" for n, r in zip(names, runs, strict=True))
-        raise RunError(f"no seed that all runs have ({seeds}). Run one of them with --seed and --seeds of another.")
+        return f"no seed that all runs have ({seeds}). Run one of them with --seed and --seeds of another."
+    return ""
 
 
 def _test_hashes(run: Run) -> set[str]:
@@ -155,6 +164,11 @@ class _Changes(Paired):
         mean: Array = np.mean(moved, axis=0)
         return mean
 
+    def moved(self, side: Side) -> Array:
+        """Bootstrap draws [B] of a side's change, in the mean of the domains."""
+        draws: Array = np.mean([self.drawn(str(side), _ALL, d) for d in self.domains], axis=0)
+        return draws
+
 
 def _pairs(sides: Sequence[Side]) -> list[tuple[Side, Side]]:
     """All against the first run's first method, and every method against its namesake in an earlier run."""
@@ -166,9 +180,9 @@ def _pairs(sides: Sequence[Side]) -> list[tuple[Side, Side]]:
     return list(pairs)
 
 
-def _line(scores: _Shared, side: Side, moved: Change) -> Line:
+def _line(scores: _Shared, side: Side, moved: Change, rank: Rank) -> Line:
     everyone = scores.students
-    return Line(side, len(everyone), scores.mean(INIT, everyone).value, scores.mean(side.method, everyone), moved)
+    return Line(side, rank, len(everyone), scores.mean(INIT, everyone).value, scores.mean(side.method, everyone), moved)
 
 
 def _same_start(scores: Sequence[_Shared]) -> bool:

@@ -6,10 +6,12 @@ from coopt.outcomes.compare import Comparison
 from coopt.reports.cells import percent, probability, signed, span
 from coopt.reports.table import Table
 
+ONE_SEED = "One seed: a verdict holds for these specialists and this order of prompts only."
+
 
 def comparison_tables(found: Comparison) -> list[Table]:
     """Side by side, method against method, and what else differs between the runs."""
-    tables = [_side_by_side(found), _differences(found), _settings(found)]
+    tables = [_side_by_side(found), differences_table(found), _settings(found)]
     return [t for t in tables if t.rows]
 
 
@@ -18,6 +20,7 @@ def _side_by_side(found: Comparison) -> Table:
         [
             line.side.run,
             line.side.method,
+            f"{line.rank.rank} [{line.rank.low}-{line.rank.high}]",
             str(line.students),
             percent(line.start),
             percent(line.score.value),
@@ -32,16 +35,18 @@ def _side_by_side(found: Comparison) -> Table:
     ]
     notes = [
         f"Percent, means of all students and domains; seeds {', '.join(map(str, found.seeds))}. Intervals: paired"
-        " bootstrap over questions. p: Holm over the table."
+        " bootstrap over questions. p: Holm over the table. rank: by change, 1 + the number of those shown to be better"
+        " (pairs, Holm); its 95 % are by change alone."
     ]
     for run, seeds in found.left_out.items():
         if seeds:
             notes.append(f"Seeds of {run} that are not in every run, left out: {', '.join(map(str, seeds))}.")
     if len(found.seeds) == 1:
-        notes.append("One seed: a verdict holds for these specialists and this order of prompts only.")
+        notes.append(ONE_SEED)
     columns = [
         "run",
         "method",
+        "rank",
         "students",
         "start",
         "score",
@@ -55,7 +60,8 @@ def _side_by_side(found: Comparison) -> Table:
     return Table("Methods of several runs", columns, rows, notes)
 
 
-def _differences(found: Comparison) -> Table:
+def differences_table(found: Comparison) -> Table:
+    """One side minus another."""
     words = {"improves": "better"}
     rows = [
         [
@@ -74,7 +80,9 @@ def _differences(found: Comparison) -> Table:
         else "The runs begin with different students: changes are compared, not scores."
     )
     columns = ["methods", "difference", "95 %", "per seed", "p (Holm)", "verdict"]
-    return Table("Methods compared, difference of the changes, percent", columns, rows, [note])
+    return Table(
+        "Methods compared, difference of the changes, percent", columns, rows, [f"{note} p: Holm over the table."]
+    )
 
 
 def _settings(found: Comparison) -> Table:

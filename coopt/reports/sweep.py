@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from coopt.metrics.results import Results
+from coopt.outcomes.compare import Comparison
 from coopt.reports.cells import NONE, percent, signed, span, yes
+from coopt.reports.comparison import ONE_SEED, differences_table
 from coopt.reports.plan import duration
 from coopt.reports.table import Table
 from coopt.sweep.cells import Cell
 from coopt.sweep.estimate import Estimate
 from coopt.sweep.results import ArmState
 
-_COLUMNS = ["arm", "method", "change", "95 %", "per seed", "verdict", "mutual Pareto", "probability, %", "shown", "n",
-            "seeds"]  # fmt: skip
+_COLUMNS = ["arm", "method", "rank", "change", "95 %", "per seed", "verdict", "mutual Pareto", "probability, %",
+            "shown", "n", "seeds"]  # fmt: skip
 
 
-def arm_table(states: Sequence[ArmState]) -> Table:
-    """One row an arm and method; an arm that is missing says so."""
+def arm_table(states: Sequence[ArmState], between: Comparison | None) -> Table:
+    """One row an arm and method, ranked where the arms can be compared; an arm that is missing says so."""
+    places = {tuple(line.side): line.rank for line in between.lines} if between else {}
     rows = []
     for state in states:
         if state.found is None:
-            rows.append([state.arm, NONE, *["not run"], *[NONE] * 7, _seeds([], state.missing)])
+            rows.append([state.arm, NONE, *["not run"], *[NONE] * 8, _seeds([], state.missing)])
             continue
         results = state.found.results
         mutual = {c.method: c for c in results.pareto if c.student == "mutual"}
         for cell in state.found.changes:
-            pareto = mutual[cell.method]
+            pareto, place = mutual[cell.method], places.get((state.arm, cell.method))
             rows.append(
                 [
                     state.arm,
                     cell.method,
+                    f"{place.rank} [{place.low}-{place.high}]" if place else NONE,
                     signed(cell.difference),
                     span(cell.low, cell.high, "+.1f"),
                     " ".join(map(signed, cell.per_seed)),
@@ -48,7 +53,15 @@ def arm_table(states: Sequence[ArmState]) -> Table:
         "mutual Pareto: for every student no domain lower and one higher; probability: share of bootstrap draws; shown:"
         " by the verdicts of every student and domain.",
     ]
-    return Table("Arms", _COLUMNS, rows, notes)
+    if any(state.found and len(state.found.results.seeds) == 1 for state in states):
+        notes.append(ONE_SEED)
+    if between:
+        notes.append(
+            f"rank: by change in seeds {', '.join(map(str, between.seeds))}, 1 + the number of those shown to be better"
+            " (pairs, Holm), with 95 % by change alone."
+        )
+    shown = [k for k, name in enumerate(_COLUMNS) if between or name != "rank"]
+    return Table("Arms", [_COLUMNS[k] for k in shown], [[row[k] for k in shown] for row in rows], notes)
 
 
 def _count(results: Results) -> str:
@@ -75,6 +88,11 @@ def comparison_table(states: Sequence[ArmState]) -> Table:
     return Table("Methods compared within an arm, mean of all students and domains, percent", columns, rows)
 
 
+def between_table(between: Comparison) -> Table:
+    """Methods of different arms, paired over questions, in the seeds that all arms have."""
+    return replace(differences_table(between), title="Arms compared, difference of the changes, percent")
+
+
 def change_table(states: Sequence[ArmState]) -> Table:
     """Change of every student in every domain."""
     rows = [
@@ -98,9 +116,10 @@ def change_table(states: Sequence[ArmState]) -> Table:
     return Table("Change by student and domain, percent", columns, rows)
 
 
-def sweep_tables(states: Sequence[ArmState]) -> list[Table]:
+def sweep_tables(states: Sequence[ArmState], between: Comparison | None) -> list[Table]:
     """Every table that has something to show."""
-    return [t for t in (arm_table(states), comparison_table(states), change_table(states)) if t.rows]
+    across = [between_table(between)] if between else []
+    return [t for t in (arm_table(states, between), comparison_table(states), *across, change_table(states)) if t.rows]
 
 
 def plan_table(

@@ -19,15 +19,17 @@ from coopt.running.run import BASE, INIT, Run
 SKILL = {BASE: 0.3, INIT: 0.5, "sdpo": 0.6, "opcod": 0.8, "always": 0.8}
 """The chance of a right answer, by who answers."""
 
+SMALL = {
+    "world.rows": 400, "data.test": 20, "data.validation": 10, "rounds.rounds": 2, "sampling.eval_samples": 4,
+    "break_rate.questions": 0, "run.bootstrap": 200,
+}  # fmt: skip
 
 ARGUMENTS = ["bench", "--out", "/home/me/runs/small", "--students", "phys=/a/b/p,chem=mine/c", "--smoke"]
 
 
 def write_run(directory: Path, skill: Mapping[str, float] | None = None, **flags: Any) -> Run:
     """A finished run of two students with 20 questions a domain; ``flags`` as for ``load_config``."""
-    small = ["world.rows=400", "data.test=20", "data.validation=10", "rounds.rounds=2", "sampling.eval_samples=4",
-             "break_rate.questions=0", "run.bootstrap=200"]  # fmt: skip
-    settings = [*small, *flags.pop("settings", [])]
+    settings = [*(f"{k}={v}" for k, v in SMALL.items()), *flags.pop("settings", [])]
     run = Run(directory, load_config(**{"topology": "pair", "domains": "phys,chem"} | flags, settings=settings))
     store.write_json(directory / "config.json", run.config.model_dump(mode="json"))
     record = {"version": 1, "arguments": ARGUMENTS, "commit": "0" * 40, "dirty": "", "data": data_hashes(run.domains)}

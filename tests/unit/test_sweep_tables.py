@@ -1,0 +1,63 @@
+"""The tables of a sweep: what they compare, and what they do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from coopt.reports.sweep import sweep_tables
+from coopt.reports.table import Table
+from coopt.sweep.arms import Arm
+from coopt.sweep.between import between_arms
+from coopt.sweep.cells import Cell
+from coopt.sweep.results import arm_states
+from tests.unit.small_runs import SMALL, write_run
+
+STRONG, WEAK = {"opcod": 0.9}, {"opcod": 0.55}
+
+
+def cell(sweep: Path, arm: str, seed: int, domains: str = "phys,chem") -> Cell:
+    return Cell(Arm(arm, "mini", False, {"topology": "pair", "domains": domains} | SMALL), seed, sweep)
+
+
+def tables(*cells: Cell) -> dict[str, Table]:
+    return {t.title.split(",")[0]: t for t in sweep_tables(arm_states(cells), between_arms(cells))}
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """Arms strong (seeds 0 and 1) and weak (seed 0)."""
+    for arm, seed, skill in (("strong", 0, STRONG), ("strong", 1, STRONG), ("weak", 0, WEAK)):
+        write_run(tmp_path / arm / f"seed-{seed}", skill, seed=seed)
+    return tmp_path
+
+
+def test_arms_are_compared_and_ranked_in_the_seeds_that_all_have(sweep: Path) -> None:
+    found = tables(cell(sweep, "strong", 0), cell(sweep, "strong", 1), cell(sweep, "weak", 0), cell(sweep, "weak", 1))
+    across = {row[0]: row for row in found["Arms compared"].rows}
+    assert list(across) == ["weak: sdpo - strong: sdpo", "weak: opcod - strong: sdpo", "weak: opcod - strong: opcod"]
+    assert across["weak: opcod - strong: opcod"][-1] == "worse"
+    assert across["weak: sdpo - strong: sdpo"][1] == "+0.0"
+    ranks = {(row[0], row[1]): row[2] for row in found["Arms"].rows}
+    assert ranks["strong", "opcod"] == "1 [1-1]"
+    assert ranks["strong", "sdpo"].split()[0] == ranks["weak", "sdpo"].split()[0] == ranks["weak", "opcod"].split()[0]
+    assert "by change in seeds 0, 1 +" in " ".join(found["Arms"].notes)
+    assert "One seed: a verdict holds" in " ".join(found["Arms"].notes)
+    assert found["Arms"].rows[-1][-1] == "0, missing: 1"
+
+
+def test_one_finished_arm_is_compared_with_nobody(sweep: Path) -> None:
+    found = tables(cell(sweep, "strong", 0), cell(sweep, "weak", 1))
+    assert "Arms compared" not in found
+    assert "rank" not in found["Arms"].columns
+    assert [row[:2] for row in found["Arms"].rows] == [["strong", "sdpo"], ["strong", "opcod"], ["weak", "–"]]
+
+
+def test_arms_with_other_questions_are_not_compared(sweep: Path) -> None:
+    write_run(sweep / "materials" / "seed-0", domains="phys,mat")
+    assert "Arms compared" not in tables(cell(sweep, "strong", 0), cell(sweep, "materials", 0, "phys,mat"))
+
+
+def test_arms_without_a_seed_in_common_are_not_compared(sweep: Path) -> None:
+    assert "Arms compared" not in tables(cell(sweep, "strong", 1), cell(sweep, "weak", 0))
