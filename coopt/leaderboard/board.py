@@ -60,7 +60,10 @@ def _title(entry: Entry) -> str:
 def _ranked(group: Sequence[Checked]) -> list[tuple[Rank, Entry]]:
     """Ranks by the change against each entry's own initial students, over the same resampled questions."""
     values = {c.entry.name: c.entry.measures.overall.change.value for c in group}
-    places = ranks(values, {c.entry.name: _gain(c.outcomes) for c in group})
+    per_seed = {
+        c.entry.name: dict(zip(c.entry.seeds, c.entry.measures.overall.change.per_seed, strict=True)) for c in group
+    }
+    places = ranks(values, {c.entry.name: _gain(c.outcomes) for c in group}, per_seed)
     order = sorted(group, key=lambda c: (places[c.entry.name].rank, -values[c.entry.name], c.entry.name))
     return [(places[c.entry.name], c.entry) for c in order]
 
@@ -137,12 +140,12 @@ def _notes(section: Section) -> list[str]:
     seeds = {tuple(e.seeds) for _, e in section.ranked}
     notes = [
         "Percent, means of all students and domains; 95 % intervals in brackets. Ranked by change against the own"
-        " initial students (start): a rank is one more than the number of entries shown to be better (pairs, Holm),"
-        " so entries may share it; its interval is by change alone, over bootstrap draws of the questions. informed:"
-        " worked solutions, or true facts, of training questions reach the students, by the method or by critics."
-        " settings: what differs from the preset. mutual Pareto: no student lower in any domain and each higher in one,"
-        " with its probability. headroom: the share gained of what students lacked to the best start of each domain."
-        " s/step: on the entry's own machine.",
+        " initial students (start): a rank is one more than the number of entries shown to be better (pairs, Holm, in"
+        " every seed that both have), so entries may share it; its interval is by change alone, over bootstrap draws of"
+        " the questions. informed: worked solutions, or true facts, of training questions reach the students, by the"
+        " method or by critics. settings: what differs from the preset. mutual Pareto: no student lower in any domain"
+        " and each higher in one, with its probability. headroom: the share gained of what students lacked to the best"
+        " start of each domain. s/step: on the entry's own machine.",
     ]
     if len(seeds) > 1:
         notes.append("Entries with other seeds begin with other specialists: a rank does not know that.")

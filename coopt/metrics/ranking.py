@@ -14,22 +14,28 @@ from coopt.metrics.significance import ALPHA, holm, p_value
 
 
 class Rank(NamedTuple):
-    """``rank``: 1 + the number of those shown to be better (pairs, Holm). ``low``, ``high``: 95 % of the ranks by value
-    alone over bootstrap draws."""
+    """``rank``: 1 + the number of those shown to be better (pairs, Holm, in every seed that both have). ``low``,
+    ``high``: 95 % of the ranks by value alone over bootstrap draws."""
 
     rank: int
     low: int
     high: int
 
 
-def ranks(values: Mapping[str, float], draws_B: Mapping[str, Array]) -> dict[str, Rank]:
+PerSeed = Mapping[int, float]
+"""seed -> value"""
+
+
+def ranks(
+    values: Mapping[str, float], draws_B: Mapping[str, Array], per_seed: Mapping[str, PerSeed]
+) -> dict[str, Rank]:
     """Ranks by value, the highest first. ``draws_B``: bootstrap draws of the values, paired between names."""
     names = list(values)
     pairs = list(combinations(names, 2))
     adjusted = holm([p_value(values[a] - values[b], draws_B[a] - draws_B[b]) for a, b in pairs])
     better: dict[str, int] = dict.fromkeys(names, 0)
     for (a, b), p in zip(pairs, adjusted, strict=True):
-        if p < ALPHA:
+        if p < ALPHA and _seeds_agree(per_seed[a], per_seed[b]):
             better[b if values[a] > values[b] else a] += 1
     drawn_BN = stats.rankdata(-np.array([draws_B[n] for n in names]).T, method="min", axis=1)
     spans = [interval(drawn_BN[:, k]) for k in range(len(names))]
@@ -37,3 +43,8 @@ def ranks(values: Mapping[str, float], draws_B: Mapping[str, Array]) -> dict[str
         n: Rank(1 + better[n], int(np.floor(low)), int(np.ceil(high)))
         for n, (low, high) in zip(names, spans, strict=True)
     }
+
+
+def _seeds_agree(one: PerSeed, other: PerSeed) -> bool:
+    """Whether every seed that both have gives the same order, as a verdict asks it (``coopt.metrics.verdicts``)."""
+    return len({np.sign(one[seed] - other[seed]) for seed in one.keys() & other.keys()}) <= 1

@@ -18,8 +18,8 @@ def standings(scores: Paired) -> list[StandingCell]:
     """The initial students and every method, best first."""
     names = [INIT, *scores.methods]
     draws = {n: np.mean([_all_domains(scores, n, s) for s in scores.students], axis=0) for n in names}
-    values = {n: _mean(scores, n) for n in names}
-    places = ranks(values, draws)
+    values = {n: float(_per_seed(scores, n).mean()) for n in names}
+    places = ranks(values, draws, {n: dict(enumerate(_per_seed(scores, n))) for n in names})
     cells = []
     for name in sorted(names, key=lambda n: (places[n].rank, -values[n])):
         low, high = interval(draws[name])
@@ -47,9 +47,11 @@ def _all_domains(scores: Paired, who: str, student: str) -> Array:
     return draws
 
 
-def _mean(scores: Paired, who: str) -> float:
-    cells = [scores.per_question(who, s, d).mean() for s in scores.students for d in scores.domains]
-    return float(np.mean(cells))
+def _per_seed(scores: Paired, who: str) -> Array:
+    """The mean score [seeds]."""
+    cells = [scores.per_question(who, s, d).mean(axis=1) for s in scores.students for d in scores.domains]
+    mean: Array = np.mean(cells, axis=0)
+    return mean
 
 
 def _volume(scores: Paired, who: str) -> tuple[float, tuple[float, float]]:

@@ -78,8 +78,11 @@ def compare_runs(runs: Sequence[Run], *, within: bool = True) -> Comparison:
     changes = _Changes(scores)
     sides = list(changes.sides)
     moved = corrected([changes.between(str(s), INIT, [_ALL]) for s in sides])
+    by_name = {str(s): m for s, m in zip(sides, moved, strict=True)}
     places = ranks(
-        {str(s): m.value for s, m in zip(sides, moved, strict=True)}, {str(s): changes.moved(s) for s in sides}
+        {name: m.value for name, m in by_name.items()},
+        {str(s): changes.moved(s) for s in sides},
+        {name: dict(zip(seeds, m.per_seed, strict=True)) for name, m in by_name.items()},
     )
     pairs = [(a, b) for a, b in _pairs(sides) if within or a.run != b.run]
     differences = corrected([changes.between(str(a), str(b), [_ALL]) for a, b in pairs])

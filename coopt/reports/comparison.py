@@ -36,7 +36,7 @@ def _side_by_side(found: Comparison) -> Table:
     notes = [
         f"Percent, means of all students and domains; seeds {', '.join(map(str, found.seeds))}. Intervals: paired"
         " bootstrap over questions. p: Holm over the table. rank: by change, 1 + the number of those shown to be better"
-        " (pairs, Holm); its 95 % are by change alone."
+        " (pairs, Holm, in every seed); its 95 % are by change alone."
     ]
     for run, seeds in found.left_out.items():
         if seeds:

@@ -58,7 +58,7 @@ def arm_table(states: Sequence[ArmState], between: Comparison | None) -> Table:
     if between:
         notes.append(
             f"rank: by change in seeds {', '.join(map(str, between.seeds))}, 1 + the number of those shown to be better"
-            " (pairs, Holm), with 95 % by change alone."
+            " (pairs, Holm, in every seed), with 95 % by change alone."
         )
     shown = [k for k, name in enumerate(_COLUMNS) if between or name != "rank"]
     return Table("Arms", [_COLUMNS[k] for k in shown], [[row[k] for k in shown] for row in rows], notes)

@@ -193,9 +193,9 @@ def standings_table(results: Results) -> Table:
     ]
     note = (
         "Mean of all students and domains. A rank is one more than the number of methods shown to be better (pairs,"
-        " Holm), so methods may share it; 95 %: ranks by the score alone over bootstrap draws. headroom: what students"
-        " gained of what they lacked at the start to the best start of each domain; over 100: they passed it."
-        " hypervolume: share of the unit cube of scores that some student dominates."
+        " Holm, in every seed), so methods may share it; 95 %: ranks by the score alone over bootstrap draws. headroom:"
+        " what students gained of what they lacked at the start to the best start of each domain; over 100: they passed"
+        " it. hypervolume: share of the unit cube of scores that some student dominates."
     )
     columns = ["rank", "95 %", "method", "score", "95 % ", "headroom, %", "hypervolume, %"]
     return Table("Methods ranked", columns, rows if len(rows) > 2 else [], [note])

@@ -153,7 +153,17 @@ def test_methods_not_shown_to_differ_share_a_rank() -> None:
     rng = generator("ranks")
     noise = rng.normal(0, 0.01, 4000)
     draws = {"a": 0.9 + noise, "b": 0.9 + 0.001 + rng.normal(0, 0.01, 4000), "c": 0.5 + noise}
-    found = ranks({"a": 0.9, "b": 0.901, "c": 0.5}, draws)
+    found = ranks({"a": 0.9, "b": 0.901, "c": 0.5}, draws, {name: {} for name in "abc"})
     assert [found[n].rank for n in "abc"] == [1, 1, 3]
     assert (found["a"].low, found["a"].high, found["c"].low, found["c"].high) == (1, 2, 3, 3)
-    assert ranks({"only": 1.0}, {"only": np.ones(5)})["only"] == (1, 1, 1)
+    assert ranks({"only": 1.0}, {"only": np.ones(5)}, {"only": {0: 1.0}})["only"] == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("other", "rank"),
+    [({0: 0.7, 1: 0.5}, 2), ({0: 0.9, 1: 0.3}, 1), ({0: 0.8, 1: 0.4}, 1), ({5: 0.9}, 2), ({1: 0.5, 5: 0.9}, 2)],
+)
+def test_a_seed_that_disagrees_makes_a_tie(other: dict[int, float], rank: int) -> None:
+    """As in a verdict. Seeds that only one of two has say nothing about the two."""
+    draws = {"a": np.full(100, 0.7), "b": np.full(100, 0.6)}
+    assert ranks({"a": 0.7, "b": 0.6}, draws, {"a": {0: 0.8, 1: 0.6}, "b": other})["b"].rank == rank
