@@ -87,6 +87,8 @@ class Method(Protocol):
     description: ClassVar[str]
     adversaries: ClassVar[bool]
     """Whether the run's hostile nodes are hostile here."""
+    against: ClassVar[tuple[str, ...]]
+    """Methods that it is set against in tables where they are in the run, beside the run's first."""
     informed: ClassVar[bool]
     """Whether it needs worked solutions, or the true facts, of training questions (``Run.is_informed``: or is told)."""
 
@@ -148,6 +150,7 @@ class Trained(ABC):
     name: ClassVar[str]
     description: ClassVar[str]
     adversaries: ClassVar[bool] = False
+    against: ClassVar[tuple[str, ...]] = ()
     informed: ClassVar[bool] = False
     Options: ClassVar[type[Section]] = Section
 

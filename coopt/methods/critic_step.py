@@ -24,6 +24,7 @@ class CriticStep(Privileged):
 
     name = "critic_step"
     description = "feedback alignment: self-distillation on a frozen critic's step-aligned rewriting of the attempt"
+    against = ("critic_reference", "critic_binary")
 
     def graph(self, topology: Topology) -> Topology:
         return with_critics(topology, 1, "step")

@@ -65,6 +65,7 @@ class FAIR(Trained):
 
     name = "fair"
     description = "learning from a committee of critics: mistakes explained, rationales reviewed by the other critics"
+    against = ("critic_step",)
     adversaries = True
     informed = True
     Options = FAIROptions

@@ -13,6 +13,7 @@ class FrozenPeers(OPCoD):
 
     name = "frozen_peers"
     description = "control: opcod whose tutors stay the initial students in every round"
+    against = ("opcod",)
 
     def tutor_round(self, newest: int) -> int:
         return 0

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Ablation(OPCoD):
     """OPCoD behind the gate of the method's own name; a critic's edge keeps its own."""
 
+    against = ("opcod",)
+
     def gate(self, edge: Edge, topology: Topology, default: GateConfig) -> GateConfig:
         if topology.nodes[edge.tutor].role == "critic":
             return super().gate(edge, topology, default)

@@ -7,7 +7,7 @@ adapters' factors would be another model: the product of two means has cross ter
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from coopt.config.schema import ALWAYS_THERE
 from coopt.config.section import Section
@@ -28,6 +28,7 @@ class Merge(Trained):
 
     name = "merge"
     description = "control: every student is the average of the initial students' weights; nothing is trained"
+    against: ClassVar[tuple[str, ...]] = ("opcod",)
 
     def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
         from coopt.models.alike import check_same_shapes, check_same_tokenizer
@@ -65,6 +66,7 @@ class MergeTrained(Merge):
 
     name = "merge_trained"
     description = "control: every student is the average of the students that another method (opcod) trained"
+    against = ("opcod", "merge")
     Options = MergeTrainedOptions
 
     def check(self, config: Config, domains: Mapping[str, Domain]) -> None:

@@ -38,6 +38,7 @@ class OPD(Trained):
 
     name = "opd"
     description = "one-way on-policy distillation from each domain's strongest initial student, by logits"
+    against = ("opcod",)
     Options = OPDOptions
 
     def configure(self, config: Config) -> Config:

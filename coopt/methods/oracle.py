@@ -20,6 +20,7 @@ class Oracle(SelfDistillation):
 
     name = ORACLE
     description = "control: feedback that states the true facts, through the tutors' filter"
+    against = ("always",)
     informed = True
 
     def check(self, config: Config, domains: Mapping[str, Domain]) -> None:

@@ -17,6 +17,7 @@ class SDPO2n(SDPO):
 
     name = "sdpo_2n"
     description = "control: sdpo with twice the rollouts of every prompt (equal-budget solo)"
+    against = ("opcod",)
 
     def configure(self, config: Config) -> Config:
         return with_settings(config, rounds={"rollouts": 2 * config.rounds.rollouts})

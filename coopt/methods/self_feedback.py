@@ -19,6 +19,7 @@ class SelfFeedback(SelfDistillation):
 
     name = "self_feedback"
     description = "control: the student's own round-start snapshot is its only tutor"
+    against = ("always",)
 
     def gates(self, topology: Topology, default: GateConfig) -> Mapping[Edge, GateConfig]:
         return {Edge(s, s): default.model_copy(update={"kind": "always"}) for s in topology.students}

@@ -21,6 +21,7 @@ class Shuffled(OPCoD):
 
     name = "shuffled"
     description = "control: useless tutors, whose kept feedback goes to another prompt; every gate open"
+    against = ("always",)
 
     def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
         if config.rounds.prompts < 2 or config.feedback.only_without_own:

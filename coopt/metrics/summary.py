@@ -154,12 +154,13 @@ class _Summary:
     # -- verdicts ----------------------------------------------------------------------------------
 
     def _comparisons(self) -> list[ComparisonCell]:
-        """Every later method against the first one, on the mean of the domains: per student and over all. With
-        adversaries also against the honest tutors."""
+        """Every later method against the first one and those that it is meant to be set against, on the mean of the
+        domains: per student and over all. With adversaries also against the honest tutors."""
         if not self.config.methods:
             return []
         baseline, *others = self.config.methods
         pairs = [(m, baseline) for m in others]
+        pairs += [(m, b) for m in others for b in self.run.method(m).against if b in others]
         if "honest" in others:  # what the adversaries cost
             pairs += [(m, "honest") for m in others if self.run.method(m).adversaries]
         who = {s: [s] for s in self.students} | ({"all": self.students} if len(self.students) > 1 else {})

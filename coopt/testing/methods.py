@@ -57,6 +57,8 @@ def _check_face(name: str, run: Run) -> None:
     found, method = METHODS[name], run.method(name)
     assert method.name == name, f"it is registered as '{name}' and calls itself '{method.name}'"
     assert len(method.description.splitlines()) == 1, "description is one line"
+    unknown = set(method.against) - set(all_methods())
+    assert not unknown, f"against names methods that are not registered: {', '.join(sorted(unknown))}"
     found.Options.model_validate(found.Options().model_dump())
     try:
         make_method(name, {name: {"no_such_option": 1}})

@@ -55,6 +55,15 @@ def test_within_a_run_it_is_the_reports_own_comparison(one: Run, tmp_path: Path)
     assert ours.per_seed == pytest.approx(expected.per_seed)
 
 
+def test_a_method_is_set_against_those_that_it_names(tmp_path: Path) -> None:
+    """An ablation of the gate against opcod, also where sdpo comes first; nothing twice where opcod does."""
+    found = summarise(write_run(tmp_path / "three", methods=("sdpo", "opcod", "always"))).comparisons
+    pairs = [(c.method, c.baseline) for c in found if c.student == "all"]
+    assert pairs == [("opcod", "sdpo"), ("always", "sdpo"), ("always", "opcod")]
+    found = summarise(write_run(tmp_path / "two", methods=("opcod", "always"))).comparisons
+    assert [(c.method, c.baseline) for c in found if c.student == "all"] == [("always", "opcod")]
+
+
 def test_a_stronger_start_is_said(one: Run, tmp_path: Path) -> None:
     assert not compare_runs([one, write_run(tmp_path / "strong", {"init": 0.7}, seeds=2)]).same_start
 
