@@ -11,7 +11,6 @@ from coopt.engine.make import check_engine
 from coopt.errors import ConfigError, unknown
 from coopt.feedback.endpoint import check_client
 from coopt.gates.registry import make_gate
-from coopt.graph.topology import REWRITES
 from coopt.methods.base import ORACLE
 from coopt.methods.registry import make_method
 from coopt.running.run import Run
@@ -101,8 +100,8 @@ def _check_styles_of(run: Run, name: str) -> None:
     method = run.method(name)
     graph = method.graph(run.topology)
     for edge in method.gates(graph, run.config.gate):
-        style = graph.style_of(edge) or run.config.feedback.style
-        if style in REWRITES and run.informs(graph, edge):
+        if run.informs(graph, edge):
+            style = graph.style_of(edge) or run.config.feedback.style
             check_solutions(run.domains, f"method {name}: edge {edge} of style {style}")
 
 

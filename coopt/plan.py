@@ -1,6 +1,7 @@
 """What a run is going to do, and how long it should take: shown before anything long begins.
 
-Speeds come from a probe of a second or two with the run's own base model on this machine.
+Speeds come from a probe of a second or two with the run's own base model on this machine; the embedded students'
+are in one proportion to the base's everywhere.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _SFT_STEP_TOKENS = 48 * 50  # tokens of one step of the embedded specialists' tr
 
 
 class Speed(NamedTuple):
-    """Measured on the base: lengths in tokens, speeds in tokens per second of one worker.
+    """Lengths in tokens, speeds in tokens per second of one worker.
 
     The response length of a large model is its limit: an upper bound.
     """
@@ -46,8 +47,8 @@ class Speed(NamedTuple):
 REFERENCE = Speed(prompt=11.9, response=17.8, generate=45_000, train=9_500, distinct=0.35)
 """The embedded students on two idle cores, per worker: with it the plan of ``coopt bench`` is the 2 min 16 s that it
 took (README)."""
-BASE_REFERENCE = Speed(prompt=11.9, response=17.8, generate=29_000, train=6_500, distinct=0.80)
-"""What a probe finds on the embedded base on the same cores: it repeats itself less than its students."""
+_BASE = {"generate": 29_000, "train": 6_500, "distinct": 0.80}
+"""What a probe finds there on the embedded base, which repeats itself less than its students."""
 
 
 def probe_speed(config: Config) -> Speed:
@@ -58,16 +59,14 @@ def probe_speed(config: Config) -> Speed:
     from coopt.running.processes import apart
 
     probed: Speed = apart(torch.get_num_threads(), _probe, config)
-    return of_students(probed) if way_of(config) == "world" else probed
+    return of_students(probed, config.rounds.rollouts) if way_of(config) == "world" else probed
 
 
-def of_students(base: Speed) -> Speed:
-    """Speed of the embedded students where the embedded base has the speed ``base``."""
-    generate, train, distinct = (
-        getattr(base, what) * getattr(REFERENCE, what) / getattr(BASE_REFERENCE, what)
-        for what in ("generate", "train", "distinct")
-    )
-    return base._replace(generate=generate, train=train, distinct=distinct)
+def of_students(base: Speed, rollouts: int) -> Speed:
+    """Speeds of the embedded students where the embedded base has those of ``base``. One in ``rollouts`` is distinct
+    at least."""
+    generate, train, distinct = (getattr(base, k) * getattr(REFERENCE, k) / there for k, there in _BASE.items())
+    return base._replace(generate=generate, train=train, distinct=max(distinct, 1 / rollouts))
 
 
 def _probe(config: Config) -> Speed:

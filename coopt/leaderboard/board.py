@@ -17,14 +17,14 @@ from coopt.leaderboard.outcomes import Outcomes
 from coopt.metrics.bootstrap import Array
 from coopt.metrics.paired import question_weights
 from coopt.metrics.ranking import Rank, ranks
-from coopt.reports.cells import NONE, percent, signed, span, yes
+from coopt.reports.cells import NONE, percent, places, signed, span, yes
 from coopt.reports.table import Table
 from coopt.running.run import INIT
 
 _DRAWS, _LONGEST = 2000, 200
 WORLDS = {"scimini": "embedded world scimini", "sciknoweval": "SciKnowEval"}
-COLUMNS = ["rank", "method", "informed", "graph", "settings", "seeds", "start", "score", "change", "native",
-           "mutual Pareto", "headroom", "s/step", "entry"]  # fmt: skip
+COLUMNS = ["rank", "place, 95 %", "method", "informed", "graph", "settings", "seeds", "start", "score", "change",
+           "native", "mutual Pareto", "headroom", "s/step", "entry"]  # fmt: skip
 _SHOWN = {"preset", "smoke", "seed", "seeds", "domains", "methods", "topology", "nodes", "data", "model.path", "run",
           "break_rate", "critics", "cluster", "engine"}  # fmt: skip
 """Settings that other columns show, or that change no result."""
@@ -89,7 +89,7 @@ def _row(rank: Rank, entry: Entry) -> list[str]:
     mean = entry.measures.overall
     mutual = next(c for c in entry.measures.improvement if c.student == "mutual")
     return [
-        f"{rank.rank} [{rank.low}-{rank.high}]",
+        *places(rank),
         entry.method,
         "yes" if entry.informed else NONE,
         f"{entry.topology}, {len(entry.students)}",
@@ -133,7 +133,11 @@ def _floors(section: Section) -> list[list[str]]:
     rows = {"base": entry.measures.overall.base, "constant answer": entry.measures.overall.constant}
     empty = [NONE] * len(COLUMNS)
     place = COLUMNS.index("score")
-    return [[empty[0], name, *empty[2:place], percent(score), *empty[place + 1 :]] for name, score in rows.items()]
+    first = COLUMNS.index("method")
+    return [
+        [*empty[:first], name, *empty[first + 1 : place], percent(score), *empty[place + 1 :]]
+        for name, score in rows.items()
+    ]
 
 
 def _notes(section: Section) -> list[str]:
@@ -141,9 +145,9 @@ def _notes(section: Section) -> list[str]:
     notes = [
         "Percent, means of all students and domains; 95 % intervals in brackets. Ranked by change against the own"
         " initial students (start): a rank is one more than the number of entries shown to be better (pairs, Holm, in"
-        " every seed that both have), so entries may share it; its interval is by change alone, over bootstrap draws of"
-        " the questions. informed: worked solutions, or true facts, of training questions reach the students, by the"
-        " method or by critics. settings: what differs from the preset. mutual Pareto: no student lower in any domain"
+        " every seed that both have), so entries may share it; place: by change alone, over bootstrap draws of the"
+        " questions. informed: worked solutions, or true facts, of training questions reach the students, by the method"
+        " or by tutors. settings: what differs from the preset. mutual Pareto: no student lower in any domain"
         " and each higher in one, with its probability. headroom: the share gained of what students lacked to the best"
         " start of each domain. s/step: on the entry's own machine.",
     ]

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from coopt.config.load import check as check_config
+from coopt.config.schema import Config
 from coopt.domains.rows import content_hash
-from coopt.errors import ConfigError, EntryError
+from coopt.errors import ConfigError, CooptError, EntryError
+from coopt.graph.files import topology_names
 from coopt.leaderboard.add import world_of
 from coopt.leaderboard.entry import ENTRY, OUTCOMES, Entry, plain, read_entry
 from coopt.leaderboard.measures import measure
 from coopt.leaderboard.outcomes import Outcomes, read_outcomes
 from coopt.methods.registry import all_methods
+from coopt.running.run import Run
 
 LARGEST_TOGETHER = 30_000_000
 """Bytes of all per-item files of a folder."""
@@ -66,7 +69,6 @@ def _check_words(path: Path, entry: Entry) -> None:
         config = check_config(entry.config)
     except ConfigError as error:
         raise EntryError(f"{path}: config: {plain(str(error))}") from None
-    method = all_methods().get(entry.method)  # an entry may be of a method that is not installed here
     expected: dict[str, tuple[Any, Any]] = {
         "domains": (list(config.domains), entry.domains),
         "samples": (config.sampling.eval_samples, entry.samples),
@@ -78,7 +80,7 @@ def _check_words(path: Path, entry: Entry) -> None:
         "native": (sorted(entry.students), sorted(entry.native)),
         "seeds": (sorted(set(entry.seeds)), entry.seeds),
         "measures.constants": (list(config.domains), [c.domain for c in entry.measures.constants]),
-        "informed": (entry.informed or (method is not None and method.informed), entry.informed),
+        "informed": (_informed(path, entry, config), entry.informed),
         "kind": ("simulated" if any(p.simulated for p in entry.provenance) else "measured", entry.kind),
     }
     for key, (right, found) in expected.items():
@@ -97,6 +99,16 @@ def _check_words(path: Path, entry: Entry) -> None:
     most = config.total_steps * len(entry.students) * len(entry.seeds)
     if steps > most:
         raise EntryError(f"{path}: costs: {steps} steps, but by config there are at most {most}.")
+
+
+def _informed(path: Path, entry: Entry, config: Config) -> bool:
+    """Whether worked solutions reached the students; what the entry says if its method or graph is not known here."""
+    if config.topology not in topology_names() or not set(config.methods) <= set(all_methods()):
+        return entry.informed
+    try:
+        return Run(Path(), config).is_informed(entry.method)
+    except CooptError as error:
+        raise EntryError(f"{path}: config: {plain(str(error))}") from None
 
 
 def _check_numbers(path: Path, entry: Entry, outcomes: Outcomes) -> None:

@@ -88,9 +88,10 @@ class Method(Protocol):
     adversaries: ClassVar[bool]
     """Whether the run's hostile nodes are hostile here."""
     against: ClassVar[tuple[str, ...]]
-    """Methods that it is set against in tables where they are in the run, beside the run's first."""
+    """Methods of the run, beside its first, that it is compared with."""
     informed: ClassVar[bool]
-    """Whether it needs worked solutions, or the true facts, of training questions (``Run.is_informed``: or is told)."""
+    """Whether it needs worked solutions of training questions, or the true facts. ``Run.is_informed`` also counts what
+    its tutors hand over."""
 
     def configure(self, config: Config) -> Config:
         """The run's settings as this method trains with them."""

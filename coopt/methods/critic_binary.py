@@ -18,4 +18,5 @@ class CriticBinary(GRPO):
 
     name = "critic_binary"
     description = "feedback alignment: GRPO on the binary reward, no critic"
+    against = ("critic_reference",)
     Options = BinaryOptions

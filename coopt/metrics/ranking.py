@@ -14,8 +14,8 @@ from coopt.metrics.significance import ALPHA, holm, p_value
 
 
 class Rank(NamedTuple):
-    """``rank``: 1 + the number of those shown to be better (pairs, Holm, in every seed that both have). ``low``,
-    ``high``: 95 % of the ranks by value alone over bootstrap draws."""
+    """``rank``: 1 + the number of those shown to be better (pairs, Holm, in every seed that both have). ``low`` to
+    ``high``: 95 % of the places by value alone over bootstrap draws, which need not hold the rank."""
 
     rank: int
     low: int
@@ -35,8 +35,9 @@ def ranks(
     adjusted = holm([p_value(values[a] - values[b], draws_B[a] - draws_B[b]) for a, b in pairs])
     better: dict[str, int] = dict.fromkeys(names, 0)
     for (a, b), p in zip(pairs, adjusted, strict=True):
-        if p < ALPHA and _seeds_agree(per_seed[a], per_seed[b]):
-            better[b if values[a] > values[b] else a] += 1
+        high, low = (a, b) if values[a] > values[b] else (b, a)
+        if p < ALPHA and _in_every_seed(per_seed[high], per_seed[low]):
+            better[low] += 1
     drawn_BN = stats.rankdata(-np.array([draws_B[n] for n in names]).T, method="min", axis=1)
     spans = [interval(drawn_BN[:, k]) for k in range(len(names))]
     return {
@@ -45,6 +46,6 @@ def ranks(
     }
 
 
-def _seeds_agree(one: PerSeed, other: PerSeed) -> bool:
-    """Whether every seed that both have gives the same order, as a verdict asks it (``coopt.metrics.verdicts``)."""
-    return len({np.sign(one[seed] - other[seed]) for seed in one.keys() & other.keys()}) <= 1
+def _in_every_seed(high: PerSeed, low: PerSeed) -> bool:
+    """Whether every seed that both have says so too, as a verdict asks it (``coopt.metrics.verdicts``)."""
+    return all(high[seed] > low[seed] for seed in high.keys() & low.keys())

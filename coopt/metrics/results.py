@@ -136,8 +136,9 @@ class StandingCell(Record):
 
     who: str
     rank: int
-    """1 + the number of those that are shown to be better: methods not shown to differ may share a rank."""
+    """1 + the number of those that are shown to be better, in every seed too: methods may share a rank."""
     rank_low: int
+    """To ``rank_high``: 95 % of the places by score alone, which need not hold the rank."""
     rank_high: int
     score: float
     low: float

@@ -160,11 +160,11 @@ class _Summary:
             return []
         baseline, *others = self.config.methods
         pairs = [(m, baseline) for m in others]
-        pairs += [(m, b) for m in others for b in self.run.method(m).against if b in others]
+        pairs += [(m, b) for m in others for b in self.run.method(m).against if b in others and b != m]
         if "honest" in others:  # what the adversaries cost
             pairs += [(m, "honest") for m in others if self.run.method(m).adversaries]
         who = {s: [s] for s in self.students} | ({"all": self.students} if len(self.students) > 1 else {})
-        keys = [(m, b, name, group) for m, b in pairs for name, group in who.items()]
+        keys = [(m, b, name, group) for m, b in dict.fromkeys(pairs) for name, group in who.items()]
         found = corrected([self.scores.between(m, b, group) for m, b, _, group in keys])
         return [self._comparison(*key, moved) for key, moved in zip(keys, found, strict=True)]
 

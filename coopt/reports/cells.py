@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from coopt.metrics.ranking import Rank
+
 NONE = "–"
 
 
@@ -23,3 +25,8 @@ def yes(value: bool) -> str:
 
 def probability(value: float | None) -> str:
     return NONE if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def places(rank: Rank | None) -> list[str]:
+    """Two cells: the rank, and its places by value alone."""
+    return [str(rank.rank), f"{rank.low}-{rank.high}"] if rank else [NONE, NONE]

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from coopt.outcomes.compare import Comparison
-from coopt.reports.cells import percent, probability, signed, span
+from coopt.reports.cells import percent, places, probability, signed, span
 from coopt.reports.table import Table
 
+RANK = ["rank", "place, 95 %"]
+RANK_NOTE = (
+    "rank: 1 + the number of those whose change is shown to be larger (pairs, Holm, in every seed); place: by change"
+    " alone, over bootstrap draws of the questions."
+)
 ONE_SEED = "One seed: a verdict holds for these specialists and this order of prompts only."
 
 
@@ -20,7 +25,7 @@ def _side_by_side(found: Comparison) -> Table:
         [
             line.side.run,
             line.side.method,
-            f"{line.rank.rank} [{line.rank.low}-{line.rank.high}]",
+            *places(line.rank),
             str(line.students),
             percent(line.start),
             percent(line.score.value),
@@ -35,8 +40,7 @@ def _side_by_side(found: Comparison) -> Table:
     ]
     notes = [
         f"Percent, means of all students and domains; seeds {', '.join(map(str, found.seeds))}. Intervals: paired"
-        " bootstrap over questions. p: Holm over the table. rank: by change, 1 + the number of those shown to be better"
-        " (pairs, Holm, in every seed); its 95 % are by change alone."
+        f" bootstrap over questions. p: Holm over the table. {RANK_NOTE}"
     ]
     for run, seeds in found.left_out.items():
         if seeds:
@@ -46,7 +50,7 @@ def _side_by_side(found: Comparison) -> Table:
     columns = [
         "run",
         "method",
-        "rank",
+        *RANK,
         "students",
         "start",
         "score",
@@ -74,14 +78,18 @@ def differences_table(found: Comparison) -> Table:
         ]
         for d in found.differences
     ]
+    seeds = f"Seeds {', '.join(map(str, found.seeds))}."
     note = (
-        "The runs begin with the same students: a difference of changes is a difference of scores."
+        "All begin with the same students: a difference of changes is a difference of scores."
         if found.same_start
-        else "The runs begin with different students: changes are compared, not scores."
+        else "They begin with different students: changes are compared, not scores."
     )
     columns = ["methods", "difference", "95 %", "per seed", "p (Holm)", "verdict"]
     return Table(
-        "Methods compared, difference of the changes, percent", columns, rows, [f"{note} p: Holm over the table."]
+        "Methods compared, difference of the changes, percent",
+        columns,
+        rows,
+        [f"{seeds} {note} p: Holm over the table."],
     )
 
 

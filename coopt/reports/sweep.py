@@ -7,35 +7,35 @@ from dataclasses import replace
 
 from coopt.metrics.results import Results
 from coopt.outcomes.compare import Comparison
-from coopt.reports.cells import NONE, percent, signed, span, yes
-from coopt.reports.comparison import ONE_SEED, differences_table
+from coopt.reports.cells import NONE, percent, places, signed, span, yes
+from coopt.reports.comparison import ONE_SEED, RANK, RANK_NOTE, differences_table
 from coopt.reports.plan import duration
 from coopt.reports.table import Table
 from coopt.sweep.cells import Cell
 from coopt.sweep.estimate import Estimate
 from coopt.sweep.results import ArmState
 
-_COLUMNS = ["arm", "method", "rank", "change", "95 %", "per seed", "verdict", "mutual Pareto", "probability, %",
+_COLUMNS = ["arm", "method", *RANK, "change", "95 %", "per seed", "verdict", "mutual Pareto", "probability, %",
             "shown", "n", "seeds"]  # fmt: skip
 
 
 def arm_table(states: Sequence[ArmState], between: Comparison | None) -> Table:
     """One row an arm and method, ranked where the arms can be compared; an arm that is missing says so."""
-    places = {tuple(line.side): line.rank for line in between.lines} if between else {}
+    ranked = {tuple(line.side): line.rank for line in between.lines} if between else {}
     rows = []
     for state in states:
         if state.found is None:
-            rows.append([state.arm, NONE, *["not run"], *[NONE] * 8, _seeds([], state.missing)])
+            rows.append([state.arm, NONE, NONE, NONE, "not run", *[NONE] * 7, _seeds([], state.missing)])
             continue
         results = state.found.results
         mutual = {c.method: c for c in results.pareto if c.student == "mutual"}
         for cell in state.found.changes:
-            pareto, place = mutual[cell.method], places.get((state.arm, cell.method))
+            pareto = mutual[cell.method]
             rows.append(
                 [
                     state.arm,
                     cell.method,
-                    f"{place.rank} [{place.low}-{place.high}]" if place else NONE,
+                    *places(ranked.get((state.arm, cell.method))),
                     signed(cell.difference),
                     span(cell.low, cell.high, "+.1f"),
                     " ".join(map(signed, cell.per_seed)),
@@ -53,14 +53,12 @@ def arm_table(states: Sequence[ArmState], between: Comparison | None) -> Table:
         "mutual Pareto: for every student no domain lower and one higher; probability: share of bootstrap draws; shown:"
         " by the verdicts of every student and domain.",
     ]
-    if any(state.found and len(state.found.results.seeds) == 1 for state in states):
-        notes.append(ONE_SEED)
+    single = [state.arm for state in states if state.found and len(state.found.results.seeds) == 1]
+    if single:
+        notes.append(f"{', '.join(single)}: {ONE_SEED[0].lower()}{ONE_SEED[1:]}")
     if between:
-        notes.append(
-            f"rank: by change in seeds {', '.join(map(str, between.seeds))}, 1 + the number of those shown to be better"
-            " (pairs, Holm, in every seed), with 95 % by change alone."
-        )
-    shown = [k for k, name in enumerate(_COLUMNS) if between or name != "rank"]
+        notes.append(f"Ranked in seeds {', '.join(map(str, between.seeds))}, which all finished arms have. {RANK_NOTE}")
+    shown = [k for k, name in enumerate(_COLUMNS) if between or name not in RANK]
     return Table("Arms", [_COLUMNS[k] for k in shown], [[row[k] for k in shown] for row in rows], notes)
 
 
@@ -74,7 +72,7 @@ def _seeds(done: Sequence[int], missing: Sequence[int]) -> str:
 
 
 def comparison_table(states: Sequence[ArmState]) -> Table:
-    """Within each arm, its methods against its first one."""
+    """Within each arm, its methods against its first one and those that they are set against."""
     rows = []
     for state in states:
         cells = state.found.results.comparisons if state.found else []

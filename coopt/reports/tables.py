@@ -145,7 +145,7 @@ def _share(results: Results, method: str) -> str:
 
 
 def comparison_table(results: Results) -> Table:
-    """Every method against the first one, and where it lies between that one and the oracle."""
+    """Methods against the first one and those that they are set against, and where they lie towards the oracle."""
     oracle = any(c.of_oracle for c in results.comparisons)
     rows = [
         [
@@ -193,11 +193,11 @@ def standings_table(results: Results) -> Table:
     ]
     note = (
         "Mean of all students and domains. A rank is one more than the number of methods shown to be better (pairs,"
-        " Holm, in every seed), so methods may share it; 95 %: ranks by the score alone over bootstrap draws. headroom:"
+        " Holm, in every seed), so methods may share it; place: by the score alone, over bootstrap draws. headroom:"
         " what students gained of what they lacked at the start to the best start of each domain; over 100: they passed"
         " it. hypervolume: share of the unit cube of scores that some student dominates."
     )
-    columns = ["rank", "95 %", "method", "score", "95 % ", "headroom, %", "hypervolume, %"]
+    columns = ["rank", "place, 95 %", "method", "score", "95 %", "headroom, %", "hypervolume, %"]
     return Table("Methods ranked", columns, rows if len(rows) > 2 else [], [note])
 
 

@@ -70,16 +70,17 @@ class Run:
 
     def is_informed(self, name: str) -> bool:
         """Whether worked solutions, or the true facts, of training questions reach a method's students: by the method
-        itself, from critics (who read them), or from tutors that hand them over. Of others they do not."""
+        itself, by that whose students it averages, or by tutors that read the solutions or hand them over."""
         method = self.method(name)
         graph = method.graph(self.topology)
-        edges = method.gates(graph, self.config.gate)
-        return method.informed or any(self.informs(graph, edge) for edge in edges)
+        told = any(self.informs(graph, edge) for edge in method.gates(graph, self.config.gate))
+        averaged = method.averages()
+        return method.informed or told or (averaged not in ("", INIT) and self.is_informed(averaged))
 
     def informs(self, graph: Topology, edge: Edge) -> bool:
-        """Whether the tutor of an edge reads worked solutions, or hands them over."""
+        """Whether the tutor of an edge hands worked solutions over, or is given them (critics of style ``step``)."""
         style = graph.style_of(edge) or self.config.feedback.style
-        return edge.tutor in self.cast.critics or style == "reference"
+        return style == "reference" or (style == "step" and edge.tutor in self.cast.critics)
 
     def rounds_of(self, method: str) -> int:
         """How many rounds a method trains."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -37,6 +38,8 @@ class SeedRuns(Run):
 class ArmResults(Record):
     """An arm over its finished seeds."""
 
+    version: Literal[2]
+    """Of the summary's rules: one that was kept from before a change is made again."""
     results: Results
     changes: list[ComparisonCell]
     """Every method against the initial students, mean of all students and domains."""
@@ -75,6 +78,6 @@ def _together(cells: Mapping[int, Cell]) -> ArmResults:
         if kept is not None and kept.results.seeds == sorted(cells):
             return kept
     run = SeedRuns({seed: Run.open(c.directory) for seed, c in sorted(cells.items())})
-    found = ArmResults(results=summarise(run), changes=mean_changes(run))
+    found = ArmResults(version=2, results=summarise(run), changes=mean_changes(run))
     store.write_text(path, found.model_dump_json(indent=1) + "\n")
     return found

@@ -129,7 +129,7 @@ def _check_training(run: Run, name: str) -> None:
 
 
 def _without_solutions(phase: Any) -> Any:
-    """The same phase, where no question has its worked solution."""
+    """The same phase, where no question has its own worked solution."""
     blind = {
         name: replace(domain, rows=tuple(replace(item, solution="no idea") for item in domain.rows))
         for name, domain in phase.domains.items()

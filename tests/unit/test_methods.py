@@ -39,11 +39,28 @@ def test_who_reads_worked_solutions(name: str, tmp_path: Path) -> None:
     assert Run(tmp_path, load_config(methods=methods)).is_informed(name) == (name in INFORMED)
 
 
-@pytest.mark.parametrize(("topology", "style"), [("critic", "anchored"), ("pair", "reference")])
-def test_critics_and_handed_over_solutions_inform_who_is_tutored(topology: str, style: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("topology", "style", "informed"),
+    [
+        ("critic", "step", True),
+        ("critic", "anchored", False),  # it is not shown the solution
+        ("pair", "step", False),
+        ("pair", "reference", True),
+    ],
+)
+def test_tutors_that_read_solutions_inform_who_is_tutored(
+    topology: str, style: str, informed: bool, tmp_path: Path
+) -> None:
     run = Run(tmp_path, load_config(topology=topology, settings=[f"feedback.style={style}"]))
-    assert run.is_informed("opcod")
+    assert run.is_informed("opcod") == informed
     assert not run.is_informed("sdpo")
+
+
+@pytest.mark.parametrize(("of", "informed"), [("sft_union", True), ("sdpo", False)])
+def test_an_average_is_as_informed_as_what_it_averages(of: str, informed: bool, tmp_path: Path) -> None:
+    settings = [f"options.merge_trained.of={of}"]
+    run = Run(tmp_path, load_config(methods=("sdpo", "sft_union", "merge_trained"), settings=settings))
+    assert run.is_informed("merge_trained") == informed
 
 
 @pytest.fixture

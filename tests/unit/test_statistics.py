@@ -161,7 +161,14 @@ def test_methods_not_shown_to_differ_share_a_rank() -> None:
 
 @pytest.mark.parametrize(
     ("other", "rank"),
-    [({0: 0.7, 1: 0.5}, 2), ({0: 0.9, 1: 0.3}, 1), ({0: 0.8, 1: 0.4}, 1), ({5: 0.9}, 2), ({1: 0.5, 5: 0.9}, 2)],
+    [
+        ({0: 0.7, 1: 0.5}, 2),
+        ({0: 0.9, 1: 0.3}, 1),
+        ({0: 0.8, 1: 0.4}, 1),  # a tie in one seed
+        ({5: 0.9}, 2),
+        ({1: 0.5, 5: 0.9}, 2),
+        ({1: 0.7, 5: 0.1}, 1),  # better in the one seed that both have
+    ],
 )
 def test_a_seed_that_disagrees_makes_a_tie(other: dict[int, float], rank: int) -> None:
     """As in a verdict. Seeds that only one of two has say nothing about the two."""

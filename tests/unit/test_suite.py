@@ -13,7 +13,7 @@ from coopt.cli.sweep import parse_budget
 from coopt.config.load import load_config
 from coopt.config.schema import Config
 from coopt.errors import ConfigError
-from coopt.plan import BASE_REFERENCE, REFERENCE, Plan, of_students
+from coopt.plan import REFERENCE, Plan, Speed, of_students
 from coopt.running.run import Run
 from coopt.sweep.arms import Arm, make_arms
 from coopt.sweep.cells import Cell, make_cells, most_informative_first, within
@@ -217,9 +217,9 @@ def test_the_reference_speeds_plan_the_default_as_it_was_measured(tmp_path: Path
     assert Plan(Run(tmp_path, load_config()), REFERENCE, 2).wall_seconds() == pytest.approx(136, rel=0.05)
 
 
-def test_a_base_half_as_fast_is_students_half_as_fast() -> None:
-    slow = BASE_REFERENCE._replace(generate=BASE_REFERENCE.generate / 2, train=BASE_REFERENCE.train / 2)
-    found = of_students(slow)
-    assert found.generate == pytest.approx(REFERENCE.generate / 2)
-    assert found.train == pytest.approx(REFERENCE.train / 2)
-    assert found.distinct == pytest.approx(REFERENCE.distinct)
+def test_a_base_half_as_fast_has_students_half_as_fast() -> None:
+    base = Speed(prompt=11.9, response=17.8, generate=29_000, train=6_500, distinct=0.8)
+    assert of_students(base, 8) == pytest.approx(REFERENCE)
+    slow = of_students(base._replace(generate=14_500, train=3_250), 8)
+    assert (slow.generate, slow.train) == pytest.approx((REFERENCE.generate / 2, REFERENCE.train / 2))
+    assert of_students(base, 1).distinct == 1
