@@ -99,7 +99,7 @@ def _outcome_bars(axis: Axes, own: Mapping[str, OutcomeShare], k: int, count: in
     places = [x + (k - (count - 1) / 2) * width for x in range(len(OUTCOMES))]
     heights = [100 * own[o].share for o in OUTCOMES]
     bars = axis.bar(places, heights, width, label=label, color=f"C{k}")
-    axis.bar_label(bars, fmt="%.1f", fontsize=6)
+    axis.bar_label(bars, fmt="%.3g", fontsize=6)
 
 
 # -- Figure 7 ----------------------------------------------------------------------------------------
@@ -203,10 +203,16 @@ def _break_rate(figure: Figure, runs: Sequence[Opened]) -> None:
         difficulties = list(dict.fromkeys(c.difficulty for c in pooled))
         for k, state in enumerate(("open", "closed")):
             _rates(axis, [c for c in own if c.gate == state], difficulties, k, state)
+        for x in {*range(len(difficulties))} - {difficulties.index(c.difficulty) for c in own}:
+            axis.text(
+                x, 0.04, "too few answers", rotation=90, ha="center", fontsize=8, transform=axis.get_xaxis_transform()
+            )
         axis.set_xticks(range(len(difficulties)), difficulties, rotation=25, ha="right")
         axis.set(ylabel="break-rate, %", xlim=(-0.6, len(difficulties) - 0.4))
         axis.set_ylim(bottom=0)
-    panels[0].legend(frameon=False, fontsize=8)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False, fontsize=8
+    )
 
 
 def _rates(axis: Axes, cells: Sequence[BreakCell], difficulties: Sequence[str], k: int, state: str) -> None:
@@ -220,7 +226,8 @@ def _rates(axis: Axes, cells: Sequence[BreakCell], difficulties: Sequence[str], 
         axis.plot(x, 100 * rate, "os"[k], color=f"C{k}", label=label)
         control = cell.rates["break_control"][1]
         if control is not None:
-            axis.plot(x + 0.1, 100 * control, "os"[k], mfc="white", color=f"C{k}")
+            without = label and f"{label}, without f"
+            axis.plot(x + 0.1, 100 * control, "os"[k], mfc="white", color=f"C{k}", label=without)
         label = None
 
 
