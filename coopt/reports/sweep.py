@@ -15,13 +15,13 @@ from coopt.sweep.cells import Cell
 from coopt.sweep.estimate import Estimate
 from coopt.sweep.results import ArmState
 
-_COLUMNS = ["arm", "method", *RANK, "change", "95 %", "per seed", "verdict", "mutual Pareto", "probability, %",
+_COLUMNS = ["arm", "method", *RANK, "change", "95 %", "per seed", "verdict", "mutual Pareto", "P, %",
             "shown", "n", "seeds"]  # fmt: skip
 
 
-def arm_table(states: Sequence[ArmState], between: Comparison | None) -> Table:
+def arm_table(states: Sequence[ArmState], between: Sequence[Comparison]) -> Table:
     """One row an arm and method, ranked where the arms can be compared; an arm that is missing says so."""
-    ranked = {tuple(line.side): line.rank for line in between.lines} if between else {}
+    ranked = {tuple(line.side): line.rank for found in between for line in found.lines}
     rows = []
     for state in states:
         if state.found is None:
@@ -50,14 +50,15 @@ def arm_table(states: Sequence[ArmState], between: Comparison | None) -> Table:
     notes = [
         "change: against the initial students, mean of all students and domains, percent points; 95 %: paired bootstrap"
         " over questions. n: test questions of all domains x answers.",
-        "mutual Pareto: for every student no domain lower and one higher; probability: share of bootstrap draws; shown:"
+        "mutual Pareto: for every student no domain lower and one higher; P: its share of bootstrap draws; shown:"
         " by the verdicts of every student and domain.",
     ]
     single = [state.arm for state in states if state.found and len(state.found.results.seeds) == 1]
     if single:
         notes.append(f"{', '.join(single)}: {ONE_SEED[0].lower()}{ONE_SEED[1:]}")
+    notes += [f"Ranked together, in seeds {' '.join(map(str, b.seeds))}: {', '.join(b.runs)}." for b in between]
     if between:
-        notes.append(f"Ranked in seeds {', '.join(map(str, between.seeds))}, which all finished arms have. {RANK_NOTE}")
+        notes.append(RANK_NOTE)
     shown = [k for k, name in enumerate(_COLUMNS) if between or name not in RANK]
     return Table("Arms", [_COLUMNS[k] for k in shown], [[row[k] for k in shown] for row in rows], notes)
 
@@ -87,8 +88,9 @@ def comparison_table(states: Sequence[ArmState]) -> Table:
 
 
 def between_table(between: Comparison) -> Table:
-    """Methods of different arms, paired over questions, in the seeds that all arms have."""
-    return replace(differences_table(between), title="Arms compared, difference of the changes, percent")
+    """Methods of different arms, paired over questions, in the seeds that all these arms have."""
+    title = f"Arms compared, difference of the changes, percent: {', '.join(between.runs)}"
+    return replace(differences_table(between), title=title)
 
 
 def change_table(states: Sequence[ArmState]) -> Table:
@@ -114,9 +116,9 @@ def change_table(states: Sequence[ArmState]) -> Table:
     return Table("Change by student and domain, percent", columns, rows)
 
 
-def sweep_tables(states: Sequence[ArmState], between: Comparison | None) -> list[Table]:
+def sweep_tables(states: Sequence[ArmState], between: Sequence[Comparison]) -> list[Table]:
     """Every table that has something to show."""
-    across = [between_table(between)] if between else []
+    across = [between_table(b) for b in between]
     return [t for t in (arm_table(states, between), comparison_table(states), *across, change_table(states)) if t.rows]
 
 

@@ -66,6 +66,11 @@ def arm_states(cells: Sequence[Cell]) -> list[ArmState]:
     return states
 
 
+def seed_runs(cells: Mapping[int, Cell]) -> SeedRuns:
+    """Finished cells of one arm, by seed, as one run."""
+    return SeedRuns({seed: Run.open(c.directory) for seed, c in sorted(cells.items())})
+
+
 def _together(cells: Mapping[int, Cell]) -> ArmResults:
     """The summary of finished cells, kept beside them until one of them changes."""
     path = next(iter(cells.values())).directory.with_name("summary.json")
@@ -77,7 +82,7 @@ def _together(cells: Mapping[int, Cell]) -> ArmResults:
             kept = None  # another version's
         if kept is not None and kept.results.seeds == sorted(cells):
             return kept
-    run = SeedRuns({seed: Run.open(c.directory) for seed, c in sorted(cells.items())})
+    run = seed_runs(cells)
     found = ArmResults(version=2, results=summarise(run), changes=mean_changes(run))
     store.write_text(path, found.model_dump_json(indent=1) + "\n")
     return found

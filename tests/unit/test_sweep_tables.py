@@ -15,6 +15,7 @@ from coopt.sweep.cells import Cell
 from coopt.sweep.results import arm_states
 from tests.unit.small_runs import SMALL, write_run
 
+FOUR = "phys,chem,mat,bio"
 STRONG, WEAK = {"opcod": 0.9}, {"opcod": 0.55}
 
 
@@ -45,7 +46,7 @@ def test_arms_are_compared_and_ranked_in_the_seeds_that_all_have(sweep: Path) ->
     assert ranks == {
         ("strong", "sdpo"): "2", ("strong", "opcod"): "1", ("weak", "sdpo"): "2", ("weak", "opcod"): "2",
     }  # fmt: skip
-    assert "Ranked in seeds 0, which all finished arms have." in " ".join(found["Arms"].notes)
+    assert "Ranked together, in seeds 0: strong, weak." in found["Arms"].notes
     assert "weak: one seed: a verdict holds" in " ".join(found["Arms"].notes)
     assert found["Arms"].rows[-1][-1] == "0, missing: 1"
 
@@ -65,6 +66,17 @@ def test_a_summary_of_older_rules_is_made_again(sweep: Path, older: dict[str, in
     tree = {k: v for k, v in json.loads(kept.read_text()).items() if k != "version"}
     kept.write_text(json.dumps(tree | older | {"changes": []}))
     assert tables(cell(sweep, "strong", 0)) == before
+
+
+def test_arms_are_compared_in_groups_of_the_same_students(sweep: Path) -> None:
+    four = []
+    for graph in ("ring", "star"):
+        write_run(sweep / graph / "seed-0", topology=graph, domains=FOUR)
+        four.append(Cell(Arm(graph, "mini", False, {"topology": graph, "domains": FOUR} | SMALL), 0, sweep))
+    cells = [cell(sweep, "strong", 0), cell(sweep, "weak", 0), *four]
+    assert [found.runs for found in between_arms(cells)] == [["strong", "weak"], ["ring", "star"]]
+    titles = [t.title for t in sweep_tables(arm_states(cells), between_arms(cells))]
+    assert len(set(titles)) == len(titles) == 5
 
 
 def test_arms_with_other_questions_are_not_compared(sweep: Path) -> None:
