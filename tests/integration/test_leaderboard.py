@@ -48,6 +48,7 @@ words.dispatchEvent(new Event("input"));
 said.filtered = shown();
 said.count = document.getElementById("count").textContent;
 const more = document.querySelector(".board > tbody:not([hidden]) td > button");
+said.button = more.textContent;
 more.click();
 said.open = [more.getAttribute("aria-expanded"), !more.closest("tr").nextElementSibling.hidden];
 said.focusable = document.querySelectorAll(".board > thead button").length;
@@ -70,6 +71,6 @@ def test_the_page_sorts_and_filters_in_chromium(tmp_path: Path) -> None:
     title = re.findall("<title>(.*)</title>", done.stdout)[0]
     assert title == (
         '{"first":["opcod","sdpo","base","constant answer"],"sorted":["sdpo","opcod","base","constant answer"],'
-        '"filtered":["sdpo","base","constant answer"],"count":"1 of 2 entries shown","open":["true",true],'
-        '"focusable":15}'
+        '"filtered":["sdpo","base","constant answer"],"count":"1 of 2 entries shown","button":"sdpo",'
+        '"open":["true",true],"focusable":15}'
     )
