@@ -140,7 +140,7 @@ class Plan:
     workers: int
     questions: Mapping[Split, int] | None = None
     """Questions a split, of all domains together; None: counted in the run's data."""
-    source: str = "measured just now"
+    source: str = "by the base's, measured just now"
     """Where the speeds come from."""
     assumed: Assumed | None = None
     """What is assumed, where the speeds are."""

@@ -63,9 +63,9 @@ def _ranked(group: Sequence[Checked]) -> list[tuple[Rank, Entry]]:
     per_seed = {
         c.entry.name: dict(zip(c.entry.seeds, c.entry.measures.overall.change.per_seed, strict=True)) for c in group
     }
-    places = ranks(values, {c.entry.name: _gain(c.outcomes) for c in group}, per_seed)
-    order = sorted(group, key=lambda c: (places[c.entry.name].rank, -values[c.entry.name], c.entry.name))
-    return [(places[c.entry.name], c.entry) for c in order]
+    found = ranks(values, {c.entry.name: _gain(c.outcomes) for c in group}, per_seed)
+    order = sorted(group, key=lambda c: (found[c.entry.name].rank, -values[c.entry.name], c.entry.name))
+    return [(found[c.entry.name], c.entry) for c in order]
 
 
 def _gain(outcomes: Outcomes) -> Array:

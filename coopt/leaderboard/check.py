@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from coopt.config.load import check as check_config
-from coopt.config.schema import Config
 from coopt.domains.rows import content_hash
 from coopt.errors import ConfigError, CooptError, EntryError
 from coopt.graph.files import topology_names
@@ -60,6 +59,7 @@ def check_entry(path: Path) -> Checked:
                 f"{path}: data.{domain}.test is {entry.data[domain].get('test')}, but the items hash to {found}."
             )
     _check_numbers(path, entry, outcomes)
+    _check_informed(path, entry)
     return Checked(path, entry, outcomes)
 
 
@@ -80,7 +80,6 @@ def _check_words(path: Path, entry: Entry) -> None:
         "native": (sorted(entry.students), sorted(entry.native)),
         "seeds": (sorted(set(entry.seeds)), entry.seeds),
         "measures.constants": (list(config.domains), [c.domain for c in entry.measures.constants]),
-        "informed": (_informed(path, entry, config), entry.informed),
         "kind": ("simulated" if any(p.simulated for p in entry.provenance) else "measured", entry.kind),
     }
     for key, (right, found) in expected.items():
@@ -99,16 +98,6 @@ def _check_words(path: Path, entry: Entry) -> None:
     most = config.total_steps * len(entry.students) * len(entry.seeds)
     if steps > most:
         raise EntryError(f"{path}: costs: {steps} steps, but by config there are at most {most}.")
-
-
-def _informed(path: Path, entry: Entry, config: Config) -> bool:
-    """Whether worked solutions reached the students; what the entry says if its method or graph is not known here."""
-    if config.topology not in topology_names() or not set(config.methods) <= set(all_methods()):
-        return entry.informed
-    try:
-        return Run(Path(), config).is_informed(entry.method)
-    except CooptError as error:
-        raise EntryError(f"{path}: config: {plain(str(error))}") from None
 
 
 def _check_numbers(path: Path, entry: Entry, outcomes: Outcomes) -> None:
@@ -131,6 +120,22 @@ def _differences(key: str, stated: Any, found: Any) -> Iterator[tuple[str, Any, 
             yield key, stated, found
     elif stated != found:
         yield key, stated, found
+
+
+def _check_informed(path: Path, entry: Entry) -> None:
+    """Whether worked solutions reached the students, where method and graph are known here; after all that bounds the
+    entry's size, because the graph is made."""
+    config = check_config(entry.config)
+    if config.topology not in topology_names() or not set(config.methods) <= set(all_methods()):
+        return
+    if config.nodes not in (None, len(entry.students)):
+        raise EntryError(f"{path}: config.nodes is {config.nodes}, but it has {len(entry.students)} students.")
+    try:
+        informed = Run(Path(), config).is_informed(entry.method)
+    except CooptError as error:
+        raise EntryError(f"{path}: config: {plain(str(error))}") from None
+    if informed != entry.informed:
+        raise EntryError(f"{path}: informed: {entry.informed}, but by the rest of the entry it is {informed}.")
 
 
 class Folder(NamedTuple):

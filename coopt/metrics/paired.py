@@ -53,6 +53,11 @@ class Paired(ABC):
             self._drawn[key] = self.weights[domain] @ self.per_question(*key).mean(axis=0)
         return self._drawn[key]
 
+    def drawn_mean(self, who: str, student: str) -> Array:
+        """Bootstrap draws [B] of the mean of the domains."""
+        draws: Array = np.mean([self.drawn(who, student, d) for d in self.domains], axis=0)
+        return draws
+
     def over_domains(self, parts: Mapping[str, Array]) -> tuple[Array, Array]:
         """Values [seeds, questions] of every domain laid side by side, and their bootstrap weights: means of them are
         means of the domains, which count alike whatever their number of questions."""

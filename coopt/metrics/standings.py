@@ -17,9 +17,10 @@ _LEAST_HEADROOM = 0.01  # a start this near to the best has nothing to recover
 def standings(scores: Paired) -> list[StandingCell]:
     """The initial students and every method, best first."""
     names = [INIT, *scores.methods]
-    draws = {n: np.mean([_all_domains(scores, n, s) for s in scores.students], axis=0) for n in names}
-    values = {n: float(_per_seed(scores, n).mean()) for n in names}
-    places = ranks(values, draws, {n: dict(enumerate(_per_seed(scores, n))) for n in names})
+    draws = {n: np.mean([scores.drawn_mean(n, s) for s in scores.students], axis=0) for n in names}
+    means = {n: scores.mean(n, scores.students) for n in names}
+    values = {n: mean.value for n, mean in means.items()}
+    places = ranks(values, draws, {n: dict(enumerate(mean.per_seed)) for n, mean in means.items()})
     cells = []
     for name in sorted(names, key=lambda n: (places[n].rank, -values[n])):
         low, high = interval(draws[name])
@@ -40,18 +41,6 @@ def standings(scores: Paired) -> list[StandingCell]:
             )
         )
     return cells
-
-
-def _all_domains(scores: Paired, who: str, student: str) -> Array:
-    draws: Array = np.mean([scores.drawn(who, student, d) for d in scores.domains], axis=0)
-    return draws
-
-
-def _per_seed(scores: Paired, who: str) -> Array:
-    """The mean score [seeds]."""
-    cells = [scores.per_question(who, s, d).mean(axis=1) for s in scores.students for d in scores.domains]
-    mean: Array = np.mean(cells, axis=0)
-    return mean
 
 
 def _volume(scores: Paired, who: str) -> tuple[float, tuple[float, float]]:

@@ -71,8 +71,7 @@ def compare_runs(runs: Sequence[Run], *, within: bool = True) -> Comparison:
     """Raises ``RunError`` if the runs did not answer the same questions, or share no seed. ``within``: methods of one
     run are also set against each other."""
     names = _names(runs)
-    if reason := why_not(runs, names):
-        raise RunError(reason)
+    _check_comparable(runs, names)
     seeds = [s for s in runs[0].seeds if all(s in run.seeds for run in runs)]
     scores = {name: _Shared(run, seeds) for name, run in zip(names, runs, strict=True)}
     changes = _Changes(scores)
@@ -81,7 +80,7 @@ def compare_runs(runs: Sequence[Run], *, within: bool = True) -> Comparison:
     by_name = {str(s): m for s, m in zip(sides, moved, strict=True)}
     places = ranks(
         {name: m.value for name, m in by_name.items()},
-        {str(s): changes.moved(s) for s in sides},
+        {name: changes.drawn_mean(name, _ALL) for name in by_name},
         {name: dict(zip(seeds, m.per_seed, strict=True)) for name, m in by_name.items()},
     )
     pairs = [(a, b) for a, b in _pairs(sides) if within or a.run != b.run]
@@ -107,29 +106,28 @@ def _names(runs: Sequence[Run]) -> list[str]:
     return names
 
 
-def why_not(runs: Sequence[Run], names: Sequence[str]) -> str:
-    """Why runs cannot be compared; empty if they can."""
+def _check_comparable(runs: Sequence[Run], names: Sequence[str]) -> None:
     first = runs[0]
     for name, run in zip(names[1:], runs[1:], strict=True):
         facts = {
             "domains": (set(first.config.domains), set(run.config.domains)),
             "answers a question (k)": (first.config.sampling.eval_samples, run.config.sampling.eval_samples),
-            "test questions": (_test_hashes(first), _test_hashes(run)),
+            "test questions": (questions_of(first), questions_of(run)),
         }
         for what, (one, other) in facts.items():
             if one != other:
                 shown = [", ".join(sorted(v)) if isinstance(v, set) else str(v) for v in (one, other)]
-                return (
+                raise RunError(
                     f"{names[0]} and {name} cannot be compared: {what} differ ({shown[0]} and {shown[1]}). Compare runs"
                     " of the same domains, data and sampling.eval_samples."
                 )
     if not set.intersection(*(set(r.seeds) for r in runs)):
         seeds = "; ".join(f"{n}: {', '.join(map(str, r.seeds))}" for n, r in zip(names, runs, strict=True))
-        return f"no seed that all runs have ({seeds}). Run one of them with --seed and --seeds of another."
-    return ""
+        raise RunError(f"no seed that all runs have ({seeds}). Run one of them with --seed and --seeds of another.")
 
 
-def _test_hashes(run: Run) -> set[str]:
+def questions_of(run: Run) -> set[str]:
+    """Every domain with the hash of its test questions."""
     return {f"{domain} {splits['test']}" for domain, splits in data_of(run).items()}
 
 
@@ -166,11 +164,6 @@ class _Changes(Paired):
         ]
         mean: Array = np.mean(moved, axis=0)
         return mean
-
-    def moved(self, side: Side) -> Array:
-        """Bootstrap draws [B] of a side's change, in the mean of the domains."""
-        draws: Array = np.mean([self.drawn(str(side), _ALL, d) for d in self.domains], axis=0)
-        return draws
 
 
 def _pairs(sides: Sequence[Side]) -> list[tuple[Side, Side]]:

@@ -55,7 +55,7 @@ def arm_table(states: Sequence[ArmState], between: Sequence[Comparison]) -> Tabl
     ]
     single = [state.arm for state in states if state.found and len(state.found.results.seeds) == 1]
     if single:
-        notes.append(f"{', '.join(single)}: {ONE_SEED[0].lower()}{ONE_SEED[1:]}")
+        notes.append(f"{ONE_SEED} So in: {', '.join(single)}.")
     notes += [f"Ranked together, in seeds {' '.join(map(str, b.seeds))}: {', '.join(b.runs)}." for b in between]
     if between:
         notes.append(RANK_NOTE)

@@ -74,8 +74,9 @@ class Run:
         method = self.method(name)
         graph = method.graph(self.topology)
         told = any(self.informs(graph, edge) for edge in method.gates(graph, self.config.gate))
+        before = self.config.methods[: self.config.methods.index(name)]
         averaged = method.averages()
-        return method.informed or told or (averaged not in ("", INIT) and self.is_informed(averaged))
+        return method.informed or told or (averaged in before and self.is_informed(averaged))
 
     def informs(self, graph: Topology, edge: Edge) -> bool:
         """Whether the tutor of an edge hands worked solutions over, or is given them (critics of style ``step``)."""

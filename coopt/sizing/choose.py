@@ -10,7 +10,6 @@ from coopt.plan import Plan, probe_speed
 from coopt.running.run import Run
 from coopt.sizing.assumed import Assumed, assumed_questions, assumed_speed
 from coopt.sizing.memory import Layout
-from coopt.students import way_of
 
 _TOO_LARGE = 2e9  # bytes of weights; the probe would train a larger model on one device
 
@@ -20,10 +19,7 @@ def make_plan(run: Run, workers: int, assumed: Assumed | None = None) -> Plan:
     missing = not_here(run.config)
     why = missing or _too_large(run.config)
     if not why and assumed is None:
-        speed = probe_speed(run.config)
-        if way_of(run.config) == "world":
-            return Plan(run, speed, workers, source="by the base's, measured just now")
-        return Plan(run, speed, workers)
+        return Plan(run, probe_speed(run.config), workers)
     assumed = assumed or Assumed()
     layout = Layout.of(run.config)
     questions = assumed_questions(run.config) if _no_rows(run.config) else None

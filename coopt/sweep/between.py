@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from coopt.outcomes.compare import Comparison, compare_runs, why_not
+from coopt.outcomes.compare import Comparison, compare_runs, questions_of
 from coopt.sweep.cells import Cell
 from coopt.sweep.results import SeedRuns, seed_runs
 
 
 def between_arms(cells: Sequence[Cell]) -> list[Comparison]:
-    """A comparison of every two or more finished arms whose students have the same names and answered the same
-    questions in a seed that all of them have."""
+    """A comparison of every two or more finished arms that have students of the same names, the same questions with as
+    many answers, and a seed that all of them have."""
     groups: dict[Hashable, list[SeedRuns]] = {}
     for name in dict.fromkeys(c.arm.name for c in cells):
         own = {c.seed: c for c in cells if c.arm.name == name and c.results() is not None}
@@ -21,10 +21,10 @@ def between_arms(cells: Sequence[Cell]) -> list[Comparison]:
     return [
         compare_runs(runs, within=False)
         for runs in groups.values()
-        if len(runs) > 1 and not why_not(runs, [r.directory.name for r in runs])
+        if len(runs) > 1 and set.intersection(*(set(r.seeds) for r in runs))
     ]
 
 
 def _key(run: SeedRuns) -> Hashable:
-    """What arms that are compared have in common; whether their questions are the same is seen by ``why_not``."""
-    return (tuple(run.topology.students), tuple(run.config.domains), run.config.sampling.eval_samples)
+    """What arms that are compared have in common."""
+    return (tuple(run.topology.students), frozenset(questions_of(run)), run.config.sampling.eval_samples)

@@ -134,6 +134,7 @@ TAMPERED = {
     "endless bootstrap": (_set("config", "run", "bootstrap", value=10**9), r"config.run.bootstrap is 1,000,000,000"),
     "control characters in a setting": (_set("config", "x\n\x1b[2J", value=1), r"config: unknown setting 'x\?\?\[2J'"),
     "a number without end": (_set("seeds", 1, value=10**30), r"rows 20 to 40: seed is not 10{30} in all of them"),
+    "more nodes than students": (_set("config", "nodes", value=10**9), r"config.nodes is 1000000000, but it has 2"),
     "native elsewhere": (_set("native", "s2", value="physics"), r"measures.scores.\d.native is"),
 }
 

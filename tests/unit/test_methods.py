@@ -56,7 +56,7 @@ def test_tutors_that_read_solutions_inform_who_is_tutored(
     assert not run.is_informed("sdpo")
 
 
-@pytest.mark.parametrize(("of", "informed"), [("sft_union", True), ("sdpo", False)])
+@pytest.mark.parametrize(("of", "informed"), [("sft_union", True), ("sdpo", False), ("merge_trained", False)])
 def test_an_average_is_as_informed_as_what_it_averages(of: str, informed: bool, tmp_path: Path) -> None:
     settings = [f"options.merge_trained.of={of}"]
     run = Run(tmp_path, load_config(methods=("sdpo", "sft_union", "merge_trained"), settings=settings))

@@ -47,7 +47,9 @@ def test_arms_are_compared_and_ranked_in_the_seeds_that_all_have(sweep: Path) ->
         ("strong", "sdpo"): "2", ("strong", "opcod"): "1", ("weak", "sdpo"): "2", ("weak", "opcod"): "2",
     }  # fmt: skip
     assert "Ranked together, in seeds 0: strong, weak." in found["Arms"].notes
-    assert "weak: one seed: a verdict holds" in " ".join(found["Arms"].notes)
+    assert "One seed: a verdict holds for these specialists and this order of prompts only. So in: weak." in " ".join(
+        found["Arms"].notes
+    )
     assert found["Arms"].rows[-1][-1] == "0, missing: 1"
 
 
@@ -82,6 +84,14 @@ def test_arms_are_compared_in_groups_of_the_same_students(sweep: Path) -> None:
 def test_arms_with_other_questions_are_not_compared(sweep: Path) -> None:
     write_run(sweep / "materials" / "seed-0", domains="phys,mat")
     assert "Arms compared" not in tables(cell(sweep, "strong", 0), cell(sweep, "materials", 0, "phys,mat"))
+
+
+def test_an_arm_with_other_questions_does_not_keep_the_others_apart(sweep: Path) -> None:
+    write_run(sweep / "short" / "seed-0", settings=["data.test=10"])
+    settings = {"topology": "pair", "domains": "phys,chem"} | SMALL | {"data.test": 10}
+    short = Cell(Arm("short", "mini", False, settings), 0, sweep)
+    found = between_arms([cell(sweep, "strong", 0), short, cell(sweep, "weak", 0)])
+    assert [c.runs for c in found] == [["strong", "weak"]]
 
 
 def test_arms_without_a_seed_in_common_are_not_compared(sweep: Path) -> None:
