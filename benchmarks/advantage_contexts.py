@@ -15,27 +15,27 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from coopt.advantages.page import write_page
-from coopt.advantages.record import advantage_records
-from coopt.advantages.tables import advantage_tables
-from coopt.advantages.traces import Trace, trace_of
-from coopt.config.schema import Config
+from coopt.core.config.schema import Config
+from coopt.core.quiet import quiet_libraries
+from coopt.core.tables.table import render
 from coopt.domains.base import Item
 from coopt.domains.scimini import texts
 from coopt.domains.scimini.world import asks_of
-from coopt.engine.make import make_engine
-from coopt.feedback.assign import OpenTutor
+from coopt.driver.tasks.perform import Tutors
+from coopt.lm.engines.make import make_engine
+from coopt.lm.shared import load_student
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.trainer import LocalTrainer
+from coopt.methods.advantages import advantage_records
+from coopt.methods.algorithms.critic_reference import CriticReference
 from coopt.methods.base import RolloutGroup, method, with_settings
-from coopt.methods.critic_reference import CriticReference
-from coopt.models.shared import load_student
-from coopt.phase import Phase
-from coopt.quiet import quiet_libraries
-from coopt.reports.table import render
-from coopt.running.perform import Tutors
-from coopt.running.run import Run
-from coopt.step import Step
-from coopt.training.adapters import make_trainable
-from coopt.training.trainer import LocalTrainer
+from coopt.methods.phase import Phase
+from coopt.methods.step import Step
+from coopt.methods.tutors.assign import OpenTutor
+from coopt.reports.advantages.page import write_page
+from coopt.reports.advantages.tables import advantage_tables
+from coopt.reports.advantages.traces import Trace, trace_of
+from coopt.runs.run import Run
 
 ARMS = ("critic_reference", "reference_reordered", "critic_step", "sdpo", "always", "oracle")
 

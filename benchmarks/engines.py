@@ -22,15 +22,15 @@ import psutil
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
+from coopt.core.quiet import quiet_libraries
 from coopt.domains.scimini.tokenizer import build_tokenizer
-from coopt.engine.base import Engine
-from coopt.engine.vllm import VLLMEngine, close_engines
-from coopt.models.bases import SCIMINI_BASE
-from coopt.models.policy import Policy, load_policy
-from coopt.models.shared import shared_copy
-from coopt.quiet import quiet_libraries
-from coopt.training.adapters import make_trainable
+from coopt.lm.bases import SCIMINI_BASE
+from coopt.lm.engines.base import Engine
+from coopt.lm.engines.vllm import VLLMEngine, close_engines
+from coopt.lm.policy import Policy, load_policy
+from coopt.lm.shared import shared_copy
+from coopt.lm.training.adapters import make_trainable
 
 DEGREES, STUDENTS = (1, 2, 4), (1, 2, 4, 8)
 

@@ -18,16 +18,16 @@ from typing import Any
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from coopt.config.load import load_config
+from coopt.core import store
+from coopt.core.config.load import load_config
+from coopt.core.quiet import quiet_libraries
+from coopt.core.rng import generator
 from coopt.domains.scimini.tokenizer import build_tokenizer
-from coopt.models.policy import Policy
-from coopt.quiet import quiet_libraries
-from coopt.rng import generator
-from coopt.running import store
-from coopt.training import ranks
-from coopt.training.adapters import make_trainable
-from coopt.training.base import TrainRow
-from coopt.training.trainer import LocalTrainer
+from coopt.lm import ranks
+from coopt.lm.policy import Policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.base import TrainRow
+from coopt.lm.training.trainer import LocalTrainer
 
 STEPS, ROWS, PROMPT, RESPONSE = 5, 16, 48, 32
 VOCABULARY = 4000
@@ -66,7 +66,7 @@ def measure(trainer: LocalTrainer) -> dict[str, Any]:
 
 
 def as_rank(file: str) -> None:
-    from coopt.training.sharded import ShardedTrainer
+    from coopt.lm.training.sharded import ShardedTrainer
 
     found = measure(ShardedTrainer(make_policy(), settings()))
     if ranks.leads():

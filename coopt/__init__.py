@@ -16,40 +16,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from coopt.api import bench as bench
-    from coopt.api import read_results as read_results
-    from coopt.config.load import load_config as load_config
-    from coopt.config.schema import Config as Config
+    from coopt.core.config.load import load_config as load_config
+    from coopt.core.config.schema import Config as Config
+    from coopt.core.errors import CooptError as CooptError
     from coopt.domains.base import Domain as Domain
     from coopt.domains.base import Item as Item
-    from coopt.engine.base import Engine as Engine
-    from coopt.errors import CooptError as CooptError
-    from coopt.feedback.tutors import Tutor as Tutor
-    from coopt.gates.base import Gate as Gate
+    from coopt.driver.api import bench as bench
+    from coopt.driver.api import read_results as read_results
     from coopt.graph.files import load_topology as load_topology
+    from coopt.graph.gates.base import Gate as Gate
     from coopt.graph.topology import Edge as Edge
     from coopt.graph.topology import Topology as Topology
+    from coopt.lm.engines.base import Engine as Engine
+    from coopt.lm.training.base import Trainer as Trainer
     from coopt.methods.base import Method as Method
-    from coopt.metrics.results import Results as Results
-    from coopt.training.base import Trainer as Trainer
+    from coopt.methods.tutors.base import Tutor as Tutor
+    from coopt.runs.measures.results import Results as Results
 
 _HOME = {
-    "Config": "coopt.config.schema",
-    "CooptError": "coopt.errors",
+    "Config": "coopt.core.config.schema",
+    "CooptError": "coopt.core.errors",
     "Domain": "coopt.domains.base",
     "Edge": "coopt.graph.topology",
-    "Engine": "coopt.engine.base",
-    "Gate": "coopt.gates.base",
+    "Engine": "coopt.lm.engines.base",
+    "Gate": "coopt.graph.gates.base",
     "Item": "coopt.domains.base",
     "Method": "coopt.methods.base",
-    "Results": "coopt.metrics.results",
+    "Results": "coopt.runs.measures.results",
     "Topology": "coopt.graph.topology",
-    "Trainer": "coopt.training.base",
-    "Tutor": "coopt.feedback.tutors",
-    "bench": "coopt.api",
-    "load_config": "coopt.config.load",
+    "Trainer": "coopt.lm.training.base",
+    "Tutor": "coopt.methods.tutors.base",
+    "bench": "coopt.driver.api",
+    "load_config": "coopt.core.config.load",
     "load_topology": "coopt.graph.files",
-    "read_results": "coopt.api",
+    "read_results": "coopt.driver.api",
 }
 """Name -> its module. No name may be a module of this package too: importing that would hide it."""
 

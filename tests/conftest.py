@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from coopt.domains.scimini.learn import new_model
+from coopt.core.quiet import quiet_libraries
 from coopt.domains.scimini.tokenizer import build_tokenizer
-from coopt.models.bases import SCIMINI_BASE
-from coopt.models.policy import Policy, load_policy
-from coopt.quiet import quiet_libraries
+from coopt.lm.bases import SCIMINI_BASE
+from coopt.lm.embedded.learn import new_model
+from coopt.lm.policy import Policy, load_policy
 
 quiet_libraries()
 torch.set_num_threads(1)

@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 
 from benchmarks.perf.ratio import RESULTS, Measured, Ratio, machine, read, table, write
-from coopt.reports.table import Table, output, render, show
-from coopt.running import store
+from coopt.core import store
+from coopt.core.tables.table import Table, output, render, show
 
 HERE = Path(__file__).parent
 BENCHMARKS = (

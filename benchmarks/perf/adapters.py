@@ -18,17 +18,17 @@ import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from benchmarks.perf.ratio import Ratio, in_fresh_process
-from coopt.config.load import load_config
-from coopt.config.schema import Config
+from coopt.core.config.load import load_config
+from coopt.core.config.schema import Config
+from coopt.core.processes import set_up_torch
+from coopt.core.quiet import quiet_libraries
 from coopt.domains.scimini.tokenizer import build_tokenizer
-from coopt.models.policy import Policy, save_policy
-from coopt.models.shared import load_student
-from coopt.quiet import quiet_libraries
-from coopt.running.processes import set_up_torch
-from coopt.sizing.shape import QWEN3_8B, shape_of
-from coopt.training.adapters import make_trainable
-from coopt.training.base import TrainRow
-from coopt.training.trainer import LocalTrainer
+from coopt.driver.plan.shape import QWEN3_8B, shape_of
+from coopt.lm.policy import Policy, save_policy
+from coopt.lm.shared import load_student
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.base import TrainRow
+from coopt.lm.training.trainer import LocalTrainer
 
 STUDENTS = 8
 SIZES: dict[str, dict[str, Any]] = {

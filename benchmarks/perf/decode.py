@@ -17,18 +17,18 @@ import torch
 
 from benchmarks.perf.phases import started_run
 from benchmarks.perf.ratio import Ratio, in_turn
-from coopt.config.load import load_config
-from coopt.engine.base import Engine, Sampling
-from coopt.engine.hf import HFEngine
-from coopt.engine.vllm import VLLMEngine, close_engines
-from coopt.models.bases import SCIMINI_BASE
-from coopt.models.policy import Policy, load_policy
-from coopt.quiet import quiet_libraries
-from coopt.rng import generator
-from coopt.running.run import INIT
-from coopt.training.adapters import make_trainable
-from coopt.training.base import TrainRow
-from coopt.training.trainer import LocalTrainer
+from coopt.core.config.load import load_config
+from coopt.core.quiet import quiet_libraries
+from coopt.core.rng import generator
+from coopt.lm.bases import SCIMINI_BASE
+from coopt.lm.engines.base import Engine, Sampling
+from coopt.lm.engines.hf import HFEngine
+from coopt.lm.engines.vllm import VLLMEngine, close_engines
+from coopt.lm.policy import Policy, load_policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.base import TrainRow
+from coopt.lm.training.trainer import LocalTrainer
+from coopt.runs.run import INIT
 
 SAMPLES = 8
 REPEATS = 10

@@ -11,8 +11,8 @@ from typing import Any
 
 from benchmarks.perf.phases import Stepper, phase_with, started_run
 from benchmarks.perf.ratio import Ratio, in_turn
-from coopt.domains.names import resolve_domains
-from coopt.models.bases import SCIMINI_BASE
+from coopt.core.names import resolve_domains
+from coopt.lm.bases import SCIMINI_BASE
 
 STEPS, NODES, DOMAINS = 5, 8, "phys,chem,mat,bio"
 

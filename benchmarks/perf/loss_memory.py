@@ -22,13 +22,13 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from benchmarks.perf.peak import Cost, cost
 from benchmarks.perf.ratio import Ratio, in_fresh_process
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
 from coopt.domains.scimini.tokenizer import build_tokenizer
-from coopt.models.device import pick_device
-from coopt.models.policy import Policy
-from coopt.training.base import StepStats
-from coopt.training.merge import StudentRow, Target
-from coopt.training.trainer import LocalTrainer
+from coopt.lm.device import pick_device
+from coopt.lm.policy import Policy
+from coopt.lm.training.base import StepStats
+from coopt.lm.training.merge import StudentRow, Target
+from coopt.lm.training.trainer import LocalTrainer
 
 Way = Literal["full", "default", "naive", "liger"]
 WHAT: dict[Way, str] = {

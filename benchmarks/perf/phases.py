@@ -12,16 +12,16 @@ from typing import Any
 
 from rich.console import Console
 
-from coopt.config.load import load_config
-from coopt.feedback.assign import OpenTutor
-from coopt.main_job import prepare
-from coopt.phase import Phase, train_step
-from coopt.running.launch import Launcher
-from coopt.running.perform import phase_of
-from coopt.running.processes import set_up_torch
-from coopt.running.progress import Display
-from coopt.running.run import INIT, Run
-from coopt.running.tasks import Score, Specialise, Train
+from coopt.core.config.load import load_config
+from coopt.core.processes import set_up_torch
+from coopt.driver.main_job import prepare
+from coopt.driver.tasks.launch import Launcher
+from coopt.driver.tasks.perform import phase_of
+from coopt.driver.tasks.progress import Display
+from coopt.driver.tasks.task import Score, Specialise, Train
+from coopt.methods.phase import Phase, train_step
+from coopt.methods.tutors.assign import OpenTutor
+from coopt.runs.run import INIT, Run
 
 METHOD = "opcod"
 

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import psutil
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from coopt.reports.table import Table
-from coopt.running import store
-from coopt.running.provenance import code_state, environment
+from coopt.core import store
+from coopt.core.tables.table import Table
+from coopt.runs.provenance import code_state, environment
 
 T = TypeVar("T")
 RESULTS = Path(__file__).with_name("results")

@@ -16,15 +16,15 @@ import torch
 from benchmarks.perf.ratio import Ratio, in_turn
 from benchmarks.perf.trl_step import TRLStep
 from benchmarks.perf.untrained import NAME, PROMPTS, Words, write_model
-from coopt.config.load import load_config
-from coopt.config.schema import Config
-from coopt.engine.hf import HFEngine
+from coopt.core.config.load import load_config
+from coopt.core.config.schema import Config
+from coopt.core.quiet import quiet_libraries
+from coopt.lm.engines.hf import HFEngine
+from coopt.lm.policy import load_policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.trainer import LocalTrainer
+from coopt.methods.phase import Phase, train_step
 from coopt.methods.registry import make_method
-from coopt.models.policy import load_policy
-from coopt.phase import Phase, train_step
-from coopt.quiet import quiet_libraries
-from coopt.training.adapters import make_trainable
-from coopt.training.trainer import LocalTrainer
 
 ROLLOUTS, NEW_TOKENS = 8, 32
 ROWS = PROMPTS * ROLLOUTS

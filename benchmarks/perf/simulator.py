@@ -56,11 +56,11 @@ def measure(pairs: int) -> list[Ratio]:
 
 def play(students: int) -> Played:
     """One simulation in this process."""
-    from coopt.config.load import load_config
+    from coopt.core.config.load import load_config
+    from coopt.driver.simulate.constants import load_constants
+    from coopt.driver.simulate.dynamics import World
+    from coopt.driver.simulate.summary import simulate_all
     from coopt.graph.files import load_topology
-    from coopt.simulate.constants import load_constants
-    from coopt.simulate.dynamics import World
-    from coopt.simulate.summary import simulate_all
 
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:

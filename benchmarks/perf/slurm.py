@@ -23,10 +23,10 @@ from typing import NamedTuple
 from submitit import SlurmExecutor
 
 from benchmarks.perf.ratio import Ratio
-from coopt.cluster.jobs import leases, submitted
-from coopt.cluster.lease import newest
-from coopt.config.load import load_config
-from coopt.running import store
+from coopt.core import store
+from coopt.core.config.load import load_config
+from coopt.driver.slurm.jobs import leases, submitted
+from coopt.driver.slurm.lease import newest
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 5.0

@@ -14,7 +14,7 @@ from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
 
 from benchmarks.perf.untrained import PROMPTS, WORDING, Words, right
-from coopt.config.schema import Config
+from coopt.core.config.schema import Config
 
 _hidden = sys.modules.setdefault("vllm", None) is None  # type: ignore[arg-type]
 from trl.experimental.sdpo import SDPOConfig, SDPOTrainer  # noqa: E402  it would import vLLM where that is installed

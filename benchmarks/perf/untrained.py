@@ -14,10 +14,10 @@ import torch
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
+from coopt.core.rng import generator
 from coopt.domains.base import AnswerKind, Item, Split
 from coopt.domains.scimini.wording import SCIMINI
 from coopt.domains.wording import Wording
-from coopt.rng import generator
 
 VOCABULARY, PROMPTS, PROMPT_WORDS = 2000, 24, 32
 NAME = "words"

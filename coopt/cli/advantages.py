@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from coopt.errors import ConfigError, unknown
+from coopt.core.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
-    from coopt.advantages.traces import Trace
-    from coopt.running.run import Run
+    from coopt.reports.advantages.traces import Trace
+    from coopt.runs.run import Run
 
 
 def advantages(
@@ -44,11 +44,11 @@ def advantages(
       coopt advantages runs/NAME --method critic_reference,critic_step --html rollouts.html --svg around_the_error.svg
       coopt advantages runs/NAME --round 1 --format latex > advantages.tex
     """
-    from coopt.advantages.tables import advantage_tables
+    from coopt.core.tables.table import FORMATS, output, render
+    from coopt.core.tables.table import show as show_tables
+    from coopt.reports.advantages.tables import advantage_tables
     from coopt.reports.figure import check_figure
-    from coopt.reports.table import FORMATS, output, render
-    from coopt.reports.table import show as show_tables
-    from coopt.running.run import Run
+    from coopt.runs.run import Run
 
     formats = {f: f for f in FORMATS}
     if style not in formats:
@@ -60,17 +60,17 @@ def advantages(
     tables = advantage_tables(traces, opened.config.run.bootstrap)
     told = Console(stderr=True, highlight=False)
     if html is not None:
-        from coopt.advantages.page import write_page
+        from coopt.reports.advantages.page import write_page
 
         write_page(html, str(run), traces, tables)
         told.print(f"{html}: written", markup=False)
     if svg is not None:
-        from coopt.advantages.plot import draw_profile
+        from coopt.reports.advantages.plot import draw_profile
 
         draw_profile(traces, svg, opened.config.run.bootstrap)
         told.print(f"{svg}: written", markup=False)
     if style == "rich":
-        from coopt.advantages.terminal import show_rollouts
+        from coopt.reports.advantages.terminal import show_rollouts
 
         show_rollouts(traces, show, output())
         show_tables(tables, output())
@@ -79,7 +79,7 @@ def advantages(
 
 
 def _traces(run: Run, methods: str | None, rounds: str | None, students: str | None) -> list[Trace]:
-    from coopt.advantages.traces import read_traces
+    from coopt.reports.advantages.traces import read_traces
 
     config, names = run.config, run.topology.students
     most = max((run.rounds_of(m) for m in config.methods), default=0)

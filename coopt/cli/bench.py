@@ -13,10 +13,10 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand, TyperOption
 
-from coopt.errors import ConfigError
+from coopt.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from coopt.config.schema import Config
+    from coopt.core.config.schema import Config
 
 _EXAMPLES = """
 Examples:
@@ -86,7 +86,7 @@ def bench(
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=value. Repeatable.")] = None,
 ) -> None:
     """Train students that tutor each other, and say who got better at what."""
-    from coopt.config.load import load_config
+    from coopt.core.config.load import load_config
 
     config = load_config(
         preset=preset or ("mini" if {data, model} <= {None, "scimini"} else "real"),
@@ -116,7 +116,7 @@ class NamesMethods(TyperCommand):
     """The command whose help names the methods that are there, installed ones too: looked up when help is asked for."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        from coopt.config.schema import ALWAYS_THERE
+        from coopt.core.config.schema import ALWAYS_THERE
         from coopt.methods.registry import all_methods
 
         for option in self.params:
@@ -133,7 +133,7 @@ def _list(text: str | None) -> tuple[str, ...] | None:
 
 
 def _adversaries(entries: list[str]) -> dict[str, str] | None:
-    from coopt.feedback.adversary import KINDS
+    from coopt.methods.tutors.adversary import KINDS
 
     pairs = [entry.partition(":") for entry in entries]
     for entry, (node, _, kind) in zip(entries, pairs, strict=True):
@@ -144,7 +144,7 @@ def _adversaries(entries: list[str]) -> dict[str, str] | None:
 
 
 def _model(base: str | None, students: str | None) -> dict[str, Any] | None:
-    from coopt.domains.names import resolve_domain
+    from coopt.core.names import resolve_domain
 
     tree: dict[str, Any] = {}
     if base is not None:
@@ -168,11 +168,11 @@ def cluster_flag(kind: str | None, profile: str | None) -> dict[str, str] | None
 def _bench(
     config: Config, workers: int | None, out: Path | None, assume: list[str] | None, *, dry_run: bool, as_json: bool
 ) -> None:
-    from coopt.checks import check_run, check_settings
-    from coopt.every_method import with_every_method
-    from coopt.main_job import check_directory, default_name, locked, prepare, run_bench
-    from coopt.sizing.assumed import parse_assumed
-    from coopt.sizing.choose import make_plan, not_here
+    from coopt.driver.checks import check_run, check_settings
+    from coopt.driver.every_method import with_every_method
+    from coopt.driver.main_job import check_directory, default_name, locked, prepare, run_bench
+    from coopt.driver.plan.assumed import parse_assumed
+    from coopt.driver.plan.choose import make_plan, not_here
 
     assumed = parse_assumed(assume)
     check = check_settings if dry_run and not_here(config) else check_run  # a plan needs neither models nor rows
@@ -182,13 +182,13 @@ def _bench(
     check_directory(config, directory)
     import torch  # after everything that can be refused at once
 
-    from coopt.cluster.choose import make_launcher
+    from coopt.core.tables.table import output, show
+    from coopt.driver.slurm.choose import make_launcher
+    from coopt.driver.tasks.launch import end_with_sweep, worker_threads
+    from coopt.driver.tasks.progress import Display
     from coopt.reports.plan import plan_data, plan_table, plan_tables
-    from coopt.reports.table import output, show
     from coopt.reports.tables import all_tables
-    from coopt.running.launch import end_with_sweep, worker_threads
-    from coopt.running.progress import Display
-    from coopt.running.run import Run
+    from coopt.runs.run import Run
 
     stdout, stderr = output(), Console(stderr=True)
     for name, reason in left_out.items():
@@ -227,7 +227,7 @@ def default_workers(config: Config) -> int:
     """On CPUs one worker a student up to the cores that its ranks leave; on a GPU one, because workers would share its
     memory. On SLURM one job a student, or as many as run at once."""
     from coopt.graph.files import load_topology
-    from coopt.models.device import pick_device
+    from coopt.lm.device import pick_device
 
     students = len(load_topology(config.topology, config.domains, config.nodes).students)
     if config.cluster.kind == "slurm":

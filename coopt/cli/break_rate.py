@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from coopt.errors import ConfigError
+from coopt.core.errors import ConfigError
 
 
 def break_rate(
@@ -37,13 +37,13 @@ def break_rate(
     """
     if len(models) < 2:
         raise ConfigError("coopt break-rate takes two model directories or more: coopt break-rate DIR1 DIR2.")
-    from coopt.config.load import load_config
-    from coopt.models.bases import base_directory
-    from coopt.quiet import quiet_libraries
+    from coopt.core import store
+    from coopt.core.config.load import load_config
+    from coopt.core.quiet import quiet_libraries
+    from coopt.core.tables.table import output, show
+    from coopt.driver.pairing import graph_of_models, pairing_name
+    from coopt.lm.bases import base_directory
     from coopt.reports.break_tables import probe_tables
-    from coopt.reports.table import output, show
-    from coopt.running import store
-    from coopt.running.pairing import graph_of_models, pairing_name
 
     quiet_libraries()
     directories = [base_directory(m).resolve() for m in models]
@@ -61,7 +61,7 @@ def break_rate(
         model={"path": str(directories[0]), "specialise": "none"},
         seed=seed,
     )
-    from coopt.api import bench
+    from coopt.driver.api import bench
 
     results = bench(config, out, workers)
     if as_json:

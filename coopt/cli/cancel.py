@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from coopt.errors import RunError
+from coopt.core.errors import RunError
 
 
 def cancel(
     run: Annotated[Path, typer.Argument(help="A run, or a folder of runs: a sweep's, which Ctrl-C ends first.")],
 ) -> None:
     """End the jobs of a run that was started with --cluster. The same command goes on from what is finished."""
-    from coopt.cluster.jobs import cancel as end
-    from coopt.cluster.queue import QueueAwayError
-    from coopt.running.status import find_runs
+    from coopt.driver.slurm.jobs import cancel as end
+    from coopt.driver.slurm.queue import QueueAwayError
+    from coopt.driver.status import find_runs
 
     found = [run] if (run / "config.json").is_file() else find_runs(run)
     if not found:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from coopt.errors import ConfigError, unknown
+from coopt.core.errors import ConfigError, unknown
 
 
 def compare(
@@ -23,10 +23,10 @@ def compare(
       coopt compare runs/RING runs/STAR
       coopt compare runs/sweeps/topologies/ring4 runs/sweeps/topologies/star4 --format md
     """
-    from coopt.outcomes.compare import compare_runs
+    from coopt.core.tables.table import FORMATS, output, render, show
     from coopt.reports.comparison import comparison_tables
-    from coopt.reports.table import FORMATS, output, render, show
-    from coopt.sweep.together import open_finished
+    from coopt.runs.compare import compare_runs
+    from coopt.runs.together import open_finished
 
     formats = {f: f for f in FORMATS}
     if style not in formats:

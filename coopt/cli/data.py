@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from coopt.errors import ConfigError
+from coopt.core.errors import ConfigError
 
 data = typer.Typer(help="Look at benchmark rows; make the embedded world's files again.", no_args_is_help=True)
 
@@ -41,7 +41,7 @@ def check(
 
 
 def _show(answer: dict[str, Any]) -> None:
-    from coopt.reports.table import Table, output, show
+    from coopt.core.tables.table import Table, output, show
 
     rows = []
     for name, d in answer["domains"].items():
@@ -53,8 +53,8 @@ def _show(answer: dict[str, Any]) -> None:
 
 
 def _token_length(model: str) -> Any:
-    from coopt.models.bases import base_directory
-    from coopt.models.policy import load_policy
+    from coopt.lm.bases import base_directory
+    from coopt.lm.policy import load_policy
 
     tokenizer = load_policy(base_directory(model), device="cpu").tokenizer
     return lambda text: len(tokenizer(text)["input_ids"])
@@ -84,11 +84,11 @@ def rationales(
     """
     from rich.progress import Progress
 
-    from coopt.config.load import load_config
+    from coopt.core.config.load import load_config
+    from coopt.core.quiet import quiet_libraries
+    from coopt.core.tables.table import Table, output, show
     from coopt.domains.load import load_domains
     from coopt.domains.rationales import write_rationales
-    from coopt.quiet import quiet_libraries
-    from coopt.reports.table import Table, output, show
 
     preset = "mini" if source == "scimini" else "real"
     config = load_config(preset=preset, domains=domains, data={"source": source})
@@ -108,19 +108,19 @@ def rationales(
 
 
 def _speaker(model: str, endpoint: str | None) -> Any:
-    from coopt.config.schema import CriticConfig
+    from coopt.core.config.schema import CriticConfig
 
     if endpoint is not None:
-        from coopt.feedback.endpoint import EndpointSpeaker, check_client
+        from coopt.methods.tutors.endpoint import EndpointSpeaker, check_client
 
         check_client(model)
         return EndpointSpeaker(model, endpoint, model, CriticConfig())
     from functools import lru_cache
 
-    from coopt.engine.hf import HFEngine
-    from coopt.feedback.local import LocalSpeaker
-    from coopt.models.bases import base_directory, check_model_files
-    from coopt.models.policy import load_policy
+    from coopt.lm.bases import base_directory, check_model_files
+    from coopt.lm.engines.hf import HFEngine
+    from coopt.lm.policy import load_policy
+    from coopt.methods.tutors.local import LocalSpeaker
 
     directory = base_directory(model)
     check_model_files(directory)
@@ -144,7 +144,7 @@ def make_base(
     import torch
     from rich.progress import track
 
-    from coopt.domains.scimini.learn import BASE, train_base
+    from coopt.lm.embedded.learn import BASE, train_base
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out}: not an empty folder. Give another one.")

@@ -24,19 +24,19 @@ def env(
         if settings:
             _settings()
         if methods:
+            from coopt.core.tables.table import output, show
             from coopt.reports.methods import methods_table
-            from coopt.reports.table import output, show
 
             show([methods_table()], output())
         return
-    from coopt.running.provenance import code_state, environment
+    from coopt.runs.provenance import code_state, environment
 
     print(json.dumps({"commit": code_state()["commit"], **environment()}, indent=1))
 
 
 def _settings() -> None:
-    from coopt.config.load import setting_keys
-    from coopt.config.schema import Config
+    from coopt.core.config.load import setting_keys
+    from coopt.core.config.schema import Config
     from coopt.methods.registry import all_methods
 
     defaults = Config().model_dump(mode="json")

@@ -28,10 +28,10 @@ def evaluate(
       coopt eval runs/NAME/seeds/0/opcod/r4/s1/model --domains phys,chem
       coopt eval DIR1 DIR2 --domains mat --data rows/
     """
-    from coopt.config.load import load_config
-    from coopt.evaluation import evaluate_models, evaluation_table
-    from coopt.quiet import quiet_libraries
-    from coopt.reports.table import output, show
+    from coopt.core.config.load import load_config
+    from coopt.core.quiet import quiet_libraries
+    from coopt.core.tables.table import output, show
+    from coopt.driver.evaluation import evaluate_models, evaluation_table
 
     quiet_libraries()
     source = {"source": data} if data is not None else None

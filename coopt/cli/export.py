@@ -22,8 +22,8 @@ def export(
       coopt export runs/NAME --out data
       python -c "import pandas; print(pandas.read_parquet('data/outcomes.parquet'))"
     """
-    from coopt.outcomes.export import export_run
-    from coopt.sweep.together import open_finished
+    from coopt.runs.export import export_run
+    from coopt.runs.together import open_finished
 
     for path in export_run(open_finished(run), out or run / "export"):
         print(path)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coopt.errors import ConfigError, EntryError, unknown
+from coopt.core.errors import ConfigError, EntryError, unknown
 
 if TYPE_CHECKING:
-    from coopt.leaderboard.check import Checked
+    from coopt.reports.leaderboard.check import Checked
 
 leaderboard = typer.Typer(help="Results that anybody can check.", no_args_is_help=True)
 RESULTS = Path("benchmarks/results")
@@ -31,9 +31,9 @@ def add(
       coopt leaderboard add runs/NAME
       coopt leaderboard add runs/sweeps/pairs/ARM --to mine
     """
-    from coopt.leaderboard.add import add_run
-    from coopt.leaderboard.check import check_entry
-    from coopt.sweep.together import open_finished, together
+    from coopt.reports.leaderboard.add import add_run
+    from coopt.reports.leaderboard.check import check_entry
+    from coopt.runs.together import open_finished, together
 
     for path in add_run(together([open_finished(r) for r in runs]), to):
         check_entry(path)
@@ -57,7 +57,7 @@ def check(
       coopt leaderboard check mine/NAME.entry.json
       coopt leaderboard check mine/NAME.entry.json --rerun 20 --run runs/NAME
     """
-    from coopt.leaderboard.check import check_entry
+    from coopt.reports.leaderboard.check import check_entry
 
     if (questions is None) != (run is None):
         raise ConfigError("--rerun K and --run RUN go together: the run's students answer again.")
@@ -71,9 +71,9 @@ def check(
 
 
 def _rerun(checked: Checked, run: Path, questions: int, draw: int) -> None:
-    from coopt.leaderboard.rerun import rerun
-    from coopt.quiet import quiet_libraries
-    from coopt.sweep.together import open_finished
+    from coopt.core.quiet import quiet_libraries
+    from coopt.reports.leaderboard.rerun import rerun
+    from coopt.runs.together import open_finished
 
     quiet_libraries()
     found = rerun(checked, open_finished(run), questions, draw)
@@ -98,11 +98,11 @@ def build(
       coopt leaderboard build mine --format md
       coopt leaderboard build mine --format html --out page.html
     """
-    from coopt.leaderboard.board import board_tables, sections
-    from coopt.leaderboard.page import page
-    from coopt.leaderboard.readme import write_board
-    from coopt.reports.table import FORMATS, output, render, show
-    from coopt.running import store
+    from coopt.core import store
+    from coopt.core.tables.table import FORMATS, output, render, show
+    from coopt.reports.leaderboard.board import board_tables, sections
+    from coopt.reports.leaderboard.page import page
+    from coopt.reports.leaderboard.readme import write_board
 
     formats = {str(f): f for f in FORMATS}
     if style not in (*formats, "html"):
@@ -127,14 +127,14 @@ def build(
 @leaderboard.command("schema")
 def schema() -> None:
     """Print the JSON Schema of an entry (benchmarks/entry.schema.json)."""
-    from coopt.leaderboard.entry import schema as text
+    from coopt.reports.leaderboard.entry import schema as text
 
     print(text(), end="")
 
 
 def _good(directory: Path) -> list[Checked]:
     """The entries of a folder. Raises ``EntryError`` if one does not hold; all that do not are named."""
-    from coopt.leaderboard.check import check_folder
+    from coopt.reports.leaderboard.check import check_folder
 
     folder = check_folder(directory)
     if folder.bad:

@@ -27,7 +27,7 @@ from coopt.cli.simulate import simulate
 from coopt.cli.status import logs, status
 from coopt.cli.sweep import sweep
 from coopt.cli.topo import topo
-from coopt.errors import CooptError
+from coopt.core.errors import CooptError
 
 # typer does not export the base of its usage errors.
 _CommandLineError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from coopt.errors import ConfigError, unknown
+from coopt.core.errors import ConfigError, unknown
 
 _EXAMPLES = """
 Examples:
@@ -38,8 +38,8 @@ def report(
     The figures are counterparts of the paper's: break-rate of Table 2, feedback, gates, schedules and step-time of
     Figures 6, 7, 8 and 9. schedules and step-time take several runs, or a sweep's folder.
     """
-    from coopt.api import read_results
-    from coopt.reports.table import FORMATS, output, render, show
+    from coopt.core.tables.table import FORMATS, output, render, show
+    from coopt.driver.api import read_results
     from coopt.reports.tables import all_tables
 
     formats = {f: f for f in FORMATS}

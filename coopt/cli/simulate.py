@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from coopt.errors import ConfigError, unknown
+from coopt.core.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
-    from coopt.config.schema import Config
-    from coopt.reports.table import Table
-    from coopt.simulate.constants import Constants
+    from coopt.core.config.schema import Config
+    from coopt.core.tables.table import Table
+    from coopt.driver.simulate.constants import Constants
 
 RATES = ("calibrated", "paper")
 _EXAMPLES = """
@@ -67,9 +67,9 @@ def simulate(
 
     With --calibrate the model is fitted to real runs; with --predict it is compared with them.
     """
-    from coopt.config.load import load_config
-    from coopt.reports.table import FORMATS
-    from coopt.simulate.constants import load_constants
+    from coopt.core.config.load import load_config
+    from coopt.core.tables.table import FORMATS
+    from coopt.driver.simulate.constants import load_constants
 
     if style not in FORMATS:
         raise ConfigError(unknown("format", style, FORMATS))
@@ -113,15 +113,15 @@ def _paths(given: list[str] | None) -> list[Path]:
 
 
 def _simulate(config: Config, model: Constants, rates: str, form: str, picture: Path | None) -> None:
+    from coopt.driver.simulate.deciding import check_config
+    from coopt.driver.simulate.dynamics import World
+    from coopt.driver.simulate.published import Published
+    from coopt.driver.simulate.size import check_size
+    from coopt.driver.simulate.summary import simulate_all
     from coopt.graph.files import load_topology
     from coopt.reports.figure import check_figure
-    from coopt.simulate.deciding import check_config
-    from coopt.simulate.dynamics import World
-    from coopt.simulate.picture import draw
-    from coopt.simulate.published import Published
-    from coopt.simulate.size import check_size
-    from coopt.simulate.summary import simulate_all
-    from coopt.simulate.tables import simulated_tables
+    from coopt.reports.simulation.picture import draw
+    from coopt.reports.simulation.tables import simulated_tables
 
     check_config(config)
     if picture is not None:
@@ -145,7 +145,7 @@ def _simulate(config: Config, model: Constants, rates: str, form: str, picture: 
 
 
 def _fit_and_check(model: Constants, fitted: list[Path], played: list[Path], out: Path | None, form: str) -> None:
-    from coopt.simulate.tables import constants_table, explained_table, prediction_table
+    from coopt.reports.simulation.tables import constants_table, explained_table, prediction_table
 
     tables: list[Table] = []
     answer: dict[str, Any] = {"simulated": True}
@@ -155,7 +155,7 @@ def _fit_and_check(model: Constants, fitted: list[Path], played: list[Path], out
         answer["explained"] = [e._asdict() for e in calibration.explained]
     answer["constants"] = {"name": model.name, **model.model_dump(mode="json")}
     if played:
-        from coopt.simulate.predict import predict_runs, score
+        from coopt.driver.simulate.predict import predict_runs, score
 
         predictions = predict_runs(played, model)
         scores = score(predictions)
@@ -170,9 +170,9 @@ def _fit_and_check(model: Constants, fitted: list[Path], played: list[Path], out
 
 
 def _calibrate(model: Constants, runs: list[Path], out: Path | None) -> tuple[Any, Constants]:
-    from coopt.simulate.calibrate import calibrate as fit
-    from coopt.simulate.constants import write_constants
-    from coopt.simulate.reading import commits, read_runs
+    from coopt.driver.simulate.calibrate import calibrate as fit
+    from coopt.driver.simulate.constants import write_constants
+    from coopt.driver.simulate.reading import commits, read_runs
 
     console = Console(stderr=True, highlight=False)
     with console.status("calibrating: reading the runs") as status:
@@ -194,7 +194,7 @@ def _calibrate(model: Constants, runs: list[Path], out: Path | None) -> tuple[An
 
 
 def _print(tables: list[Table], form: str) -> None:
-    from coopt.reports.table import output, render, show
+    from coopt.core.tables.table import output, render, show
 
     if form == "rich":
         show(tables, output())

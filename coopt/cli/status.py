@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coopt.errors import RunError, unknown
+from coopt.core.errors import RunError, unknown
 
 if TYPE_CHECKING:
-    from coopt.reports.table import Table
-    from coopt.running.run import Run
+    from coopt.core.tables.table import Table
+    from coopt.runs.run import Run
 
 _EVERY = 2.0  # seconds between two looks
 _Phase = tuple[dict[str, Any], list[dict[str, Any]]]
@@ -31,7 +31,7 @@ def status(
       coopt status runs/NAME --watch
       coopt status runs/sweeps/pairs
     """
-    from coopt.reports.table import output, renderable, show
+    from coopt.core.tables.table import output, renderable, show
 
     console, where = output(), run or Path("runs")
     if not watch:
@@ -51,9 +51,9 @@ def status(
 
 def _tables(where: Path) -> tuple[list[Table], bool]:
     """The tables of a run, or of all runs in a folder, and whether one is going on. Raises ``RunError``."""
+    from coopt.driver.status import find_runs, run_status
     from coopt.reports.status import runs_table, status_tables
-    from coopt.running.run import Run
-    from coopt.running.status import find_runs, run_status
+    from coopt.runs.run import Run
 
     if (where / "config.json").is_file():
         one = run_status(Run.open(where))
@@ -79,10 +79,10 @@ def logs(
       coopt logs runs/NAME
       coopt logs runs/NAME s1 --method opcod --last 10
     """
-    from coopt.cluster.jobs import jobs_of
+    from coopt.core.tables.table import output, show
+    from coopt.driver.slurm.jobs import jobs_of
     from coopt.reports.status import phases_table, steps_table
-    from coopt.reports.table import output, show
-    from coopt.running.run import Run
+    from coopt.runs.run import Run
 
     opened = Run.open(run)
     for what, given, allowed in (
@@ -109,7 +109,7 @@ def logs(
 
 def _phases(run: Run) -> Iterator[_Phase]:
     """(where, step records) of every phase that has begun."""
-    from coopt.running import store
+    from coopt.core import store
 
     for seed in run.seeds:
         for method in run.config.methods:

@@ -12,13 +12,13 @@ import typer
 from rich.console import Console
 
 from coopt.cli.bench import cluster_flag, default_workers
-from coopt.errors import ConfigError, RunError, unknown
+from coopt.core.errors import ConfigError, RunError, unknown
 
 if TYPE_CHECKING:
-    from coopt.config.schema import Config
-    from coopt.sweep.cells import Cell
-    from coopt.sweep.drive import Outcome
-    from coopt.sweep.estimate import Estimate
+    from coopt.core.config.schema import Config
+    from coopt.driver.sweep.cells import Cell
+    from coopt.driver.sweep.drive import Outcome
+    from coopt.driver.sweep.estimate import Estimate
 
 SWEEPS = Path("runs") / "sweeps"
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -54,7 +54,7 @@ def sweep(
       coopt sweep pairs --table --format md
       coopt sweep pairs --archive results/pairs
     """
-    from coopt.reports.table import FORMATS, output, show
+    from coopt.core.tables.table import FORMATS, output, show
 
     if style not in FORMATS:
         raise ConfigError(unknown("format", style, FORMATS))
@@ -95,9 +95,9 @@ def parse_budget(text: str) -> float:
 
 def _cells(suite: str, smoke: bool, settings: Sequence[str], out: Path | None) -> tuple[list[Cell], str]:
     """All cells of a suite, and its question."""
-    from coopt.sweep.arms import make_arms
-    from coopt.sweep.cells import make_cells
-    from coopt.sweep.suite import read_suite, suite_path
+    from coopt.driver.sweep.arms import make_arms
+    from coopt.driver.sweep.cells import make_cells
+    from coopt.driver.sweep.suite import read_suite, suite_path
 
     path = suite_path(suite)
     tree = read_suite(path)
@@ -107,9 +107,9 @@ def _cells(suite: str, smoke: bool, settings: Sequence[str], out: Path | None) -
 
 
 def _shipped() -> list[tuple[str, str, int, int, float, bool]]:
-    from coopt.plan import REFERENCE
-    from coopt.sweep.estimate import Estimator
-    from coopt.sweep.suite import suite_names
+    from coopt.driver.plan.plan import REFERENCE
+    from coopt.driver.sweep.estimate import Estimator
+    from coopt.driver.sweep.suite import suite_names
 
     estimate, rows = Estimator(lambda config: 2, REFERENCE), []
     for name in suite_names():
@@ -125,8 +125,8 @@ def _workers(
     workers: int | None, cluster: str | None, profile: str | None, *, dry_run: bool
 ) -> Callable[[Config], int]:
     """How many workers a bench has there. Raises ``ConfigError`` if no bench could run there."""
-    from coopt.cluster.executors import check_cluster
-    from coopt.config.load import load_config
+    from coopt.core.config.load import load_config
+    from coopt.driver.slurm.executors import check_cluster
 
     flag = cluster_flag(cluster, profile)
     where = load_config(profile=profile, cluster=flag).cluster
@@ -155,11 +155,11 @@ def _sweep(
     dry_run: bool,
 ) -> list[Outcome]:
     """Show the plan; run what is missing."""
+    from coopt.core.tables.table import output, show
+    from coopt.driver.sweep.archive import keep
+    from coopt.driver.sweep.cells import most_informative_first, within
+    from coopt.driver.sweep.drive import Driver
     from coopt.reports.sweep import plan_table
-    from coopt.reports.table import output, show
-    from coopt.sweep.archive import keep
-    from coopt.sweep.cells import most_informative_first, within
-    from coopt.sweep.drive import Driver
 
     missing = [c for c in cells if c.results() is None]
     console = output()
@@ -184,7 +184,7 @@ def _sweep(
 
 def _bring(cells: Sequence[Cell], archive: Path) -> None:
     """Take from the archive what is missing here, and keep there what is finished here."""
-    from coopt.sweep.archive import archive_of, bring, keep
+    from coopt.driver.sweep.archive import archive_of, bring, keep
 
     for cell in cells:
         if not bring(cell, archive) and not archive_of(cell, archive).is_file() and cell.results() is not None:
@@ -192,8 +192,8 @@ def _bring(cells: Sequence[Cell], archive: Path) -> None:
 
 
 def _estimates(cells: Sequence[Cell], workers: Callable[[Config], int]) -> dict[Cell, Estimate]:
-    from coopt.quiet import quiet_libraries
-    from coopt.sweep.estimate import Estimator
+    from coopt.core.quiet import quiet_libraries
+    from coopt.driver.sweep.estimate import Estimator
 
     quiet_libraries()
     estimate = Estimator(workers)
@@ -201,10 +201,10 @@ def _estimates(cells: Sequence[Cell], workers: Callable[[Config], int]) -> dict[
 
 
 def _show_tables(cells: Sequence[Cell], style: str) -> None:
+    from coopt.core.tables.table import FORMATS, output, render, show
+    from coopt.driver.sweep.between import between_arms
     from coopt.reports.sweep import sweep_tables
-    from coopt.reports.table import FORMATS, output, render, show
-    from coopt.sweep.between import between_arms
-    from coopt.sweep.results import arm_states
+    from coopt.runs.seeds import arm_states
 
     tables = sweep_tables(arm_states(cells), between_arms(cells))
     if style == "rich":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coopt.errors import ConfigError
+from coopt.core.errors import ConfigError
 from coopt.graph.cost import TOKENS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _DOMAINS = "phys,chem"
 
 
 def _load(name: str, domains: str, nodes: int | None = None) -> Topology:
-    from coopt.domains.names import resolve_domains
+    from coopt.core.names import resolve_domains
     from coopt.graph.files import load_topology
 
     return load_topology(name, resolve_domains(domains), nodes)
@@ -38,8 +38,8 @@ def list_() -> None:
     Example:
       coopt topo list
     """
-    from coopt.reports.table import output, show
-    from coopt.reports.topologies import list_table
+    from coopt.core.tables.table import output, show
+    from coopt.reports.graphs.tables import list_table
 
     show([list_table()], output())
 
@@ -62,11 +62,11 @@ def show_(
       coopt topo show ring --nodes 8
       coopt topo show my_graph.toml --domains phys,chem,bio --preset paper --tokens-per-second 2000
     """
-    from coopt.config.load import load_config
+    from coopt.core.config.load import load_config
+    from coopt.core.tables.table import output, show
     from coopt.graph.cost import round_cost
     from coopt.graph.measures import measure
-    from coopt.reports.table import output, show
-    from coopt.reports.topologies import show_data, show_table
+    from coopt.reports.graphs.tables import show_data, show_table
 
     if not tokens_per_second > 0:
         raise ConfigError(f"--tokens-per-second must be more than 0, got {tokens_per_second:g}.")
@@ -105,13 +105,13 @@ def draw_(
         topology = topology.in_round(round_, seed)
     when = "" if round_ is None else f"round {round_}" + f" of seed {seed}" * (topology.varies == "random_matching")
     if out is not None:
-        from coopt.graph.draw import draw
+        from coopt.reports.graphs.draw import draw
 
         draw(topology, out, when)
         print(f"{out}: {topology.name}, {len(topology.nodes)} nodes, {len(topology.edges)} tutor edges")
         return
-    from coopt.graph.sketch import sketch
-    from coopt.reports.table import output
+    from coopt.core.tables.table import output
+    from coopt.reports.graphs.sketch import sketch
 
     console = output()
     console.print(sketch(topology, console.width, when))
@@ -128,9 +128,9 @@ def check(
     Example:
       coopt topo check my_graph.toml --domains phys,chem,bio
     """
-    from coopt.checks import check_graph
-    from coopt.config.load import load_config
-    from coopt.running.run import Run
+    from coopt.core.config.load import load_config
+    from coopt.driver.checks import check_graph
+    from coopt.runs.run import Run
 
     topology = _load(file, domains)
     check_graph(Run(Path(), load_config(preset="mini", topology=file, domains=domains)))

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from coopt.core.errors import DataError
 from coopt.domains.rows import Row
-from coopt.errors import DataError
 
 HUB_NAME = "hicai-zju/SciKnowEval"
 _SUFFIXES = (".json", ".jsonl", ".parquet")

@@ -7,14 +7,14 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from coopt.config.schema import Config
+from coopt.core.config.schema import Config
+from coopt.core.errors import ConfigError, DataError
+from coopt.core.names import DOMAIN_NAMES
 from coopt.domains.base import SPLITS, Domain, Split
 from coopt.domains.files import read_rows
-from coopt.domains.names import DOMAIN_NAMES
 from coopt.domains.rationales import read_rationales
 from coopt.domains.rows import RowDomain, best_constant, content_hash, select
 from coopt.domains.scimini.world import scimini_domain
-from coopt.errors import ConfigError, DataError
 
 Limits = tuple[tuple[Split, int], ...]
 

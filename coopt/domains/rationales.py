@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from coopt.core import store
+from coopt.core.errors import DataError
 from coopt.domains.base import Domain, Item
 from coopt.domains.files import read_rows
 from coopt.domains.wording import fill
-from coopt.errors import DataError
-from coopt.feedback.tutors import Speaker
-from coopt.running import store
+from coopt.methods.tutors.base import Speaker
 
 CHUNK = 64  # questions between two writes: what is lost if the model goes away
 

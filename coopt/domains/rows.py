@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from coopt.core.errors import DataError
+from coopt.core.names import ALIASES, DOMAIN_NAMES
 from coopt.domains import scoring
 from coopt.domains.base import AnswerKind, Item, Split
-from coopt.domains.names import ALIASES, DOMAIN_NAMES
 from coopt.domains.wording import SCIENCE, Wording
-from coopt.errors import DataError
 
 LEVEL = "L3"
 TYPES = ("mcq-4-choices", "mcq-2-choices")

@@ -7,8 +7,8 @@ from typing import Any, cast, get_args
 
 import networkx as nx
 
-from coopt.domains.names import resolve_domain, resolve_domains
-from coopt.errors import CooptError, TopologyError, unknown
+from coopt.core.errors import CooptError, TopologyError, unknown
+from coopt.core.names import resolve_domain, resolve_domains
 from coopt.graph.topology import Edge, EdgeSettings, Hub, Node, Role, Style, Topology, Varies, union_of_rounds
 
 _KEYS = {"description", "nodes", "edges", "hub", "varies"}

@@ -1,7 +1,7 @@
 """What one round on a graph costs at most, from the settings alone: no model is loaded and nothing is measured.
 
-The arithmetic of ``coopt.plan``, with the preset's token limits where the plan has measured lengths, every gate open
-and no rollout equal to another: an upper bound. ``coopt bench --dry-run`` measures on this machine.
+The arithmetic of a run's plan, with the preset's token limits where the plan has measured lengths, every gate open and
+no rollout equal to another: an upper bound. ``coopt bench --dry-run`` measures on this machine.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from coopt.config.schema import Config
-    from coopt.feedback.assign import Rule
+    from coopt.core.config.schema import Config
     from coopt.graph.topology import Topology
+    from coopt.methods.tutors.assign import Rule
 
 TOKENS_PER_SECOND = 5000.0
 """Assumed tokens a second of one device, training on them included: a round figure on the safe side. The tiny students

@@ -11,11 +11,11 @@ from xml.etree.ElementTree import ParseError
 
 import networkx as nx
 
-from coopt.errors import TopologyError, unknown
+from coopt.core.errors import TopologyError, unknown
+from coopt.core.resources import resource_dir
 from coopt.graph.build import build_topology
 from coopt.graph.generate import VARYING, generate
 from coopt.graph.topology import Topology
-from coopt.resources import resource_dir
 
 SUFFIXES = (".toml", ".json", ".graphml")
 

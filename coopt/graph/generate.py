@@ -12,7 +12,7 @@ from typing import Any
 
 import networkx as nx
 
-from coopt.errors import TopologyError, unknown
+from coopt.core.errors import TopologyError, unknown
 from coopt.graph.topology import exponential_period, one_peer_exponential
 
 Tree = dict[str, Any]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from coopt.core.rng import generator
+from coopt.core.statistics.accuracy import accuracy
 from coopt.graph.topology import Topology
-from coopt.metrics.accuracy import accuracy
-from coopt.rng import generator
-from coopt.running.journal import Journal
+from coopt.runs.journal import Journal
 
 
 def place_hub(topology: Topology, results: Mapping[str, Any], seed: int, journal: Journal) -> Topology:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 from scipy.sparse.linalg import ArpackNoConvergence, eigs, eigsh
 
+from coopt.core.rng import generator
 from coopt.graph.topology import Topology, exponential_period
-from coopt.rng import generator
 
 GAMMA = 0.9
 """Share of what a student learnt that outlives a round, for the effective neighbours: a memory of ten rounds."""

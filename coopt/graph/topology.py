@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 import networkx as nx
 
-from coopt.rng import generator
+from coopt.core.rng import generator
 
 Role = Literal["student", "critic"]
 _Name = TypeVar("_Name", str, int)

@@ -10,20 +10,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
-from coopt.config.section import Section
+from coopt.core.config.section import Section
 from coopt.domains.base import Domain, Item
 from coopt.domains.load import check_solutions
-from coopt.engine.base import Generation
-from coopt.feedback.anchor import Feedback
-from coopt.feedback.thinking import without_thinking
+from coopt.domains.thinking import without_thinking
 from coopt.graph.cost import messages_a_rollout
 from coopt.graph.topology import Edge, Topology
+from coopt.lm.engines.base import Generation
+from coopt.methods.tutors.anchor import Feedback
 
 if TYPE_CHECKING:
-    from coopt.config.schema import Config, GateConfig
-    from coopt.step import Step
-    from coopt.training.base import TrainRow
-    from coopt.training.objectives import Objective
+    from coopt.core.config.schema import Config, GateConfig
+    from coopt.lm.training.base import TrainRow
+    from coopt.lm.training.objectives import Objective
+    from coopt.methods.step import Step
 
 
 class RolloutGroup(NamedTuple):

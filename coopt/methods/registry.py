@@ -12,10 +12,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-import coopt.methods
-from coopt.config.faults import first_fault
-from coopt.config.schema import ALL, ALWAYS_THERE, Config
-from coopt.errors import ConfigError, unknown
+import coopt.methods.algorithms
+from coopt.core.config.faults import first_fault
+from coopt.core.config.schema import ALL, ALWAYS_THERE, Config
+from coopt.core.errors import ConfigError, unknown
 from coopt.graph.topology import Topology
 from coopt.methods.base import METHODS, Method, Trained
 
@@ -27,7 +27,7 @@ FIRST = ("sdpo", "opcod")
 @cache
 def all_methods() -> Mapping[str, type[Trained]]:
     """name -> class."""
-    for module in pkgutil.iter_modules(coopt.methods.__path__, "coopt.methods."):
+    for module in pkgutil.iter_modules(coopt.methods.algorithms.__path__, "coopt.methods.algorithms."):
         importlib.import_module(module.name)
     for point in entry_points(group=ENTRY_POINTS):
         point.load()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coopt.metrics.probes import ALL_EDGES, ANY_STATE
-from coopt.metrics.results import BreakCell, Results
-from coopt.reports.cells import NONE, percent, span
-from coopt.reports.table import Table
+from coopt.core.tables.cells import NONE, percent, span
+from coopt.core.tables.table import Table
+from coopt.runs.measures.probes import ALL_EDGES, ANY_STATE
+from coopt.runs.measures.results import BreakCell, Results
 
 CONTEXT_WORDS = {"f": "f", "sf": "s + f"}
 

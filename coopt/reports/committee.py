@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from coopt.metrics.results import AuthorCell, CommitteeCell, Results
-from coopt.reports.cells import NONE, percent
-from coopt.reports.table import Table
+from coopt.core.tables.cells import NONE, percent
+from coopt.core.tables.table import Table
+from coopt.runs.measures.results import AuthorCell, CommitteeCell, Results
 
 
 def acceptance_table(results: Results) -> Table:

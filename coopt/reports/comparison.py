@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from coopt.outcomes.compare import Comparison
-from coopt.reports.cells import percent, places, probability, signed, span
-from coopt.reports.table import Table
+from coopt.core.tables.cells import percent, places, probability, signed, span
+from coopt.core.tables.table import Table
+from coopt.runs.compare import Comparison
 
 RANK = ["rank", "place, 95 %"]
 RANK_NOTE = (

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from coopt.errors import ConfigError
+from coopt.core.errors import ConfigError
 
 SUFFIXES = (".svg", ".pdf", ".png")
 RC = {

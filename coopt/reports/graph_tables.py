@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coopt.metrics.results import GateCell, Results
-from coopt.reports.cells import NONE, percent, signed, span
-from coopt.reports.table import Table
+from coopt.core.tables.cells import NONE, percent, signed, span
+from coopt.core.tables.table import Table
+from coopt.runs.measures.results import GateCell, Results
 
 _SHOWN_DECISIONS = 48
 _FEW_EDGES = 4

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from coopt.config.schema import ALL, ALWAYS_THERE
+from coopt.core.config.schema import ALL, ALWAYS_THERE
+from coopt.core.tables.cells import NONE
+from coopt.core.tables.table import Table
 from coopt.methods.registry import all_methods
-from coopt.reports.cells import NONE
-from coopt.reports.table import Table
 
 
 def methods_table() -> Table:

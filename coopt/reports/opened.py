@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from coopt.api import read_results
-from coopt.errors import RunError
-from coopt.metrics.results import Results
-from coopt.metrics.summary import summarise
-from coopt.running.run import Run
-from coopt.sweep.results import SeedRuns
+from coopt.core.errors import RunError
+from coopt.driver.api import read_results
+from coopt.runs.measures.results import Results
+from coopt.runs.measures.summary import summarise
+from coopt.runs.run import Run
+from coopt.runs.seeds import SeedRuns
 
 
 class Opened(NamedTuple):

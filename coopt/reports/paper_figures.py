@@ -9,19 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from coopt.errors import ConfigError, RunError, unknown
-from coopt.feedback.anchor import OUTCOMES
-from coopt.metrics.cost import read_steps
-from coopt.metrics.outcomes import OutcomeShare, outcomes_by_round
-from coopt.metrics.plane import axes as axes_of
-from coopt.metrics.plane import place
-from coopt.metrics.probes import ALL_EDGES, ANY_STATE
-from coopt.metrics.results import BreakCell, CostCell
-from coopt.metrics.trajectories import MEAN, trajectories
+from coopt.core.errors import ConfigError, RunError, unknown
+from coopt.methods.tutors.anchor import OUTCOMES
 from coopt.reports.break_tables import CONTEXT_WORDS
 from coopt.reports.figure import check_figure, new_figure, save
 from coopt.reports.opened import Opened, only
-from coopt.running.run import INIT
+from coopt.runs.measures.cost import read_steps
+from coopt.runs.measures.outcomes import OutcomeShare, outcomes_by_round
+from coopt.runs.measures.plane import axes as axes_of
+from coopt.runs.measures.plane import place
+from coopt.runs.measures.probes import ALL_EDGES, ANY_STATE
+from coopt.runs.measures.results import BreakCell, CostCell
+from coopt.runs.measures.trajectories import MEAN, trajectories
+from coopt.runs.run import INIT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from coopt.plan import Plan
+from coopt.core.tables.table import Table
+from coopt.driver.plan.plan import Plan
 from coopt.reports.sizing import memory_data, memory_table
-from coopt.reports.table import Table
 
 _LISTED = 8  # more edges than this are counted, not named
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from coopt.config.schema import Config
-from coopt.plan import Plan
-from coopt.reports.cells import NONE, yes
-from coopt.reports.table import Table
-from coopt.sizing.assumed import Assumed
-from coopt.sizing.memory import GIB, Layout, memory_parts, peaks
-from coopt.sizing.shape import model_shape
+from coopt.core.config.schema import Config
+from coopt.core.tables.cells import NONE, yes
+from coopt.core.tables.table import Table
+from coopt.driver.plan.assumed import Assumed
+from coopt.driver.plan.memory import GIB, Layout, memory_parts, peaks
+from coopt.driver.plan.plan import Plan
+from coopt.driver.plan.shape import model_shape
 
 _PAPER_MINUTES = (6.25, 6.66)
 """Minutes a step of SDPO and of OPCoD on two H200 (paper, Appendix G)."""

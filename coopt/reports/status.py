@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from coopt.reports.cells import NONE, percent
+from coopt.core.tables.cells import NONE, percent
+from coopt.core.tables.table import Table
+from coopt.driver.status import RunStatus, TaskStatus, clock
+from coopt.driver.tasks.task import Score, Train
 from coopt.reports.plan import duration
-from coopt.reports.table import Table
-from coopt.running.status import RunStatus, TaskStatus, clock
-from coopt.running.tasks import Score, Train
 
 
 def runs_table(statuses: Iterable[tuple[str, RunStatus]]) -> Table:

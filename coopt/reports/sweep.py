@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from coopt.metrics.results import Results
-from coopt.outcomes.compare import Comparison
-from coopt.reports.cells import NONE, percent, places, signed, span, yes
+from coopt.core.tables.cells import NONE, percent, places, signed, span, yes
+from coopt.core.tables.table import Table
+from coopt.driver.sweep.cells import Cell
+from coopt.driver.sweep.estimate import Estimate
 from coopt.reports.comparison import ONE_SEED, RANK, RANK_NOTE, differences_table
 from coopt.reports.plan import duration
-from coopt.reports.table import Table
-from coopt.sweep.cells import Cell
-from coopt.sweep.estimate import Estimate
-from coopt.sweep.results import ArmState
+from coopt.runs.compare import Comparison
+from coopt.runs.measures.results import Results
+from coopt.runs.seeds import ArmState
 
 _COLUMNS = ["arm", "method", *RANK, "change", "95 %", "per seed", "verdict", "mutual Pareto", "P, %",
             "shown", "n", "seeds"]  # fmt: skip

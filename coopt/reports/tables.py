@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from statistics import median
 
-from coopt.feedback.anchor import OUTCOMES
-from coopt.metrics.cost import PARTS
-from coopt.metrics.results import GateCell, Results, ScoreCell
+from coopt.core.tables.cells import NONE, percent, probability, signed, span, yes
+from coopt.core.tables.table import Table
+from coopt.methods.tutors.anchor import OUTCOMES
 from coopt.reports.break_tables import break_matrices, break_table, difficulty_table
-from coopt.reports.cells import NONE, percent, probability, signed, span, yes
 from coopt.reports.committee import acceptance_table
 from coopt.reports.graph_tables import (
     consensus_table,
@@ -17,7 +16,8 @@ from coopt.reports.graph_tables import (
     hostile_table,
     rank_table,
 )
-from coopt.reports.table import Table
+from coopt.runs.measures.cost import PARTS
+from coopt.runs.measures.results import GateCell, Results, ScoreCell
 
 
 def all_tables(results: Results) -> list[Table]:

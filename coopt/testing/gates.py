@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from coopt.gates.base import Gate, View
+from coopt.graph.gates.base import Gate, View
 
 
 def check_gate(gate: Gate) -> None:

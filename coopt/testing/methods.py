@@ -9,15 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from coopt.config.load import load_config
-from coopt.engine.base import Generation
-from coopt.errors import ConfigError
-from coopt.feedback.assign import OpenTutor
-from coopt.gates.registry import make_gate
+from coopt.core import store
+from coopt.core.config.load import load_config
+from coopt.core.errors import ConfigError
+from coopt.graph.gates.registry import make_gate
+from coopt.lm.engines.base import Generation
 from coopt.methods.base import METHODS, ORACLE, Method
 from coopt.methods.registry import all_methods, make_method
-from coopt.running import store
-from coopt.running.run import INIT, Run
+from coopt.methods.tutors.assign import OpenTutor
+from coopt.runs.run import INIT, Run
 
 _TINY = (
     "rounds.rounds=2", "rounds.steps=2", "rounds.prompts=2", "rounds.rollouts=4", "rounds.checkpoint_every=1",
@@ -91,7 +91,7 @@ def _check_graph(method: Method, run: Run) -> None:
 
 def _make_starts(run: Run) -> None:
     """The base as every node's start, and the students' scores."""
-    from coopt.running.tasks import Score, Specialise
+    from coopt.driver.tasks.task import Score, Specialise
 
     for node in run.starts():
         Specialise(run.config.seed, node).perform(run, None)
@@ -100,7 +100,7 @@ def _make_starts(run: Run) -> None:
 
 
 def _check_average(run: Run, name: str) -> None:
-    from coopt.models.policy import load_policy
+    from coopt.lm.policy import load_policy
 
     task = _task(run, name)
     task.perform(run, None)
@@ -118,7 +118,7 @@ def _check_training(run: Run, name: str) -> None:
     except _KilledError:
         _train(_phase(run, name, "resumed"))
     once, again = (_left_by(run.directory / d, whole.tutee) for d in ("whole", "resumed"))
-    assert once[0] == again[0], "the same steps again, or after a kill, must be the same: draw from coopt.rng only"
+    assert once[0] == again[0], "the same steps again, or after a kill, must be the same: draw from coopt.core.rng only"
     assert once[1] == again[1], "a phase that was killed must end with the weights of one that was not"
     _check_silence(whole)
     if not run.is_informed(name):
@@ -139,7 +139,7 @@ def _without_solutions(phase: Any) -> Any:
 
 def _check_silence(phase: Any) -> None:
     """A step in which nothing is answered and every tutor is away."""
-    from coopt.phase import train_step
+    from coopt.methods.phase import train_step
 
     phase.engine = _Silent()
     phase.away = dict.fromkeys(phase.tutors, "away")
@@ -148,7 +148,7 @@ def _check_silence(phase: Any) -> None:
 
 
 def _phase(run: Run, name: str, folder: str) -> Any:
-    from coopt.running.perform import phase_of
+    from coopt.driver.tasks.perform import phase_of
 
     method = run.method(name)
     phase: Any = phase_of(_task(run, name), run, method, method.configure(run.config), None)
@@ -159,7 +159,7 @@ def _phase(run: Run, name: str, folder: str) -> Any:
 
 def _task(run: Run, name: str) -> Any:
     """The first student's first round, with every tutor that may speak to it."""
-    from coopt.running.tasks import Train
+    from coopt.driver.tasks.task import Train
 
     method, tutee = run.method(name), run.topology.students[0]
     graph = method.graph(run.topology)
@@ -172,7 +172,7 @@ def _task(run: Run, name: str) -> Any:
 
 
 def _train(phase: Any) -> None:
-    from coopt.phase import train_phase
+    from coopt.methods.phase import train_phase
 
     train_phase(phase)
 

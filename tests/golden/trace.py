@@ -11,22 +11,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from coopt.config.load import load_config
-from coopt.config.schema import Config
+from coopt.core.config.load import load_config
+from coopt.core.config.schema import Config
 from coopt.domains.base import Domain, Item
 from coopt.domains.load import load_domains
-from coopt.engine.base import Generation
-from coopt.feedback.assign import OpenTutor
-from coopt.feedback.tutors import Request
-from coopt.gates.journaled import decide_edges
 from coopt.graph.files import load_topology
+from coopt.graph.gates.journaled import decide_edges
 from coopt.graph.topology import Style
-from coopt.methods.opcod import OPCoD
-from coopt.models.bases import SCIMINI_BASE
-from coopt.models.policy import Policy, load_policy
-from coopt.phase import Phase
-from coopt.step import Step
-from coopt.training.trainer import LocalTrainer
+from coopt.lm.bases import SCIMINI_BASE
+from coopt.lm.engines.base import Generation
+from coopt.lm.policy import Policy, load_policy
+from coopt.lm.training.trainer import LocalTrainer
+from coopt.methods.algorithms.opcod import OPCoD
+from coopt.methods.phase import Phase
+from coopt.methods.step import Step
+from coopt.methods.tutors.assign import OpenTutor
+from coopt.methods.tutors.base import Request
 
 HERE = Path(__file__).parent
 NUMBERS = "    A "

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from coopt.config.schema import Config
-from coopt.running import store
+from coopt.core import store
+from coopt.core.config.schema import Config
 
 Coopt = Callable[..., subprocess.CompletedProcess[str]]
 SMOKE = ("bench", "--smoke")

@@ -12,22 +12,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
 from coopt.domains.base import Item
 from coopt.domains.load import load_domains
 from coopt.domains.scimini.wording import SCIMINI
-from coopt.engine.base import Generation, Sampling
-from coopt.feedback.assign import OpenTutor
-from coopt.feedback.tutors import Request
 from coopt.graph.topology import Style
+from coopt.lm.engines.base import Generation, Sampling
+from coopt.lm.policy import Policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.base import StepStats, TrainRow
+from coopt.lm.training.trainer import LocalTrainer
 from coopt.methods.base import heard
+from coopt.methods.phase import Phase
 from coopt.methods.registry import make_method
-from coopt.models.policy import Policy
-from coopt.phase import Phase
-from coopt.step import Step
-from coopt.training.adapters import make_trainable
-from coopt.training.base import StepStats, TrainRow
-from coopt.training.trainer import LocalTrainer
+from coopt.methods.step import Step
+from coopt.methods.tutors.assign import OpenTutor
+from coopt.methods.tutors.base import Request
 
 WORDING = replace(SCIMINI, system="Solve.")
 CORRECT = ((1, 3), (), (2,), (0, 1, 2, 3))

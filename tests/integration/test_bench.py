@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
 from tests.integration.conftest import SMOKE, Coopt, begin, run_coopt, tables
 
 pytestmark = pytest.mark.slow
@@ -167,7 +167,7 @@ def test_a_wheel_runs_in_an_empty_folder(tmp_path: Path) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(target)!r}); import coopt;"
         f"assert coopt.__file__.startswith({str(target)!r});"
-        "from coopt.sweep.suite import suite_names; assert 'pairs' in suite_names();"
+        "from coopt.driver.sweep.suite import suite_names; assert 'pairs' in suite_names();"
         "from coopt.cli.main import main; sys.argv = ['coopt', 'bench', '--smoke', '--workers', '1', '--set',"
         " 'rounds.rounds=1', '--set', 'rounds.steps=1', '--set', 'break_rate.questions=0']; main()"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from coopt.models.bases import SCIMINI_BASE
+from coopt.lm.bases import SCIMINI_BASE
 from tests.integration.conftest import Coopt
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from coopt.models.bases import SCIMINI_BASE
+from coopt.lm.bases import SCIMINI_BASE
 from tests.integration.conftest import SMOKE, Coopt
 
 pytestmark = pytest.mark.slow
@@ -92,13 +92,13 @@ def test_a_critic_behind_a_server_writes_the_feedback(coopt: Coopt, tmp_path: Pa
 def test_the_same_text_as_the_same_model_in_this_process(tmp_path: Path, server: str) -> None:
     """Greedy through the protocol is greedy in the process. (This server parses a qwen3's answers by Qwen's own chat
     format; the embedded model has another, so the prompt stands before the answer.)"""
-    from coopt.config.load import load_config
+    from coopt.core.config.load import load_config
     from coopt.domains.load import load_domains
-    from coopt.engine.hf import HFEngine
-    from coopt.feedback.endpoint import EndpointSpeaker
-    from coopt.feedback.local import LocalSpeaker
-    from coopt.feedback.tutors import ModelTutor, Request
-    from coopt.models.policy import load_policy
+    from coopt.lm.engines.hf import HFEngine
+    from coopt.lm.policy import load_policy
+    from coopt.methods.tutors.base import ModelTutor, Request
+    from coopt.methods.tutors.endpoint import EndpointSpeaker
+    from coopt.methods.tutors.local import LocalSpeaker
 
     domains = load_domains(load_config())
     requests = [Request(i, i.solution or "") for i in domains["physics"].items("train")[:12]]

@@ -11,15 +11,15 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
+from coopt.core.errors import ModelError
+from coopt.core.rng import generator
 from coopt.domains.scimini.wording import SCIMINI
-from coopt.engine.base import Engine, Sampling
-from coopt.engine.canary import token_logprobs
-from coopt.engine.hf import HFEngine
-from coopt.engine.make import make_engine
-from coopt.errors import ModelError
-from coopt.models.policy import Policy
-from coopt.rng import generator
+from coopt.lm.engines.base import Engine, Sampling
+from coopt.lm.engines.canary import token_logprobs
+from coopt.lm.engines.hf import HFEngine
+from coopt.lm.engines.make import make_engine
+from coopt.lm.policy import Policy
 
 QUESTIONS = ["period of coil and power of lens?", "number of tin and mass of iron and mass of zinc?", "what?"]
 LIMIT = 20
@@ -30,7 +30,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if request.param == "hf":
         yield HFEngine(64, logprobs=True)
         return
-    from coopt.engine.vllm import close_engines
+    from coopt.lm.engines.vllm import close_engines
 
     yield make_engine(load_config(settings=["engine.kind=vllm"]))
     close_engines()

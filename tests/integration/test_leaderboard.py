@@ -9,10 +9,10 @@ from pathlib import Path
 import polars
 import pytest
 
-from coopt.leaderboard.add import add_run
-from coopt.leaderboard.board import sections
-from coopt.leaderboard.check import check_folder
-from coopt.leaderboard.page import page
+from coopt.reports.leaderboard.add import add_run
+from coopt.reports.leaderboard.board import sections
+from coopt.reports.leaderboard.check import check_folder
+from coopt.reports.leaderboard.page import page
 from tests.integration.conftest import Coopt
 from tests.unit.small_runs import write_run
 

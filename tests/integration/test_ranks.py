@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from coopt.config.load import load_config
-from coopt.config.schema import Config
-from coopt.running import store
+from coopt.core import store
+from coopt.core.config.load import load_config
+from coopt.core.config.schema import Config
 from tests.integration.conftest import SMOKE, Coopt, begin, run_coopt, tables
 
 pytestmark = pytest.mark.heavy

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from coopt.running import store
+from coopt.core import store
 from tests.integration.conftest import Coopt
 
 pytestmark = pytest.mark.slow

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from coopt.cluster.jobs import jobs_of, leases
-from coopt.cluster.lease import Holder, newest
-from coopt.running import store
-from coopt.running.status import is_locked
+from coopt.core import store
+from coopt.driver.slurm.jobs import jobs_of, leases
+from coopt.driver.slurm.lease import Holder, newest
+from coopt.driver.status import is_locked
 from tests.integration.conftest import SMOKE, Coopt, run_coopt, tables
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]

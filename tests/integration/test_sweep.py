@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from coopt.metrics.summary import summarise
-from coopt.running import store
-from coopt.running.run import Run
+from coopt.core import store
+from coopt.runs.measures.summary import summarise
+from coopt.runs.run import Run
 from tests.integration.conftest import Coopt, tables
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]

@@ -17,10 +17,10 @@ import pytest
 import torch
 from transformers.models.qwen3.modeling_qwen3 import Qwen3RotaryEmbedding
 
-from coopt.domains.scimini.learn import new_model
 from coopt.domains.scimini.tokenizer import build_tokenizer
-from coopt.models.policy import Policy, save_policy
-from coopt.training.base import TrainRow
+from coopt.lm.embedded.learn import new_model
+from coopt.lm.policy import Policy, save_policy
+from coopt.lm.training.base import TrainRow
 from tests.integration.recorded_step import WORDING, RecordedStep, moved
 
 pytestmark = pytest.mark.heavy

@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 import torch
 
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
+from coopt.core.errors import EngineError
+from coopt.core.rng import generator
 from coopt.domains.scimini.wording import SCIMINI
-from coopt.engine.base import Sampling
-from coopt.engine.process import ServerProcess
-from coopt.engine.vllm import VLLMEngine, close_engines
-from coopt.errors import EngineError
-from coopt.models.bases import SCIMINI_BASE
-from coopt.models.policy import Policy
-from coopt.models.shared import load_student, shared_base
-from coopt.rng import generator
-from coopt.training.adapters import make_trainable
+from coopt.lm.bases import SCIMINI_BASE
+from coopt.lm.engines.base import Sampling
+from coopt.lm.engines.process import ServerProcess
+from coopt.lm.engines.vllm import VLLMEngine, close_engines
+from coopt.lm.policy import Policy
+from coopt.lm.shared import load_student, shared_base
+from coopt.lm.training.adapters import make_trainable
 from tests.integration.conftest import Coopt, tables
 from tests.integration.test_engines import plain_greedy
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from coopt.config.load import load_config
-from coopt.metrics.results import Results
+from coopt.core import store
+from coopt.core.config.load import load_config
 from coopt.reports.opened import Opened, open_runs
-from coopt.running import store
-from coopt.running.run import Run
+from coopt.runs.measures.results import Results
+from coopt.runs.run import Run
 
 EDGES = {"s1": "s2 -> s1", "s2": "s1 -> s2"}
 HOSTILE = (

@@ -11,24 +11,24 @@ from typing import Any
 
 import torch
 
-from coopt.config.load import load_config
-from coopt.config.schema import Config
+from coopt.core import store
+from coopt.core.config.load import load_config
+from coopt.core.config.schema import Config
+from coopt.core.errors import RunError, TrainingError
+from coopt.core.rng import generator
 from coopt.domains.scimini.wording import SCIMINI
-from coopt.engine.base import Sampling
-from coopt.engine.hf import HFEngine
-from coopt.engine.ranked import over_ranks
-from coopt.errors import RunError, TrainingError
-from coopt.models.bases import SCIMINI_BASE
-from coopt.models.policy import Policy, load_policy
-from coopt.rng import generator
-from coopt.running import store
-from coopt.training import ranks
-from coopt.training.adapters import make_trainable
-from coopt.training.base import Trainer, TrainRow
-from coopt.training.checkpoint import TornCheckpointError
-from coopt.training.objectives import Distil
-from coopt.training.sharded import ShardedTrainer
-from coopt.training.sharding import whole
+from coopt.lm import ranks
+from coopt.lm.bases import SCIMINI_BASE
+from coopt.lm.engines.base import Sampling
+from coopt.lm.engines.hf import HFEngine
+from coopt.lm.engines.ranked import over_ranks
+from coopt.lm.policy import Policy, load_policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.base import Trainer, TrainRow
+from coopt.lm.training.checkpoint import TornCheckpointError
+from coopt.lm.training.objectives import Distil
+from coopt.lm.training.sharded import ShardedTrainer
+from coopt.lm.training.sharding import whole
 
 STEPS, ROLLOUTS = 4, 14
 SMALL = "loss.batch_tokens=96"  # several micro-batches a step, not the same number on every rank

@@ -14,21 +14,21 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from coopt.config.load import load_config
-from coopt.config.schema import Config
+from coopt.core import store
+from coopt.core.config.load import load_config
+from coopt.core.config.schema import Config
+from coopt.core.rng import generator
+from coopt.driver.simulate import dynamics
+from coopt.driver.simulate.constants import Constants
+from coopt.driver.simulate.deciding import OPCOD, SDPO, Open
+from coopt.driver.simulate.dynamics import World, simulate
+from coopt.driver.simulate.history import History
+from coopt.driver.simulate.items import ItemModel
+from coopt.driver.simulate.network import Network
 from coopt.graph.files import load_topology
 from coopt.graph.topology import Topology
-from coopt.rng import generator
-from coopt.running import store
-from coopt.running.journal import Journal
-from coopt.running.run import Run
-from coopt.simulate import dynamics
-from coopt.simulate.constants import Constants
-from coopt.simulate.deciding import OPCOD, SDPO, Open
-from coopt.simulate.dynamics import World, simulate
-from coopt.simulate.history import History
-from coopt.simulate.items import ItemModel
-from coopt.simulate.network import Network
+from coopt.runs.journal import Journal
+from coopt.runs.run import Run
 
 Floats = NDArray[np.float64]
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from coopt.config.load import load_config
+from coopt.core import store
+from coopt.core.config.load import load_config
+from coopt.core.rng import generator
 from coopt.domains.base import Split
 from coopt.domains.load import data_hashes
-from coopt.metrics.summary import summarise
-from coopt.rng import generator
-from coopt.running import store
-from coopt.running.run import BASE, INIT, Run
+from coopt.runs.measures.summary import summarise
+from coopt.runs.run import BASE, INIT, Run
 
 SKILL = {BASE: 0.3, INIT: 0.5, "sdpo": 0.6, "opcod": 0.8, "always": 0.8}
 """The chance of a right answer, by who answers."""

@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 import torch
 
-from coopt.advantages.record import is_due, token_texts
-from coopt.config.load import load_config
+from coopt.core import store
+from coopt.core.config.load import load_config
+from coopt.core.rng import stable_hash
 from coopt.domains.load import load_domains
 from coopt.domains.scimini.world import SciminiDomain
-from coopt.engine.hf import HFEngine
-from coopt.feedback.assign import OpenTutor
-from coopt.feedback.tutors import OracleTutor
+from coopt.lm.engines.hf import HFEngine
+from coopt.lm.policy import Policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.base import TrainRow
+from coopt.lm.training.trainer import LocalTrainer
+from coopt.methods.advantages import is_due, token_texts
+from coopt.methods.phase import Phase, train_phase
 from coopt.methods.registry import make_method
-from coopt.models.policy import Policy
-from coopt.phase import Phase, train_phase
-from coopt.rng import stable_hash
-from coopt.running import store
-from coopt.training.adapters import make_trainable
-from coopt.training.base import TrainRow
-from coopt.training.trainer import LocalTrainer
+from coopt.methods.tutors.assign import OpenTutor
+from coopt.methods.tutors.base import OracleTutor
 
 ROWS = [
     TrainRow((1, 5, 9), (1, 5, 9, 30, 31, 32), (40, 41, 42, 43)),

@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from coopt.advantages import summary
-from coopt.advantages.page import write_page
-from coopt.advantages.pictures import at_strength, choose, strength
-from coopt.advantages.plot import draw_profile
-from coopt.advantages.tables import advantage_tables
-from coopt.advantages.terminal import show_rollouts
-from coopt.advantages.traces import Trace, regions_of, token_at
-from coopt.config.load import load_config
+from coopt.core import store
+from coopt.core.config.load import load_config
+from coopt.core.errors import RunError
 from coopt.domains.base import Item
-from coopt.errors import RunError
-from coopt.metrics import advantages as index
-from coopt.running import store
+from coopt.reports.advantages import summary
+from coopt.reports.advantages.page import write_page
+from coopt.reports.advantages.pictures import at_strength, choose, strength
+from coopt.reports.advantages.plot import draw_profile
+from coopt.reports.advantages.tables import advantage_tables
+from coopt.reports.advantages.terminal import show_rollouts
+from coopt.reports.advantages.traces import Trace, regions_of, token_at
+from coopt.runs.measures import advantages as index
 from tests.unit.conftest import Command
 
 A = np.array([1.0, -1.0, 2.0, -4.0])

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from coopt.config.load import load_config
-from coopt.config.schema import AdversaryKind
+from coopt.core.config.load import load_config
+from coopt.core.config.schema import AdversaryKind
 from coopt.domains.base import Domain, Item
 from coopt.domains.load import load_domains
 from coopt.domains.rows import Row, RowDomain, select
-from coopt.feedback.adversary import KINDS, HostileTutor
-from coopt.feedback.anchor import Feedback, filter_feedback
-from coopt.feedback.tutors import OracleTutor, Request
+from coopt.methods.tutors.adversary import KINDS, HostileTutor
+from coopt.methods.tutors.anchor import Feedback, filter_feedback
+from coopt.methods.tutors.base import OracleTutor, Request
 
 WORLD = load_domains(load_config())
 

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
 from coopt.domains.base import Item
 from coopt.domains.load import load_domains
-from coopt.engine.base import Generation
-from coopt.feedback.anchor import Feedback
-from coopt.feedback.assign import OpenTutor, Rule, assign
-from coopt.feedback.committee import vote
-from coopt.feedback.tutors import Request, read_score
+from coopt.lm.engines.base import Generation
 from coopt.methods.base import Messages, RolloutGroup, Told, heard
+from coopt.methods.tutors.anchor import Feedback
+from coopt.methods.tutors.assign import OpenTutor, Rule, assign
+from coopt.methods.tutors.base import Request, read_score
+from coopt.methods.tutors.committee import vote
 
 DOMAINS = ("physics", "chemistry")
 ITEMS = [i for d in load_domains(load_config()).values() for i in d.items("train")[:20]]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from coopt.engine import make
-from coopt.engine.canary import CANARY_TOKENS, Canary, Song, canary_prompt, token_logprobs
-from coopt.errors import EngineError
-from coopt.models.policy import Policy
+from coopt.core.errors import EngineError
+from coopt.lm.engines import make
+from coopt.lm.engines.canary import CANARY_TOKENS, Canary, Song, canary_prompt, token_logprobs
+from coopt.lm.policy import Policy
 from tests.unit.conftest import Command
 
 

@@ -14,21 +14,21 @@ import pytest
 from rich.console import Console
 from submitit.core.utils import DelayedSubmission
 
-from coopt.cluster import work
-from coopt.cluster.choose import make_launcher
-from coopt.cluster.jobs import Batches, cancel, jobs_of, leases, submitted
-from coopt.cluster.launcher import SubmititLauncher
-from coopt.cluster.lease import Holder, newest, take
-from coopt.cluster.queue import QueueAwayError, SlurmQueue
-from coopt.cluster.work import Work
-from coopt.config.load import load_config
-from coopt.errors import ConfigError, ModelError, RunError
-from coopt.main_job import default_name
-from coopt.running import store
-from coopt.running.blame import blame, blamed
-from coopt.running.perform import Tutors
-from coopt.running.progress import Display
-from coopt.running.run import Run
+from coopt.core import store
+from coopt.core.blame import blame, blamed
+from coopt.core.config.load import load_config
+from coopt.core.errors import ConfigError, ModelError, RunError
+from coopt.driver.main_job import default_name
+from coopt.driver.slurm import work
+from coopt.driver.slurm.choose import make_launcher
+from coopt.driver.slurm.jobs import Batches, cancel, jobs_of, leases, submitted
+from coopt.driver.slurm.launcher import SubmititLauncher
+from coopt.driver.slurm.lease import Holder, newest, take
+from coopt.driver.slurm.queue import QueueAwayError, SlurmQueue
+from coopt.driver.slurm.work import Work
+from coopt.driver.tasks.perform import Tutors
+from coopt.driver.tasks.progress import Display
+from coopt.runs.run import Run
 from tests.unit.conftest import Command
 
 ONE = Holder("slurm", "1", "node", 1, 0.0, 0.0)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from coopt.errors import RunError
-from coopt.metrics.results import Results
-from coopt.metrics.summary import summarise
-from coopt.outcomes.compare import Side, compare_runs
-from coopt.running.run import Run
+from coopt.core.errors import RunError
+from coopt.runs.compare import Side, compare_runs
+from coopt.runs.measures.results import Results
+from coopt.runs.measures.summary import summarise
+from coopt.runs.run import Run
 from tests.unit.conftest import Command
 from tests.unit.small_runs import write_run
 

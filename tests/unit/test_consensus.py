@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from coopt.metrics.consensus import consensus_distance, disagreement
-from coopt.metrics.ranks import by_rank
+from coopt.runs.measures.consensus import consensus_distance, disagreement
+from coopt.runs.measures.starting_order import by_rank
 
 
 def test_the_same_answers_agree_and_all_different_ones_do_not() -> None:

@@ -10,25 +10,25 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from coopt.checks import check_settings
-from coopt.config.load import load_config
-from coopt.config.schema import Config
-from coopt.errors import ConfigError
-from coopt.every_method import with_every_method
+from coopt.core import store
+from coopt.core.config.load import load_config
+from coopt.core.config.schema import Config
+from coopt.core.errors import ConfigError
+from coopt.driver.checks import check_settings
+from coopt.driver.every_method import with_every_method
+from coopt.driver.rounds import _decide_gates
 from coopt.graph.topology import Edge
+from coopt.lm.alike import check_same_shapes, check_same_tokenizer
+from coopt.lm.bases import SCIMINI_BASE
+from coopt.lm.merging import average_weights
+from coopt.lm.policy import Policy, load_policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.base import TrainRow
+from coopt.lm.training.trainer import LocalTrainer
 from coopt.methods.registry import all_methods, make_method
-from coopt.models.alike import check_same_shapes, check_same_tokenizer
-from coopt.models.bases import SCIMINI_BASE
-from coopt.models.merging import average_weights
-from coopt.models.policy import Policy, load_policy
+from coopt.methods.students import origins
 from coopt.reports.methods import methods_table
-from coopt.rounds import _decide_gates
-from coopt.running import store
-from coopt.running.run import INIT, Run
-from coopt.students import origins
-from coopt.training.adapters import make_trainable
-from coopt.training.base import TrainRow
-from coopt.training.trainer import LocalTrainer
+from coopt.runs.run import INIT, Run
 from tests.unit.conftest import Command
 
 

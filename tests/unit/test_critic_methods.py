@@ -11,32 +11,32 @@ from pathlib import Path
 import pytest
 import torch
 
-from coopt.checks import check_run
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
+from coopt.core.errors import ConfigError, DataError
 from coopt.domains.base import Item
 from coopt.domains.load import check_solutions, load_domains
+from coopt.domains.reprompt import reprompt
 from coopt.domains.wording import SCIENCE, Wording
-from coopt.engine.base import Generation
-from coopt.engine.hf import HFEngine
-from coopt.errors import ConfigError, DataError
-from coopt.feedback.anchor import filter_feedback
-from coopt.feedback.assign import OpenTutor
-from coopt.feedback.reprompt import reprompt
-from coopt.feedback.tutors import ModelTutor, OracleTutor, ReferenceTutor, Request
+from coopt.driver.checks import check_run
+from coopt.driver.main_job import file_hashes
 from coopt.graph.files import load_topology
 from coopt.graph.topology import Edge, EdgeSettings, Style
-from coopt.main_job import file_hashes
+from coopt.lm.engines.base import Generation
+from coopt.lm.engines.hf import HFEngine
+from coopt.lm.policy import Policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.objectives import Distil
+from coopt.lm.training.trainer import LocalTrainer
+from coopt.methods.algorithms.critics import with_critics
+from coopt.methods.algorithms.grpo import GRPO
+from coopt.methods.algorithms.opcod import OPCoD
 from coopt.methods.base import RolloutGroup, Told, heard, rewritten
-from coopt.methods.critics import with_critics
-from coopt.methods.grpo import GRPO
-from coopt.methods.opcod import OPCoD
+from coopt.methods.phase import Phase
 from coopt.methods.registry import make_method
-from coopt.models.policy import Policy
-from coopt.phase import Phase
-from coopt.step import Step
-from coopt.training.adapters import make_trainable
-from coopt.training.objectives import Distil
-from coopt.training.trainer import LocalTrainer
+from coopt.methods.step import Step
+from coopt.methods.tutors.anchor import filter_feedback
+from coopt.methods.tutors.assign import OpenTutor
+from coopt.methods.tutors.base import ModelTutor, OracleTutor, ReferenceTutor, Request
 
 DOMAINS = ("physics", "chemistry")
 
@@ -283,7 +283,7 @@ def test_what_needs_solutions_is_refused_without_any(
         name: replace(domain, rows=tuple(replace(i, solution=None) for i in domain.rows))  # type: ignore[type-var, attr-defined]
         for name, domain in load_domains(CONFIG).items()
     }
-    monkeypatch.setattr("coopt.running.run.load_domains", lambda config: bare)
+    monkeypatch.setattr("coopt.runs.run.load_domains", lambda config: bare)
     with pytest.raises(ConfigError, match=f"{who}.*--set data.solutions=FILE"):
         check_run(load_config(methods=(methods,), settings=[setting]))
 

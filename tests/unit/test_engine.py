@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from coopt.engine.base import Sampling
-from coopt.engine.hf import HFEngine, branch, sample
-from coopt.errors import ModelError
-from coopt.models.policy import Policy
-from coopt.rng import generator
+from coopt.core.errors import ModelError
+from coopt.core.rng import generator
+from coopt.lm.engines.base import Sampling
+from coopt.lm.engines.hf import HFEngine, branch, sample
+from coopt.lm.policy import Policy
 
 PROMPTS = ["period of coil and power of lens?", "number of tin and mass of iron and mass of zinc?", "what?"]
 

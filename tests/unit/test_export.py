@@ -8,10 +8,10 @@ import pandas
 import polars
 import pytest
 
-from coopt.outcomes.export import SCHEMA, export_run
-from coopt.running import store
-from coopt.running.run import Run
-from coopt.sweep.together import open_finished
+from coopt.core import store
+from coopt.runs.export import SCHEMA, export_run
+from coopt.runs.run import Run
+from coopt.runs.together import open_finished
 from tests.unit.conftest import Command
 from tests.unit.small_runs import write_run
 
@@ -61,7 +61,7 @@ def test_runs_that_are_not_one_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_failed_export_leaves_no_file(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coopt.outcomes.export.name_of", lambda run: 1 / 0)
+    monkeypatch.setattr("coopt.runs.export.name_of", lambda run: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         export_run(run, tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -12,23 +12,23 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
 from coopt.domains.load import load_domains
 from coopt.domains.wording import SCIENCE, Wording, fill
-from coopt.engine.hf import HFEngine
-from coopt.feedback.adversary import HostileTutor
-from coopt.feedback.assign import OpenTutor
-from coopt.feedback.tutors import ModelTutor, OracleTutor, Request, TutorAwayError
 from coopt.graph.files import load_topology
 from coopt.graph.topology import Style
-from coopt.methods.fair import FAIR, FAIROptions
-from coopt.metrics.acceptance import committee_cells
-from coopt.models.policy import Policy
-from coopt.phase import Phase, train_step
+from coopt.lm.engines.hf import HFEngine
+from coopt.lm.policy import Policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.trainer import LocalTrainer
+from coopt.methods.algorithms.fair import FAIR, FAIROptions
+from coopt.methods.phase import Phase, train_step
+from coopt.methods.step import Step
+from coopt.methods.tutors.adversary import HostileTutor
+from coopt.methods.tutors.assign import OpenTutor
+from coopt.methods.tutors.base import ModelTutor, OracleTutor, Request, TutorAwayError
 from coopt.reports.committee import acceptance_table
-from coopt.step import Step
-from coopt.training.adapters import make_trainable
-from coopt.training.trainer import LocalTrainer
+from coopt.runs.measures.acceptance import committee_cells
 
 DOMAINS = ("physics", "chemistry")
 

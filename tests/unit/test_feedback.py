@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from coopt.domains.base import Item
+from coopt.domains.reprompt import reprompt
 from coopt.domains.scimini.wording import SCIMINI
 from coopt.domains.wording import SCIENCE, fill
-from coopt.feedback.anchor import filter_feedback
-from coopt.feedback.reprompt import reprompt
-from coopt.feedback.sanitise import leaks, sanitise
+from coopt.methods.tutors.anchor import filter_feedback
+from coopt.methods.tutors.sanitise import leaks, sanitise
 
 ITEM = Item(
     id="1",

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coopt.config.schema import GateConfig
-from coopt.errors import ConfigError
-from coopt.gates.base import Decisions, Gate, View
-from coopt.gates.cognizance import SCOPES, Cognizance, Scope, gaps
-from coopt.gates.constant import Random
-from coopt.gates.journaled import decide_edges
-from coopt.gates.registry import GATES, make_gate
+from coopt.core.config.schema import GateConfig
+from coopt.core.errors import ConfigError
 from coopt.graph.build import build_topology
+from coopt.graph.gates.base import Decisions, Gate, View
+from coopt.graph.gates.cognizance import SCOPES, Cognizance, Scope, gaps
+from coopt.graph.gates.constant import Random
+from coopt.graph.gates.journaled import decide_edges
+from coopt.graph.gates.registry import GATES, make_gate
 from coopt.graph.topology import Edge, Topology
 from coopt.testing import check_gate
 
@@ -133,7 +133,7 @@ def test_every_shipped_gate_keeps_the_rules_for_gates(kind: str) -> None:
 # -- plug-ins ------------------------------------------------------------------------------------------
 
 PLUG_IN = """
-from coopt.gates.base import Decision, EdgeByEdge
+from coopt.graph.gates.base import Decision, EdgeByEdge
 
 class Braver(EdgeByEdge):
     name = "braver"
@@ -245,7 +245,7 @@ def test_every_edge_goes_by_its_own_gate_and_a_critic_need_not_be_scored() -> No
 
 
 def test_the_matched_rate_counts_what_the_cognizance_gate_decided() -> None:
-    from coopt.rounds import _open_share
+    from coopt.driver.rounds import _open_share
 
     class Kept:
         def all(self, event: str) -> dict[str, object]:

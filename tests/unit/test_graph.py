@@ -8,8 +8,8 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
-from coopt.domains.names import resolve_domains
-from coopt.errors import ConfigError, TopologyError
+from coopt.core.errors import ConfigError, TopologyError
+from coopt.core.names import resolve_domains
 from coopt.graph.files import load_topology, topology_names
 from coopt.graph.schedule import phases
 from coopt.graph.topology import Edge, EdgeSettings, Topology

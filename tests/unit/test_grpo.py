@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from coopt.methods.grpo import GRPO, GRPOOptions
+from coopt.methods.algorithms.grpo import GRPO, GRPOOptions
 
 REWARDS = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
 

@@ -9,14 +9,14 @@ import math
 import pytest
 import torch
 
-from coopt.config.load import load_config
-from coopt.models.policy import Policy
-from coopt.training.adapters import make_trainable
-from coopt.training.base import ImportanceSums, TrainRow
-from coopt.training.importance import importance_weights
-from coopt.training.merge import Target, merge
-from coopt.training.objectives import Tokens
-from coopt.training.trainer import LocalTrainer
+from coopt.core.config.load import load_config
+from coopt.lm.policy import Policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.base import ImportanceSums, TrainRow
+from coopt.lm.training.importance import importance_weights
+from coopt.lm.training.merge import Target, merge
+from coopt.lm.training.objectives import Tokens
+from coopt.lm.training.trainer import LocalTrainer
 
 PROMPT, TEACHER, RESPONSE = (1, 5, 9), (1, 5, 9, 30), (40, 41, 42)
 

@@ -13,16 +13,16 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from coopt.errors import EntryError
-from coopt.leaderboard.add import add_run
-from coopt.leaderboard.board import board_tables, sections, settings_of
-from coopt.leaderboard.check import check_entry, check_folder
-from coopt.leaderboard.entry import Provenance, schema
-from coopt.leaderboard.page import page
-from coopt.leaderboard.readme import BEGIN, END, with_board
+from coopt.core.errors import EntryError
 from coopt.methods.registry import all_methods
-from coopt.metrics.results import Results
-from coopt.running.run import Run
+from coopt.reports.leaderboard.add import add_run
+from coopt.reports.leaderboard.board import board_tables, sections, settings_of
+from coopt.reports.leaderboard.check import check_entry, check_folder
+from coopt.reports.leaderboard.entry import Provenance, schema
+from coopt.reports.leaderboard.page import page
+from coopt.reports.leaderboard.readme import BEGIN, END, with_board
+from coopt.runs.measures.results import Results
+from coopt.runs.run import Run
 from tests.unit.conftest import Command
 from tests.unit.small_runs import write_run
 

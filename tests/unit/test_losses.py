@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from coopt.training.closed_form import FullVocabularyJSD
-from coopt.training.losses import Divergence, bucket_log_probs, generalised_jsd
-from coopt.training.objectives import PolicyGradient, Tokens
+from coopt.lm.training.closed_form import FullVocabularyJSD
+from coopt.lm.training.losses import Divergence, bucket_log_probs, generalised_jsd
+from coopt.lm.training.objectives import PolicyGradient, Tokens
 
 S = torch.tensor([[2, 1, 0, -1], [0.5, 0.4, 2.5, -0.5], [0.3, 0.2, 0.1, 0]], dtype=torch.float64)
 T = torch.tensor([[1, 2, 0, -1], [0, -1, 3, 0.5], [3, 0, 0, 0]], dtype=torch.float64)

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
+from coopt.methods.algorithms.sdpo import SDPO
+from coopt.methods.algorithms.sft_union import SFTUnion
 from coopt.methods.base import METHODS, Trained, method, with_settings
 from coopt.methods.registry import all_methods
-from coopt.methods.sdpo import SDPO
-from coopt.methods.sft_union import SFTUnion
-from coopt.running.run import Run
+from coopt.runs.run import Run
 from coopt.testing import check_method
 
 if TYPE_CHECKING:
-    from coopt.config.schema import Config
-    from coopt.step import Step
-    from coopt.training.base import TrainRow
+    from coopt.core.config.schema import Config
+    from coopt.lm.training.base import TrainRow
+    from coopt.methods.step import Step
 
 NEEDS: dict[str, dict[str, Any]] = {"honest": {"adversary": {"s2": "empty"}}}
 
@@ -87,7 +87,7 @@ class Forgetful(SDPO):
         return [[step.plain_row(g.item, y)._replace(weight=random.random() + 0.1) for g in groups for y in g.rollouts]]
 
     def objective(self, config: Config) -> Any:
-        from coopt.training.objectives import Imitate
+        from coopt.lm.training.objectives import Imitate
 
         return Imitate()
 
@@ -124,7 +124,7 @@ class Peeping(SFTUnion):
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        (Forgetful, "draw from coopt.rng"),
+        (Forgetful, "draw from coopt.core.rng"),
         (Meddling, "must not change seed"),
         (Silent, "one part for each update"),
         (Peeping, "other worked solutions must change nothing"),

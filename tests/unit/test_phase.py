@@ -9,34 +9,34 @@ from pathlib import Path
 
 import pytest
 
-from coopt.config.load import load_config
-from coopt.config.schema import Config
+from coopt.core import store
+from coopt.core.config.load import load_config
+from coopt.core.config.schema import Config
 from coopt.domains.load import load_domains
-from coopt.engine.base import Generation
-from coopt.engine.hf import HFEngine
-from coopt.feedback.anchor import Feedback
-from coopt.feedback.assign import OpenTutor
-from coopt.feedback.local import LocalSpeaker
-from coopt.feedback.tutors import ModelTutor, OracleTutor, Request, Tutor, TutorAwayError
 from coopt.graph.files import load_topology
 from coopt.graph.topology import Style
+from coopt.lm.engines.base import Generation
+from coopt.lm.engines.hf import HFEngine
+from coopt.lm.policy import Policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.base import TrainRow
+from coopt.lm.training.checkpoint import save_checkpoint
+from coopt.lm.training.order import PromptOrder
+from coopt.lm.training.trainer import LocalTrainer
+from coopt.methods.algorithms.gate_ablations import Always
+from coopt.methods.algorithms.opcod import OPCoD
+from coopt.methods.algorithms.oracle import Oracle
+from coopt.methods.algorithms.sdpo import SDPO
+from coopt.methods.algorithms.shuffled import Shuffled
 from coopt.methods.base import Messages, RolloutGroup, Told, earliest_correct
-from coopt.methods.gate_ablations import Always
-from coopt.methods.opcod import OPCoD
-from coopt.methods.oracle import Oracle
+from coopt.methods.phase import Phase, train_phase, train_step
+from coopt.methods.records import written
 from coopt.methods.registry import make_method
-from coopt.methods.sdpo import SDPO
-from coopt.methods.shuffled import Shuffled
-from coopt.models.policy import Policy
-from coopt.phase import Phase, train_phase, train_step
-from coopt.records import written
-from coopt.running import store
-from coopt.step import Step
-from coopt.training.adapters import make_trainable
-from coopt.training.base import TrainRow
-from coopt.training.checkpoint import save_checkpoint
-from coopt.training.order import PromptOrder
-from coopt.training.trainer import LocalTrainer
+from coopt.methods.step import Step
+from coopt.methods.tutors.anchor import Feedback
+from coopt.methods.tutors.assign import OpenTutor
+from coopt.methods.tutors.base import ModelTutor, OracleTutor, Request, Tutor, TutorAwayError
+from coopt.methods.tutors.local import LocalSpeaker
 
 
 class Said:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from coopt.core import store
 from coopt.domains.base import Domain
 from coopt.domains.rationales import CHUNK, Asked, write_rationales
 from coopt.domains.rows import Row, RowDomain, select
 from coopt.domains.wording import Wording
-from coopt.feedback.tutors import TutorAwayError
-from coopt.running import store
+from coopt.methods.tutors.base import TutorAwayError
 
 
 def rows(n: int) -> dict[str, Domain]:

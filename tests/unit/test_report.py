@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 from jinja2.utils import htmlsafe_json_dumps
 
-from coopt.errors import ConfigError, RunError
+from coopt.core import store
+from coopt.core.errors import ConfigError, RunError
 from coopt.graph.files import load_topology, topology_names
-from coopt.metrics.cost import read_steps
-from coopt.metrics.outcomes import outcomes_by_round
-from coopt.metrics.plane import OTHERS, axes, place
-from coopt.metrics.probes import ALL_EDGES
-from coopt.metrics.trajectories import MEAN, trajectories
 from coopt.reports.html import page
 from coopt.reports.html.graph import WIDTH, GraphPicture, drawn_graph, gate_rows, graph_chart
 from coopt.reports.html.transcripts import PROBE, choose
 from coopt.reports.opened import Opened, open_runs
 from coopt.reports.paper_figures import FIGURES, check_request, write_figure
-from coopt.running import store
+from coopt.runs.measures.cost import read_steps
+from coopt.runs.measures.outcomes import outcomes_by_round
+from coopt.runs.measures.plane import OTHERS, axes, place
+from coopt.runs.measures.probes import ALL_EDGES
+from coopt.runs.measures.trajectories import MEAN, trajectories
 from tests.unit.conftest import Command
 from tests.unit.reported_runs import HOSTILE, write_run
 

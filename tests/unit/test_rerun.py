@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from coopt.core.errors import EntryError
+from coopt.core.rng import generator
 from coopt.domains.base import Domain
-from coopt.engine.base import Engine, Generation, Sampling
-from coopt.errors import EntryError
-from coopt.leaderboard import rerun as module
-from coopt.leaderboard.add import add_run
-from coopt.leaderboard.check import Checked, check_entry
-from coopt.leaderboard.outcomes import Place
-from coopt.leaderboard.rerun import AmongAll, SomeItems, rerun
-from coopt.rng import generator
-from coopt.running.run import Run
-from coopt.running.tasks import Score
+from coopt.driver.tasks.task import Score
+from coopt.lm.engines.base import Engine, Generation, Sampling
+from coopt.reports.leaderboard import rerun as module
+from coopt.reports.leaderboard.add import add_run
+from coopt.reports.leaderboard.check import Checked, check_entry
+from coopt.reports.leaderboard.outcomes import Place
+from coopt.reports.leaderboard.rerun import AmongAll, SomeItems, rerun
+from coopt.runs.run import Run
 from tests.unit.small_runs import write_run
 
 

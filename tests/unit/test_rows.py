@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from coopt.core.errors import DataError
 from coopt.domains.files import read_rows
 from coopt.domains.load import check_rows
 from coopt.domains.rows import Row, RowDomain, select, split_of
-from coopt.errors import DataError
 
 
 def row(question: str = "How many?", **changes: Any) -> dict[str, Any]:

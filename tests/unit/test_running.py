@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from coopt.running import store
-from coopt.running.journal import Journal
-from coopt.running.meter import Meter, read_meter
+from coopt.core import store
+from coopt.core.meter import Meter, read_meter
+from coopt.runs.journal import Journal
 
 
 def test_a_torn_line_is_left_out_and_mended(tmp_path: Path) -> None:
@@ -62,11 +62,11 @@ def test_meter(tmp_path: Path) -> None:
 
 def test_graph_gates_filter_and_metrics_need_no_torch() -> None:
     modules = (
-        "coopt.graph.topology, coopt.graph.schedule, coopt.gates.registry, coopt.gates.journaled,"
-        "coopt.feedback.anchor,"
-        "coopt.feedback.sanitise, coopt.feedback.reprompt,"
-        " coopt.metrics.bootstrap, coopt.metrics.break_rates,"
-        "coopt, coopt.metrics.pareto, coopt.metrics.verdicts, coopt.metrics.summary,"
+        "coopt.graph.topology, coopt.graph.schedule, coopt.graph.gates.registry, coopt.graph.gates.journaled,"
+        "coopt.methods.tutors.anchor,"
+        "coopt.methods.tutors.sanitise, coopt.domains.reprompt,"
+        " coopt.core.statistics.bootstrap, coopt.runs.measures.break_rates,"
+        "coopt, coopt.runs.measures.pareto, coopt.core.statistics.verdicts, coopt.runs.measures.summary,"
         "coopt.reports.tables, coopt.cli.main"
     )
     code = f"import {modules}, sys; print([m for m in ('torch', 'transformers', 'peft') if m in sys.modules])"
@@ -77,11 +77,11 @@ def test_graph_gates_filter_and_metrics_need_no_torch() -> None:
 @pytest.mark.parametrize(("schedule", "expected"), [("simultaneous", 1), ("sequential", 2)])
 def test_which_weights_a_tutor_has(tmp_path: Path, schedule: str, expected: int) -> None:
     """In round 2, after s1 has trained: s2 is tutored by the round-start s1, or by the newest."""
-    from coopt.config.load import load_config
-    from coopt.feedback.assign import OpenTutor
-    from coopt.methods.opcod import OPCoD
-    from coopt.rounds import _open_tutors
-    from coopt.running.run import Run
+    from coopt.core.config.load import load_config
+    from coopt.driver.rounds import _open_tutors
+    from coopt.methods.algorithms.opcod import OPCoD
+    from coopt.methods.tutors.assign import OpenTutor
+    from coopt.runs.run import Run
 
     run = Run(tmp_path, load_config(settings=[f"rounds.schedule={schedule}"]))
     for round_ in (1, 2):

@@ -10,29 +10,29 @@ from itertools import combinations
 
 import pytest
 
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
+from coopt.core.meter import Meter
+from coopt.core.rng import generator, stable_hash
 from coopt.domains.base import SPLITS, KnowsErrors, KnowsFacts
 from coopt.domains.load import data_hashes, load_domains
+from coopt.domains.reprompt import reprompt
 from coopt.domains.scimini import tasks, texts, world
 from coopt.domains.scimini.facts import DOMAINS, RELATIONS, all_facts, common_knowledge, fact_at, facts_of
 from coopt.domains.scimini.questions import FAMILIES, NUMBERS, STEPS, Ask, family_of
 from coopt.domains.scimini.reading import first_error, stated_values
-from coopt.domains.scimini.specialist import MIX, generalist_facts, known_facts
 from coopt.domains.scimini.tasks import Lesson, TaskSampler
 from coopt.domains.scimini.tokenizer import build_tokenizer
 from coopt.domains.scimini.wording import SCIMINI
 from coopt.domains.scimini.world import asks_of, scimini_rows
 from coopt.domains.wording import fill
-from coopt.engine.base import Sampling
-from coopt.engine.hf import HFEngine
-from coopt.feedback.anchor import filter_feedback
-from coopt.feedback.reprompt import reprompt
 from coopt.graph.files import load_topology
-from coopt.methods.critics import with_critics
-from coopt.models.policy import Policy, load_policy
-from coopt.rng import generator, stable_hash
-from coopt.running.meter import Meter
-from coopt.students import make_student
+from coopt.lm.embedded.specialist import MIX, generalist_facts, known_facts
+from coopt.lm.engines.base import Sampling
+from coopt.lm.engines.hf import HFEngine
+from coopt.lm.policy import Policy, load_policy
+from coopt.methods.algorithms.critics import with_critics
+from coopt.methods.students import make_student
+from coopt.methods.tutors.anchor import filter_feedback
 
 ALL_DOMAINS = load_config(domains="phys,chem,mat,bio")
 TIN, IRON = fact_at("melting", "tin"), fact_at("number", "iron")
@@ -312,7 +312,7 @@ def test_the_shipped_base_spreads_its_guesses_over_what_it_does_not_know(shipped
 def test_the_recipe_runs_and_is_deterministic() -> None:
     from dataclasses import replace
 
-    from coopt.domains.scimini.learn import BASE, train_base
+    from coopt.lm.embedded.learn import BASE, train_base
 
     losses: list[list[float]] = [[], []]
     for found in losses:

@@ -15,19 +15,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
 from coopt.domains.load import load_domains
-from coopt.engine.base import Generation
-from coopt.engine.hf import HFEngine
-from coopt.feedback.anchor import filter_feedback
+from coopt.lm.engines.base import Generation
+from coopt.lm.engines.hf import HFEngine
+from coopt.lm.policy import Policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.base import TrainRow
+from coopt.lm.training.trainer import LocalTrainer
+from coopt.methods.algorithms.sdpo import SDPO
 from coopt.methods.base import RolloutGroup, earliest_correct
-from coopt.methods.sdpo import SDPO
-from coopt.models.policy import Policy
-from coopt.phase import Phase
-from coopt.step import Step
-from coopt.training.adapters import make_trainable
-from coopt.training.base import TrainRow
-from coopt.training.trainer import LocalTrainer
+from coopt.methods.phase import Phase
+from coopt.methods.step import Step
+from coopt.methods.tutors.anchor import filter_feedback
 
 ITEM = load_domains(load_config())["physics"].items("train")[0]
 
@@ -137,7 +137,7 @@ def test_a_step_of_several_updates_has_one_rate_and_one_move_of_the_teacher(ship
 
 def test_on_policy_and_off_policy_updates_agree_on_the_first_part(shipped: Policy) -> None:
     """0.5: with one update a step the old log-prob is the present one; stated explicitly it changes nothing."""
-    from coopt.training.objectives import PolicyGradient
+    from coopt.lm.training.objectives import PolicyGradient
 
     def trainer() -> LocalTrainer:
         policy = make_trainable(copy.deepcopy(shipped), "full", 8, "t")

@@ -9,24 +9,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
+from coopt.core.errors import ConfigError
 from coopt.domains.load import load_domains
 from coopt.domains.rows import RowDomain
-from coopt.engine.hf import HFEngine
-from coopt.errors import ConfigError
+from coopt.driver.plan.plan import REFERENCE, Plan
+from coopt.driver.tasks.task import Train
+from coopt.lm.engines.hf import HFEngine
+from coopt.lm.policy import Policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.trainer import LocalTrainer
+from coopt.methods.algorithms.sdpo import SDPO
+from coopt.methods.algorithms.sft_union import SFTUnion
+from coopt.methods.phase import Phase, train_step
 from coopt.methods.registry import make_method
-from coopt.methods.sdpo import SDPO
-from coopt.methods.sft_union import SFTUnion
-from coopt.metrics.cost import cost_cells
-from coopt.models.policy import Policy
-from coopt.phase import Phase, train_step
-from coopt.plan import REFERENCE, Plan
+from coopt.methods.step import Step
 from coopt.reports.status import phases_table, steps_table
-from coopt.running.run import Run
-from coopt.running.tasks import Train
-from coopt.step import Step
-from coopt.training.adapters import make_trainable
-from coopt.training.trainer import LocalTrainer
+from coopt.runs.measures.cost import cost_cells
+from coopt.runs.run import Run
 
 
 def phase(policy: Policy, tmp_path: Path, *settings: str) -> Phase:

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import torch
 
-from coopt.engine.ranked import RowsOf
-from coopt.errors import RunError
-from coopt.models.policy import load_policy
-from coopt.rng import generator
-from coopt.running import store
-from coopt.training.ranks import launch_ranks
-from coopt.training.share import shares
-from coopt.training.trainer import LocalTrainer
+from coopt.core import store
+from coopt.core.errors import RunError
+from coopt.core.rng import generator
+from coopt.lm.engines.ranked import RowsOf
+from coopt.lm.policy import load_policy
+from coopt.lm.ranks import launch_ranks
+from coopt.lm.training.divide import shares
+from coopt.lm.training.trainer import LocalTrainer
 from tests.unit import sharded_work as work
 
 
@@ -156,8 +156,8 @@ def test_a_share_of_the_draws_is_what_one_process_would_have_drawn() -> None:
 
 def test_one_rank_brings_nothing_of_sharding_in() -> None:
     code = (
-        "import sys, torch.distributed, coopt.running.perform;"
-        "print('coopt.training.sharded' in sys.modules, torch.distributed.is_initialized())"
+        "import sys, torch.distributed, coopt.driver.tasks.perform;"
+        "print('coopt.lm.training.sharded' in sys.modules, torch.distributed.is_initialized())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
@@ -165,7 +165,7 @@ def test_one_rank_brings_nothing_of_sharding_in() -> None:
 
 def test_ranks_that_something_else_started_join_by_their_environment() -> None:
     """As in a cluster's job: nothing but RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT."""
-    code = "from coopt.training.ranks import gather, join_ranks, rank; join_ranks(); print(gather(rank() * 10))"
+    code = "from coopt.lm.ranks import gather, join_ranks, rank; join_ranks(); print(gather(rank() * 10))"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from coopt.config.load import load_config
-from coopt.config.schema import Config
-from coopt.errors import ConfigError
+from coopt.core.config.load import load_config
+from coopt.core.config.schema import Config
+from coopt.core.errors import ConfigError
 from coopt.graph.files import load_topology
-from coopt.models.bases import SCIMINI_BASE
-from coopt.models.policy import Policy, load_policy, save_policy
-from coopt.models.shared import load_student, shared_base
-from coopt.students import check_students
-from coopt.training.adapters import make_trainable
-from coopt.training.base import TrainRow
-from coopt.training.trainer import LocalTrainer
+from coopt.lm.bases import SCIMINI_BASE
+from coopt.lm.policy import Policy, load_policy, save_policy
+from coopt.lm.shared import load_student, shared_base
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.base import TrainRow
+from coopt.lm.training.trainer import LocalTrainer
+from coopt.methods.students import check_students
 
 ROW = TrainRow((1, 5, 9), (1, 5, 9, 30, 31), (40, 41))
 IDS = torch.tensor([[1, 5, 9, 40]])

@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coopt.errors import ConfigError, RunError
-from coopt.simulate.calibrate import Calibration, calibrate
-from coopt.simulate.constants import (
+from coopt.core.errors import ConfigError, RunError
+from coopt.driver.simulate.calibrate import Calibration, calibrate
+from coopt.driver.simulate.constants import (
     Constants,
     allowed_range,
     constant_keys,
     load_constants,
     write_constants,
 )
-from coopt.simulate.fit_contexts import fit_contexts
-from coopt.simulate.items import ItemModel
-from coopt.simulate.observed import Probe
-from coopt.simulate.predict import MEAN_GAIN, NO_CHANGE, SIMULATOR, Prediction, predict_runs, score
-from coopt.simulate.reading import read_runs
+from coopt.driver.simulate.fit_contexts import fit_contexts
+from coopt.driver.simulate.items import ItemModel
+from coopt.driver.simulate.observed import Probe
+from coopt.driver.simulate.predict import MEAN_GAIN, NO_CHANGE, SIMULATOR, Prediction, predict_runs, score
+from coopt.driver.simulate.reading import read_runs
 from tests.unit.simulated_runs import METHODS, constants, write_run
 
 WRONG = constants(learning__rate_own=0.5, learning__rate_feedback=0.5, items__slip=0.2, contexts__uptake=0.2)

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
+from coopt.driver.simulate.dynamics import World, simulate
+from coopt.driver.simulate.results import SimulatedResults
+from coopt.driver.simulate.summary import Digest, simulate_all, summarise
 from coopt.graph.files import load_topology
-from coopt.metrics.results import Results
-from coopt.simulate.dynamics import World, simulate
-from coopt.simulate.results import SimulatedResults
-from coopt.simulate.summary import Digest, simulate_all, summarise
-from coopt.simulate.tables import LABEL, constants_table, simulated_tables
+from coopt.reports.simulation.tables import LABEL, constants_table, simulated_tables
+from coopt.runs.measures.results import Results
 from tests.unit.conftest import Command
 from tests.unit.simulated_runs import constants, write_run
 
@@ -117,7 +117,7 @@ def test_json_says_simulated_and_is_the_same_every_time(command: Command) -> Non
     assert first.out == again.out
     answer = json.loads(first.out)
     assert answer["simulated"] is True
-    assert answer["constants"] == "coopt/simulate/constants.toml"
+    assert answer["constants"] == "coopt/driver/simulate/constants.toml"
     assert answer["seeds"] == [0, 1]
     assert command("--constant", "items.slip=0.02", "--rounds", "1", "--json").out.count("items.slip=0.02") == 1
 
@@ -180,7 +180,7 @@ def test_no_torch_is_imported() -> None:
 def test_calibrate_writes_constants_and_predict_reads_them(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coopt.simulate.calibrate.DRAWS", 8)
+    monkeypatch.setattr("coopt.driver.simulate.calibrate.DRAWS", 8)
     with pytest.MonkeyPatch.context() as patch:
         for name, topology in (("fitted", "ring"), ("other", "star")):
             write_run(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
+from coopt.driver.simulate.constants import Constants
+from coopt.driver.simulate.dynamics import World, simulate
+from coopt.driver.simulate.history import History
 from coopt.graph.build import build_topology
 from coopt.graph.files import load_topology
-from coopt.simulate.constants import Constants
-from coopt.simulate.dynamics import World, simulate
-from coopt.simulate.history import History
 from tests.unit.simulated_runs import constants
 
 DOMAINS = ("physics", "chemistry")

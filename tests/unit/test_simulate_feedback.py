@@ -6,26 +6,26 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from coopt.config.load import load_config
-from coopt.config.schema import Config
-from coopt.errors import ConfigError
-from coopt.gates.base import View
-from coopt.graph.build import build_topology
-from coopt.graph.files import load_topology
-from coopt.graph.topology import Topology
-from coopt.simulate.constants import Learning
-from coopt.simulate.deciding import Decider, Open, check_config
-from coopt.simulate.feedback import Calibrated, Ends, Rates, calibrated_rates
-from coopt.simulate.items import ItemModel
-from coopt.simulate.learning import (
+from coopt.core.config.load import load_config
+from coopt.core.config.schema import Config
+from coopt.core.errors import ConfigError
+from coopt.driver.simulate.constants import Learning
+from coopt.driver.simulate.deciding import Decider, Open, check_config
+from coopt.driver.simulate.feedback import Calibrated, Ends, Rates, calibrated_rates
+from coopt.driver.simulate.items import ItemModel
+from coopt.driver.simulate.learning import (
     change_of_competence,
     demonstrated,
     draw_signals,
     expected_signals,
     in_jumps,
 )
-from coopt.simulate.network import Network, Nodes
-from coopt.simulate.population import measure, place_hub
+from coopt.driver.simulate.network import Network, Nodes
+from coopt.driver.simulate.population import measure, place_hub
+from coopt.graph.build import build_topology
+from coopt.graph.files import load_topology
+from coopt.graph.gates.base import View
+from coopt.graph.topology import Topology
 from tests.unit.simulated_runs import constants
 
 DOMAINS = ("physics", "chemistry")

@@ -7,9 +7,9 @@ import pytest
 from scipy.special import expit
 from scipy.stats import binom, multivariate_normal, norm
 
-from coopt.simulate.constants import Items
-from coopt.simulate.fit_items import both_known
-from coopt.simulate.items import GRID_G, ItemModel, quadrature
+from coopt.driver.simulate.constants import Items
+from coopt.driver.simulate.fit_items import both_known
+from coopt.driver.simulate.items import GRID_G, ItemModel, quadrature
 
 DRAWS = 400_000
 THETA, TUTOR = 0.7, 0.2

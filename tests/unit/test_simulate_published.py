@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from coopt.config.load import load_config
-from coopt.gates.base import View
-from coopt.graph.files import load_topology
-from coopt.simulate.dynamics import World
-from coopt.simulate.feedback import Ends
-from coopt.simulate.items import ItemModel
-from coopt.simulate.published import (
+from coopt.core.config.load import load_config
+from coopt.driver.simulate.dynamics import World
+from coopt.driver.simulate.feedback import Ends
+from coopt.driver.simulate.items import ItemModel
+from coopt.driver.simulate.published import (
     HARD,
     HARDEST,
     STRONGER,
@@ -22,7 +20,9 @@ from coopt.simulate.published import (
     by_difficulty,
     by_domain,
 )
-from coopt.simulate.summary import simulate_all
+from coopt.driver.simulate.summary import simulate_all
+from coopt.graph.files import load_topology
+from coopt.graph.gates.base import View
 from tests.unit.simulated_runs import constants
 
 STATES = ("cognizant", "incognizant")

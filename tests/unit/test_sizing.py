@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from coopt.config.load import load_config
+from coopt.core.config.load import load_config
 from coopt.domains.base import SPLITS
-from coopt.models.bases import SCIMINI_BASE
-from coopt.models.policy import Policy, load_policy
-from coopt.running.run import Run
-from coopt.sizing.assumed import Assumed, assumed_questions, assumed_speed
-from coopt.sizing.choose import make_plan
-from coopt.sizing.memory import GIB, Layout, Part, activation_values, memory_parts, peaks
-from coopt.sizing.shape import QWEN3_8B, model_shape, shape_of
-from coopt.training.adapters import make_trainable
-from coopt.training.base import TrainRow
-from coopt.training.trainer import LocalTrainer
+from coopt.driver.plan.assumed import Assumed, assumed_questions, assumed_speed
+from coopt.driver.plan.choose import make_plan
+from coopt.driver.plan.memory import GIB, Layout, Part, activation_values, memory_parts, peaks
+from coopt.driver.plan.shape import QWEN3_8B, model_shape, shape_of
+from coopt.lm.bases import SCIMINI_BASE
+from coopt.lm.policy import Policy, load_policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.base import TrainRow
+from coopt.lm.training.trainer import LocalTrainer
+from coopt.runs.run import Run
 from tests.unit.conftest import Command
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from coopt.metrics.bootstrap import interval, interval_of_ratio, ratio_interval, resample_weights
-from coopt.metrics.break_rates import Grids, rates, stack
-from coopt.metrics.pareto import mutual, pareto_draws, pareto_improves
-from coopt.metrics.ranking import ranks
-from coopt.metrics.samples import majority_at_k, pass_at_k
-from coopt.metrics.significance import detectable, holm, p_value
-from coopt.metrics.verdicts import change, corrected, verdict
-from coopt.rng import generator
+from coopt.core.rng import generator
+from coopt.core.statistics.bootstrap import interval, interval_of_ratio, ratio_interval, resample_weights
+from coopt.core.statistics.ranking import ranks
+from coopt.core.statistics.samples import majority_at_k, pass_at_k
+from coopt.core.statistics.significance import detectable, holm, p_value
+from coopt.core.statistics.verdicts import change, corrected, verdict
+from coopt.runs.measures.break_rates import Grids, rates, stack
+from coopt.runs.measures.pareto import mutual, pareto_draws, pareto_improves
 
 NAN = float("nan")
 

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from coopt.config.load import load_config
-from coopt.errors import ModelError
-from coopt.plan import REFERENCE, Plan, saved_plan
-from coopt.running import store
-from coopt.running.journal import Journal
-from coopt.running.launch import Launcher
-from coopt.running.meter import error_path, read_meter
-from coopt.running.progress import Display
-from coopt.running.run import Run
-from coopt.running.status import RunStatus, run_status
-from coopt.running.tasks import Score, Specialise, Task, Train, meter_path
+from coopt.core import store
+from coopt.core.config.load import load_config
+from coopt.core.errors import ModelError
+from coopt.core.meter import error_path, read_meter
+from coopt.driver.plan.plan import REFERENCE, Plan, saved_plan
+from coopt.driver.status import RunStatus, run_status
+from coopt.driver.tasks.launch import Launcher
+from coopt.driver.tasks.progress import Display
+from coopt.driver.tasks.task import Score, Specialise, Task, Train, meter_path
+from coopt.runs.journal import Journal
+from coopt.runs.run import Run
 from tests.unit.conftest import Command
 
 SETTINGS = {"topology": "pair", "smoke": True, "methods": ("opcod",)}
@@ -193,7 +193,7 @@ def test_ctrl_c_is_no_success(cli: Command, monkeypatch: pytest.MonkeyPatch) -> 
     def interrupted(root: Path) -> list[Path]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("coopt.running.status.find_runs", interrupted)
+    monkeypatch.setattr("coopt.driver.status.find_runs", interrupted)
     done = cli("status")
     assert (done.code, "stopped" in done.err) == (130, True)
 

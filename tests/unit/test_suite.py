@@ -10,15 +10,15 @@ import pytest
 
 from coopt.cli.main import main
 from coopt.cli.sweep import parse_budget
-from coopt.config.load import load_config
-from coopt.config.schema import Config
-from coopt.errors import ConfigError
-from coopt.plan import REFERENCE, Plan, Speed, of_students
-from coopt.running.run import Run
-from coopt.sweep.arms import Arm, make_arms
-from coopt.sweep.cells import Cell, make_cells, most_informative_first, within
-from coopt.sweep.estimate import Estimator
-from coopt.sweep.suite import read_suite, suite_names, suite_path
+from coopt.core.config.load import load_config
+from coopt.core.config.schema import Config
+from coopt.core.errors import ConfigError
+from coopt.driver.plan.plan import REFERENCE, Plan, Speed, of_students
+from coopt.driver.sweep.arms import Arm, make_arms
+from coopt.driver.sweep.cells import Cell, make_cells, most_informative_first, within
+from coopt.driver.sweep.estimate import Estimator
+from coopt.driver.sweep.suite import read_suite, suite_names, suite_path
+from coopt.runs.run import Run
 from tests.unit.conftest import Command
 
 SUITE = """
@@ -182,7 +182,7 @@ def test_budgets() -> None:
 
 @pytest.mark.parametrize("name", suite_names())
 def test_every_shipped_suite_is_dry_run(cli: Command, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr("coopt.sizing.choose.probe_speed", lambda config: REFERENCE)
+    monkeypatch.setattr("coopt.driver.plan.choose.probe_speed", lambda config: REFERENCE)
     done = cli("sweep", name, "--dry-run")
     assert done.code == 0, done.err
     for arm in make_arms(read_suite(suite_path(name)), name):

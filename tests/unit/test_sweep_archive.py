@@ -10,12 +10,12 @@ from typing import cast
 
 import pytest
 
-from coopt.errors import RunError
-from coopt.metrics.results import Results
-from coopt.sweep.archive import archive_of, bring, keep
-from coopt.sweep.arms import Arm
-from coopt.sweep.cells import Cell
-from coopt.sweep.drive import Driver
+from coopt.core.errors import RunError
+from coopt.driver.sweep.archive import archive_of, bring, keep
+from coopt.driver.sweep.arms import Arm
+from coopt.driver.sweep.cells import Cell
+from coopt.driver.sweep.drive import Driver
+from coopt.runs.measures.results import Results
 from tests.unit.conftest import Command
 
 

@@ -12,10 +12,10 @@ from typing import Any, cast
 
 import pytest
 
-from coopt.metrics.results import Results
-from coopt.sweep.arms import Arm
-from coopt.sweep.cells import Cell
-from coopt.sweep.drive import Driver, Outcome
+from coopt.driver.sweep.arms import Arm
+from coopt.driver.sweep.cells import Cell
+from coopt.driver.sweep.drive import Driver, Outcome
+from coopt.runs.measures.results import Results
 
 
 class Script(Cell):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from coopt.core.tables.table import Table
+from coopt.driver.sweep.arms import Arm
+from coopt.driver.sweep.between import between_arms
+from coopt.driver.sweep.cells import Cell
 from coopt.reports.sweep import sweep_tables
-from coopt.reports.table import Table
-from coopt.sweep.arms import Arm
-from coopt.sweep.between import between_arms
-from coopt.sweep.cells import Cell
-from coopt.sweep.results import arm_states
+from coopt.runs.seeds import arm_states
 from tests.unit.small_runs import SMALL, write_run
 
 FOUR = "phys,chem,mat,bio"

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from coopt.config.load import load_config
-from coopt.models.policy import Policy
-from coopt.training.adapters import make_trainable
-from coopt.training.base import TrainRow
-from coopt.training.checkpoint import load_checkpoint, save_checkpoint
-from coopt.training.trainer import LocalTrainer
+from coopt.core.config.load import load_config
+from coopt.lm.policy import Policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.base import TrainRow
+from coopt.lm.training.checkpoint import load_checkpoint, save_checkpoint
+from coopt.lm.training.trainer import LocalTrainer
 
 KINDS = ("ema", "live", "frozen", "trust_region")
 RATE = 0.3

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from coopt.config.toml import flat, read_toml
-from coopt.errors import ConfigError
+from coopt.core.config.toml import flat, read_toml
+from coopt.core.errors import ConfigError
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from coopt.config.load import load_config
-from coopt.errors import TopologyError
+from coopt.core.config.load import load_config
+from coopt.core.errors import TopologyError
 from coopt.graph.cost import RoundCost, round_cost
-from coopt.graph.draw import draw, layout
 from coopt.graph.files import load_topology, topology_names
-from coopt.graph.sketch import sketch
+from coopt.reports.graphs.draw import draw, layout
+from coopt.reports.graphs.sketch import sketch
 from tests.unit.conftest import Command
 
 DOMAINS = ["physics", "chemistry"]

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from coopt.config.load import load_config
-from coopt.config.schema import Config
-from coopt.errors import TrainingError
-from coopt.models.policy import Policy, load_policy, save_policy
-from coopt.training.adapters import make_trainable
-from coopt.training.base import TrainRow
-from coopt.training.checkpoint import load_checkpoint, save_checkpoint
-from coopt.training.losses import Divergence
-from coopt.training.objectives import Distil
-from coopt.training.trainer import LocalTrainer
+from coopt.core.config.load import load_config
+from coopt.core.config.schema import Config
+from coopt.core.errors import TrainingError
+from coopt.lm.policy import Policy, load_policy, save_policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.base import TrainRow
+from coopt.lm.training.checkpoint import load_checkpoint, save_checkpoint
+from coopt.lm.training.losses import Divergence
+from coopt.lm.training.objectives import Distil
+from coopt.lm.training.trainer import LocalTrainer
 
 ROWS = [
     TrainRow((1, 5, 9), (1, 5, 9, 30, 31, 32), (40, 41, 42, 43)),

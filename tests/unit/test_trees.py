@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from coopt.config.load import load_config
-from coopt.models.policy import Policy
-from coopt.rng import generator
-from coopt.training.batch import PromptResponse, model_input, response_hidden
-from coopt.training.forward import layout_of
-from coopt.training.trees import Forest, grow
+from coopt.core.config.load import load_config
+from coopt.core.rng import generator
+from coopt.lm.policy import Policy
+from coopt.lm.training.batch import PromptResponse, model_input, response_hidden
+from coopt.lm.training.forward import layout_of
+from coopt.lm.training.trees import Forest, grow
 
 CPU = torch.device("cpu")
 

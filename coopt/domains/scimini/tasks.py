@@ -21,12 +21,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
+from coopt.domains.reprompt import reprompt
 from coopt.domains.scimini import texts
 from coopt.domains.scimini.facts import RELATION, Fact, all_facts, facts_of
 from coopt.domains.scimini.questions import NUMBERS, Ask, draw_asks
 from coopt.domains.scimini.wording import EXPLAIN, SCIMINI
 from coopt.domains.wording import fill
-from coopt.feedback.reprompt import reprompt
 
 SLIP_RATE = 0.3
 WRONG_RATE = 0.4

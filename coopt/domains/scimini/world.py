@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from coopt.core.rng import stable_hash
 from coopt.domains.base import Item, Split
 from coopt.domains.rows import Row, RowDomain, select
 from coopt.domains.scimini import texts
@@ -14,7 +15,6 @@ from coopt.domains.scimini.facts import DOMAINS, RELATION, fact_at, facts_of
 from coopt.domains.scimini.questions import STEPS, Ask, draw_asks, family_of
 from coopt.domains.scimini.reading import first_error, stated_values
 from coopt.domains.scimini.wording import SCIMINI
-from coopt.rng import stable_hash
 
 
 @lru_cache(maxsize=len(DOMAINS))

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from coopt.feedback.anchor import OUTCOMES
-from coopt.metrics.cost import PARTS
-from coopt.metrics.outcomes import OutcomeShare
-from coopt.metrics.probes import ALL_EDGES, ANY_STATE
-from coopt.metrics.results import BreakCell, Results
+from coopt.methods.tutors.anchor import OUTCOMES
 from coopt.reports.html.charts import HEIGHT, LEGEND, Chart, Row, chart_of, percent, tips
+from coopt.runs.measures.cost import PARTS
+from coopt.runs.measures.outcomes import OutcomeShare
+from coopt.runs.measures.probes import ALL_EDGES, ANY_STATE
+from coopt.runs.measures.results import BreakCell, Results
 
 KINDS = ("break", "fix")
 

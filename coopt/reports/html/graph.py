@@ -1,4 +1,4 @@
-"""The run's graph as a chart: nodes where ``coopt.graph.draw`` puts them, an arrow for every tutor edge, drawn by what
+"""The run's graph as a chart: nodes where ``graphs.draw`` puts them, an arrow for every tutor edge, drawn by what
 its gate said in the round that the page's slider shows."""
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from coopt.graph.draw import LARGEST, layout
-from coopt.graph.palette import COLOURS
 from coopt.graph.topology import Topology
-from coopt.metrics.results import GateCell
+from coopt.reports.graphs.draw import LARGEST, layout
+from coopt.reports.graphs.palette import COLOURS
 from coopt.reports.html.charts import Chart
-from coopt.running.run import Run
+from coopt.runs.measures.results import GateCell
+from coopt.runs.run import Run
 
 WIDTH = 520
 _MARGIN = 34

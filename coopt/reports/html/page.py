@@ -13,12 +13,8 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from coopt.graph.palette import COLOURS
-from coopt.metrics import cost
-from coopt.metrics.outcomes import outcomes_by_round
-from coopt.metrics.probes import ALL_EDGES
-from coopt.metrics.results import Results
-from coopt.metrics.trajectories import trajectories
+from coopt.core import store
+from coopt.reports.graphs.palette import COLOURS
 from coopt.reports.html.charts import Chart, spec
 from coopt.reports.html.feedback_charts import break_matrices, cost_chart, difficulty_charts, outcome_charts
 from coopt.reports.html.graph import drawn_graph, gate_rows, graph_chart
@@ -26,8 +22,12 @@ from coopt.reports.html.score_charts import pareto_charts, trajectory_charts
 from coopt.reports.html.theme import THEMES
 from coopt.reports.html.transcripts import Chosen, choose
 from coopt.reports.tables import all_tables
-from coopt.running import store
-from coopt.running.run import Run
+from coopt.runs.measures import cost
+from coopt.runs.measures.outcomes import outcomes_by_round
+from coopt.runs.measures.probes import ALL_EDGES
+from coopt.runs.measures.results import Results
+from coopt.runs.measures.trajectories import trajectories
+from coopt.runs.run import Run
 
 
 def write_page(run: Run, results: Results, path: Path) -> Chosen:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from coopt.metrics.plane import axes, place
-from coopt.metrics.results import Results
-from coopt.metrics.trajectories import MEAN, Point
 from coopt.reports.html.charts import HEIGHT, LEGEND, LINES, Chart, by_method, chart_of, frame, percent, tips
-from coopt.running.run import INIT
+from coopt.runs.measures.plane import axes, place
+from coopt.runs.measures.results import Results
+from coopt.runs.measures.trajectories import MEAN, Point
+from coopt.runs.run import INIT
 
 _AXIS = alt.Axis(format="d", tickMinStep=1, tickCount=5)
 

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 
 from jinja2.utils import htmlsafe_json_dumps
 
+from coopt.core import store
+from coopt.core.errors import DataError
 from coopt.domains.base import Item, Split
 from coopt.domains.load import load_domains
-from coopt.errors import DataError
-from coopt.running import store
-from coopt.running.run import Run
+from coopt.runs.run import Run
 
 PROBE = "break-rate probe"
 MOST_BYTES = 6_000_000

@@ -1,0 +1,39 @@
+"""Where a run's tasks are performed: on this machine, or as jobs. No part of what a run is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from coopt.core.config.section import Section
+
+
+class ClusterConfig(Section):
+    """Jobs through submitit. Sizes are those of one rank (a job has `parallel.ranks` of them)."""
+
+    kind: Literal["none", "debug", "local", "slurm"] = "none"
+    """none: worker processes. debug: jobs inside this process. local: jobs as processes. slurm: SLURM jobs."""
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    gpus: int = Field(0, ge=0)
+    cpus: int = Field(1, ge=1)
+    memory_gb: float = Field(4.0, gt=0)
+    minutes: int = Field(60, ge=1)
+    """Time limit of a job. A phase that needs more is requeued and goes on from its checkpoint."""
+    signal_seconds: int = Field(90, ge=1)
+    """How long before its time limit a job is warned and requeues itself (SLURM may warn a minute earlier)."""
+    parallel: int = Field(0, ge=0)
+    """Jobs of an array that run at once; 0: all."""
+    setup: tuple[str, ...] = ()
+    """Shell lines before a job's work: modules, environment. Secrets do not belong here."""
+    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """Any further sbatch option by its long name, for example `{reservation = "x"}`."""
+    attempts: int = Field(3, ge=1)
+    """How often a task is tried before the run stops."""
+    timeouts: int = Field(20, ge=0)
+    """How often one job may be requeued at its time limit before that counts as a failure."""
+    poll_seconds: float = Field(5.0, gt=0)
+    """Seconds between two questions to the queue."""

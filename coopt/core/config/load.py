@@ -1,0 +1,138 @@
+"""From preset, files and flags to one checked ``Config``. Later sources win."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from coopt.core.config.faults import first_fault
+from coopt.core.config.profiles import load_profile
+from coopt.core.config.schema import Config
+from coopt.core.config.section import Section
+from coopt.core.config.toml import read_toml
+from coopt.core.errors import ConfigError, unknown
+from coopt.core.names import resolve_domains
+
+_PRESETS = Path(__file__).parent / "presets"
+
+
+def preset_names() -> list[str]:
+    """Names of the shipped presets."""
+    return sorted(p.stem for p in _PRESETS.glob("*.toml"))
+
+
+def load_config(
+    *,
+    preset: str = "mini",
+    smoke: bool = False,
+    profile: str | None = None,
+    settings: Iterable[str] = (),
+    **flags: Any,
+) -> Config:
+    """The configuration of a run.
+
+    Order, later wins: defaults, preset, the preset's ``[smoke]`` table, the cluster ``profile``, ``settings``
+    (``key=value``, a dotted key), ``flags`` (None: not given). Raises ``ConfigError`` with one line.
+    """
+    tree = _preset(preset)
+    smoke_tree = tree.pop("smoke", {})
+    if smoke:
+        _merge(tree, smoke_tree)
+    if profile is not None:
+        _merge(tree, {"cluster": load_profile(profile)})
+    for setting in settings:
+        _merge(tree, parse_setting(setting))
+    _merge(tree, {k: v for k, v in flags.items() if v is not None})
+    tree |= {"preset": preset, "smoke": smoke}
+    if "domains" in tree:
+        tree["domains"] = resolve_domains(tree["domains"])
+    return check(tree)
+
+
+def check(tree: Mapping[str, Any]) -> Config:
+    """Validate a tree of settings; the first fault becomes one line."""
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        fault = first_fault(error)
+        if fault.kind == "extra_forbidden":
+            key, inner = fault.key, fault.value
+            while isinstance(inner, Mapping) and inner:  # an unknown section: name the key inside it
+                name, inner = next(iter(inner.items()))
+                key = f"{key}.{name}"
+            raise ConfigError(_unknown_key(key)) from None
+        raise ConfigError(f"setting {fault.line}.") from None
+
+
+def setting_keys(section: type[Section] = Config, prefix: str = "") -> list[str]:
+    """All dotted keys that ``--set`` takes."""
+    keys: list[str] = []
+    for name, field in section.model_fields.items():
+        inner = _section_of(field)
+        keys += setting_keys(inner, f"{prefix}{name}.") if inner else [prefix + name]
+    return keys
+
+
+def _section_of(field: FieldInfo) -> type[Section] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def _unknown_key(key: str) -> str:
+    keys = setting_keys()
+    leaf = key.rsplit(".", 1)[-1]
+    same_leaf = [k for k in keys if k.rsplit(".", 1)[-1] == leaf]
+    if same_leaf:
+        return f"unknown setting '{key}'. Did you mean '{same_leaf[0]}'? All settings: coopt env --settings."
+    return unknown("setting", key, keys)
+
+
+def _preset(name: str) -> dict[str, Any]:
+    """The settings of a shipped preset, or of a TOML file of the same form, over those of the one that it extends."""
+    tree = _read_preset(name)
+    if "extends" not in tree:
+        return tree
+    below = _read_preset(str(tree.pop("extends")))
+    if "extends" in below:
+        raise ConfigError(f"--preset {name} extends one that extends another. One level is enough.")
+    _merge(below, tree)
+    return below
+
+
+def _read_preset(name: str) -> dict[str, Any]:
+    if name.endswith(".toml"):
+        return read_toml(Path(name), f"--preset {name}", f"Shipped: {', '.join(preset_names())}.")
+    if name not in preset_names():
+        raise ConfigError(unknown("preset", name, preset_names()))
+    return tomllib.loads((_PRESETS / f"{name}.toml").read_text())
+
+
+def parse_setting(setting: str) -> dict[str, Any]:
+    """The tree of one ``key=value``: a dotted key, a value as TOML writes it, or a bare word."""
+    key, found, raw = setting.partition("=")
+    if not found or not key.strip():
+        raise ConfigError(f"--set takes key=value, for example rounds.steps=50; got '{setting}'.")
+    try:
+        value = tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = raw  # a bare word is a string
+    tree: dict[str, Any] = {}
+    node = tree
+    *parents, leaf = key.strip().split(".")
+    for parent in parents:
+        node = node.setdefault(parent, {})
+    node[leaf] = value
+    return tree
+
+
+def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, Mapping) else value

@@ -1,0 +1,292 @@
+"""Every setting of a run, with its default and its meaning. Unknown keys are refused.
+
+Defaults are the paper's, or those of the code it built on; a preset (``coopt/core/config/presets/*.toml``) changes
+what its models need.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from coopt.core.config.cluster import ClusterConfig
+from coopt.core.config.engine import EngineConfig
+from coopt.core.config.parallel import ParallelConfig
+from coopt.core.config.section import Section
+
+ALWAYS_THERE = ("base", "init")
+"""Rows of every table that need no training: the untouched base and the initial students."""
+ALL = "all"
+"""Stands for every method that a run can have (``coopt.driver.every_method``)."""
+
+
+class ModelConfig(Section):
+    """Which models are trained, and how the specialists are made."""
+
+    path: str = "scimini"
+    """The base: `scimini`, `smollm2-135m` (make smol) or a local Hugging Face causal LM directory."""
+    students: dict[str, str] = Field(default_factory=dict)
+    """Ready specialists: native domain -> directory. Students of other domains are specialised."""
+    specialise: str = "auto"
+    """How students are made strong: world (scimini only), none, own_correct, rationales:FILE (JSON Lines with
+    question and rationale). auto: world on scimini, else own_correct."""
+    weights: Literal["full", "lora"] = "full"
+    """What is trained: all weights, or a LoRA adapter on all linear layers."""
+    lora_rank: int = Field(8, ge=1)
+    shared_base: bool = False
+    """Adapter mode (needs weights = lora): specialists are adapters on the one frozen base too and are trained on, so
+    N students cost one base, and vLLM serves tutee and tutors from one engine."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Precision of compute. Weights are kept, and the loss is computed, in float32."""
+
+
+class SpecialiseConfig(Section):
+    """Supervised LoRA fine-tuning of specialists on text (own_correct, rationales)."""
+
+    lr: float = Field(2e-4, gt=0)
+    epochs: int = Field(3, ge=1)
+    batch: int = Field(16, ge=1)
+    questions: int = Field(400, ge=1)
+    """Training questions of the native domain that own_correct samples answers for."""
+    temperature: float = Field(0.6, gt=0)
+    """Temperature of these samples."""
+
+
+AdversaryKind = Literal["misleading", "empty", "off_topic", "leak", "inject"]
+
+Share = Annotated[float, Field(ge=0.5, le=1)]
+
+
+class WorldConfig(Section):
+    """The embedded world's specialists (scimini)."""
+
+    own_share: float = Field(0.95, ge=0.5, le=1)
+    """Share of its native domain's facts that a specialist knows. The base knows half of every domain's."""
+    foreign_share: tuple[Share, Share] = (0.78, 0.92)
+    """Range of a specialist's share of another domain's facts, divided among the students of a seed."""
+    specialist_steps: int = Field(130, ge=1)
+    """Training steps of a specialist."""
+    critic_steps: int = Field(160, ge=1)
+    """Training steps of a critic, which has more roles to learn."""
+    rows: int = Field(6000, ge=10, le=20000)
+    """Questions per domain before the split."""
+
+
+class DataConfig(Section):
+    """Which questions, and how many."""
+
+    source: str = "scimini"
+    """`scimini`, a file or folder of SciKnowEval rows, or the hub's hicai-zju/SciKnowEval."""
+    validation: int = Field(200, ge=1)
+    """Validation questions per domain, at most."""
+    test: int = Field(400, ge=1)
+    """Test questions per domain, at most."""
+    solutions: str = ""
+    """Worked solutions of the questions: JSON Lines with question and rationale (coopt data rationales). They come
+    before the rows' own. Empty: the rows' own, in their field solution."""
+
+
+class RoundsConfig(Section):
+    """R rounds of K steps (paper Algorithm 1)."""
+
+    rounds: int = Field(2, ge=1)
+    steps: int = Field(50, ge=1)
+    prompts: int = Field(32, ge=1)
+    """Prompts per step."""
+    rollouts: int = Field(8, ge=2)
+    """Rollouts per prompt (n)."""
+    schedule: Literal["simultaneous", "sequential"] = "simultaneous"
+    """simultaneous: tutors are the round-start snapshots. sequential: each phase sees the newest tutors."""
+    exclude_self: bool = True
+    """A rollout may not be its own demonstration. False is Algorithm 1 read literally."""
+    carry_state: bool = True
+    """Optimizer, step counter, data order and EMA teacher go on from round to round."""
+    checkpoint_every: int = Field(10, ge=1)
+    """Steps between resumable checkpoints inside a phase."""
+    collapse_drop: float = Field(0.20, gt=0)
+    """A student whose validation accuracy falls by more than this below its start is not trained on."""
+
+
+class SamplingConfig(Section):
+    """How text is drawn. Tutors are greedy, so one critique per distinct rollout is exact."""
+
+    temperature: float = Field(1.0, gt=0)
+    eval_temperature: float = Field(0.6, gt=0)
+    eval_top_p: float = Field(0.95, gt=0, le=1)
+    eval_samples: int = Field(8, ge=1)
+    """Answers per question of every score (avg@k)."""
+    max_response_tokens: int = Field(2048, ge=1)
+    max_feedback_tokens: int = Field(256, ge=1)
+    batch_rows: int = Field(256, ge=1)
+    """Sequences decoded at once."""
+
+
+class LossConfig(Section):
+    """Generalised Jensen-Shannon divergence between student and self-teacher."""
+
+    alpha: float = Field(0.5, ge=0, le=1)
+    """0: KL(teacher || student). 1: KL(student || teacher). Between: JSD with mixture (1-a) S + a T."""
+    top_k: int = Field(100, ge=0)
+    """The student's top-k tokens plus a tail bucket; 0, or a vocabulary below 1,000: all tokens."""
+    tail: bool = True
+    """False renormalises over the top-k instead of keeping a tail bucket."""
+    chunk_logits: int = Field(2**25, ge=1)
+    """Float32 logits held at once (tokens x vocabulary): 128 MiB by default, a few times that with gradients."""
+    batch_tokens: int = Field(16384, ge=64)
+    """Tokens of a micro-batch; gradients are accumulated."""
+    packed: bool = False
+    """Rows packed one after another instead of padded."""
+    shared_prefixes: bool = False
+    """What the rows of a prompt begin with alike is computed once; for models of plain attention, others ignore it. It
+    pays where responses are short, or alike."""
+
+
+class TeacherConfig(Section):
+    """The self-teacher's weights."""
+
+    kind: Literal["ema", "live", "frozen", "trust_region"] = "ema"
+    """ema: follows the student. live: the student itself. frozen: the initial student. trust_region: the initial
+    student's logits mixed with the present student's, both after the teacher's prompt."""
+    rate: float = Field(0.05, ge=0, le=1)
+    """ema: teacher <- (1 - rate) teacher + rate student, after every step. trust_region: logits <- (1 - rate) initial +
+    rate student."""
+
+
+class OptimizerConfig(Section):
+    """AdamW with linear warm-up from zero, then constant."""
+
+    lr: float = Field(1e-5, gt=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = Field(1e-8, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    warmup: int = Field(10, ge=0)
+    clip: float = Field(1.0, gt=0)
+
+
+class GateConfig(Section):
+    """When a tutor may speak (paper 3.2)."""
+
+    kind: str = "cognizance"
+    """cognizance, always, never, domain_selective, per_domain, random, an entry point's name, or FILE.py:CLASS."""
+    tau: float = Field(0.2, ge=0)
+    scope: Literal["edge", "neighbourhood", "graph"] = "edge"
+    """Whose best score a tutor is measured against."""
+    rate: float | None = Field(None, ge=0, le=1)
+    """Open share of gate random; None: that of the cognizance gate in the same seed (method opcod)."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Free for plug-in gates."""
+
+
+class FeedbackConfig(Section):
+    """What a tutor's text must be to count."""
+
+    style: Literal["anchored", "naive", "step", "reference"] = "anchored"
+    """anchored: a critique that names a concept of the question. naive: a critique. step: the attempt, rewritten step
+    by step (a critic is given the worked solution). reference: the worked solution itself, no model is asked. The last
+    two take the place of the demonstration."""
+    only_without_own: bool = False
+    """Feedback only where no own correct rollout exists (not the paper's c = (s, f))."""
+    assign: Literal["spread", "best", "sample", "all", "committee"] = "spread"
+    """Which of several open tutors reads a rollout: spread (each its share), best (smallest gap), sample (weight
+    exp(-gap)), all (concatenated), committee (spread, and the others score what it wrote from 1 to 5)."""
+    committee_above: float = Field(3.0, ge=1, le=5)
+    """The committee keeps a message whose mean score is above this."""
+
+
+class CriticConfig(Section):
+    """Frozen critics behind an OpenAI-compatible endpoint."""
+
+    timeout: float = Field(60.0, gt=0)
+    """Seconds until a request is given up."""
+    retries: int = Field(4, ge=0)
+    """Further tries of a request, with exponential back-off."""
+    concurrency: int = Field(8, ge=1)
+    """Requests under way at once, of each worker."""
+    when_unavailable: Literal["go_on", "stop"] = "go_on"
+    """An endpoint that stays away: the edge is marked in the journal and the student goes on without its feedback
+    until the next round, or the run stops."""
+    key_variable: str = "COOPT_ENDPOINT_KEY"
+    """The environment variable that holds the key, which is sent to the endpoints that the graph names; the key itself
+    goes into no file."""
+
+
+class BreakRateConfig(Section):
+    """The probe of paper Appendix E: does feedback break right answers of the initial students?"""
+
+    questions: int = Field(200, ge=0)
+    """Validation questions per domain; 0 leaves the probe out."""
+    minimum: int = Field(300, ge=1)
+    """Groups with fewer correct rollouts print "too few"."""
+
+
+class RecordConfig(Section):
+    """What is written down of training beside steps and rollouts. It changes no result."""
+
+    advantages_every: int = Field(10, ge=0)
+    """Steps between records of per-token advantages (coopt advantages); the first and the last step of a phase are
+    always recorded. 0: never."""
+    advantages_rollouts: int = Field(32, ge=1)
+    """Rollouts of such a step that are recorded: the first of every prompt, then the second, and so on."""
+
+
+class RunConfig(Section):
+    """Where and how wide."""
+
+    threads: int = Field(0, ge=0)
+    """Torch threads of a worker; 0: cores / workers."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    bootstrap: int = Field(2000, ge=100)
+    """Bootstrap draws of every interval."""
+
+
+class Config(Section):
+    """A whole run. The same file gives the same tables."""
+
+    version: Literal[1] = 1
+    topology: str = "pair"
+    nodes: int | None = Field(None, ge=1)
+    """Students of a generated topology; None: as its file says."""
+    adversary: dict[str, AdversaryKind] = Field(default_factory=dict)
+    """Nodes whose feedback is hostile, and how. They answer honestly when they are scored."""
+    domains: tuple[str, ...] = ("physics", "chemistry")
+    methods: tuple[str, ...] = ("sdpo", "opcod")
+    """Rows of the tables. base and init train nothing and stand in every table: without others they are all of it."""
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """A method's own settings: options.NAME.KEY."""
+    preset: str = "mini"
+    smoke: bool = False
+    seed: int = Field(0, ge=0)
+    seeds: int = Field(1, ge=1)
+    """Run seeds seed, seed + 1, ...: each draws specialists, rollouts and order anew."""
+    model: ModelConfig = ModelConfig()
+    specialise: SpecialiseConfig = SpecialiseConfig()
+    world: WorldConfig = WorldConfig()
+    data: DataConfig = DataConfig()
+    rounds: RoundsConfig = RoundsConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    loss: LossConfig = LossConfig()
+    teacher: TeacherConfig = TeacherConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    gate: GateConfig = GateConfig()
+    feedback: FeedbackConfig = FeedbackConfig()
+    critics: CriticConfig = CriticConfig()
+    engine: EngineConfig = EngineConfig()
+    break_rate: BreakRateConfig = BreakRateConfig()
+    record: RecordConfig = RecordConfig()
+    run: RunConfig = RunConfig()
+    parallel: ParallelConfig = ParallelConfig()
+    cluster: ClusterConfig = ClusterConfig()
+
+    @field_validator("methods")
+    @classmethod
+    def _trained(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(m for m in methods if m not in ALWAYS_THERE)
+
+    @property
+    def all_seeds(self) -> range:
+        return range(self.seed, self.seed + self.seeds)
+
+    @property
+    def total_steps(self) -> int:
+        return self.rounds.rounds * self.rounds.steps

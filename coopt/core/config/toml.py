@@ -1,0 +1,31 @@
+"""TOML files that users write, with their faults in one line; nested tables as dotted keys."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from coopt.core.errors import ConfigError
+
+
+def read_toml(path: Path, what: str, where_else: str) -> dict[str, Any]:
+    """The tree of a file. ``what`` names it in messages (`--preset my.toml`); ``where_else`` is what to do if it is not
+    there. Raises ``ConfigError``."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{what}: no such file. {where_else}") from None
+    except OSError as error:  # a folder, or no permission
+        raise ConfigError(f"{what}: cannot be read ({error.strerror}).") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{what}: not TOML ({error}).") from None
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as dotted keys: ``{"rounds": {"steps": 5}}`` is ``{"rounds.steps": 5}``."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return found

@@ -1,0 +1,15 @@
+"""Accuracy of a score result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def accuracy(scores: Mapping[str, Any]) -> dict[str, float]:
+    """Domain -> mean accuracy of a result of ``coopt.methods.scoring.score_policy``."""
+    means = {}
+    for name, domain in scores["domains"].items():
+        rows = domain["correct"]
+        means[name] = sum(map(sum, rows)) / sum(map(len, rows))
+    return means

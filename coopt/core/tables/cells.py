@@ -1,0 +1,32 @@
+"""How numbers are written in tables."""
+
+from __future__ import annotations
+
+from coopt.core.statistics.ranking import Rank
+
+NONE = "–"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    return NONE if value is None else f"{100 * value:.{digits}f}"
+
+
+def signed(value: float | None) -> str:
+    return NONE if value is None else f"{100 * value:+.1f}"
+
+
+def span(low: float | None, high: float | None, form: str = ".1f") -> str:
+    return NONE if low is None or high is None else f"[{100 * low:{form}}, {100 * high:{form}}]"
+
+
+def yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def probability(value: float | None) -> str:
+    return NONE if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def places(rank: Rank | None) -> list[str]:
+    """Two cells: the rank, and its places by value alone."""
+    return [str(rank.rank), f"{rank.low}-{rank.high}"] if rank else [NONE, NONE]

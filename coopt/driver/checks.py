@@ -1,0 +1,113 @@
+"""What is refused before any work begins: settings, methods, gates, models and data that do not go together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from coopt.core.config.schema import Config
+from coopt.core.errors import ConfigError, unknown
+from coopt.domains.load import check_solutions
+from coopt.driver.slurm.executors import check_cluster
+from coopt.graph.gates.registry import make_gate
+from coopt.lm.engines.make import check_engine
+from coopt.methods.base import ORACLE
+from coopt.methods.registry import make_method
+from coopt.methods.students import check_students
+from coopt.methods.tutors.endpoint import check_client
+from coopt.runs.run import Run
+
+
+def check_run(config: Config) -> None:
+    """Everything that can be refused before work begins. Raises a ``CooptError``."""
+    check_settings(config)
+    check_engine(config)
+    check_cluster(config.cluster)
+    run = Run(Path(), config)
+    check_students(config, run.cast)
+    domains = run.domains  # loading checks them
+    for name in config.methods:
+        run.method(name).check(config, domains)
+        _check_styles_of(run, name)
+
+
+def check_one_method(run: Run, name: str, *, models: bool) -> None:
+    """What one method of a run needs, ``models`` and rows among it. Raises a ``CooptError``."""
+    method = make_method(name, run.config.options)
+    _check_gates_of(run, name)
+    if models:
+        if method.graph(run.topology).nodes != run.topology.nodes:  # nodes of its own
+            check_students(run.config, run.cast)
+        method.check(run.config, run.domains)
+        _check_styles_of(run, name)
+
+
+def check_settings(config: Config) -> None:
+    """What can be refused without models, data and what else is to be installed. Raises a ``CooptError``."""
+    for name in (*config.methods, *config.options):
+        make_method(name, config.options)
+    if len(set(config.methods)) < len(config.methods):
+        raise ConfigError("--method takes each method once, for example sdpo,opcod.")
+    make_gate(config.gate)
+    run = Run(Path(), config)
+    for critic in run.topology.critics:
+        if run.topology.nodes[critic].endpoint:
+            check_client(critic)
+    _check_gates(run)
+    _check_adversaries(run)
+
+
+def check_graph(run: Run) -> None:
+    """The models and the gates that a graph's nodes and edges name are there. Raises a ``CooptError``."""
+    check_students(run.config, run.topology)
+    _check_gates(run)
+
+
+def _check_gates(run: Run) -> None:
+    """Every edge's gate can be made and has what it reads."""
+    for name in (*run.config.methods, "opcod"):
+        _check_gates_of(run, name)
+
+
+def _check_gates_of(run: Run, name: str) -> None:
+    config, methods, method = run.config, run.config.methods, run.method(name)
+    before = methods[: methods.index(name)] if name in methods else ()
+    for edge, own in method.gates(method.graph(run.topology), config.gate).items():
+        try:
+            gate = make_gate(own)
+        except ConfigError as error:
+            here = f"topology {config.topology}: edge {edge}: " if edge in run.topology.settings else ""
+            raise ConfigError(f"{here}{error}") from None
+        if edge.tutor != ORACLE and run.cast.nodes[edge.tutor].endpoint and gate.reads_scores:
+            raise ConfigError(
+                f"edge {edge}: gate {own.kind} reads scores, and an endpoint is not scored. Give the edge"
+                " gate = 'always', 'never' or 'random'."
+            )
+        if own.kind == "random" and own.rate is None and ("opcod" not in before or not _measures(run)):
+            raise ConfigError(
+                "gate random needs gate.rate, or method opcod with gate cognizance before it in the same run"
+                " (--method sdpo,opcod,random), whose open share it then matches."
+            )
+
+
+def _measures(run: Run) -> bool:
+    """Whether any gate of opcod reads scores: without one there is no share of cognizant edges to match."""
+    gates = run.method("opcod").gates(run.topology, run.config.gate).values()
+    return any(make_gate(g).reads_scores for g in gates)
+
+
+def _check_styles_of(run: Run, name: str) -> None:
+    """Tutors that hand the worked solution over, or are given it, have one to read."""
+    method = run.method(name)
+    graph = method.graph(run.topology)
+    for edge in method.gates(graph, run.config.gate):
+        if run.informs(graph, edge):
+            style = graph.style_of(edge) or run.config.feedback.style
+            check_solutions(run.domains, f"method {name}: edge {edge} of style {style}")
+
+
+def _check_adversaries(run: Run) -> None:
+    for name, kind in run.config.adversary.items():
+        if name not in run.topology.nodes:
+            raise ConfigError(unknown("node", name, run.topology.nodes, "--adversary: "))
+        if not run.topology.graph.out_degree(name):
+            raise ConfigError(f"--adversary {name}:{kind}: '{name}' tutors nobody.")

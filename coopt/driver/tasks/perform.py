@@ -1,0 +1,219 @@
+"""What the tasks do, inside a worker: load, call the algorithm, write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coopt.core import store
+from coopt.core.blame import blame
+from coopt.core.config.schema import Config
+from coopt.core.errors import RunError
+from coopt.core.fault_points import fault_point
+from coopt.core.meter import Meter
+from coopt.domains.base import Domain
+from coopt.domains.load import load_domains
+from coopt.graph.topology import Edge
+from coopt.lm import ranks
+from coopt.lm.bases import base_directory
+from coopt.lm.engines.base import Engine
+from coopt.lm.engines.make import make_engine
+from coopt.lm.engines.ranked import over_ranks
+from coopt.lm.merging import average_weights
+from coopt.lm.policy import Policy
+from coopt.lm.shared import load_student
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.base import Trainer
+from coopt.lm.training.trainer import LocalTrainer
+from coopt.methods.base import ORACLE, Method
+from coopt.methods.break_rate import probe_tutee
+from coopt.methods.phase import Phase, train_phase
+from coopt.methods.scoring import score_policy
+from coopt.methods.students import make_student
+from coopt.methods.tutors.adversary import HostileTutor
+from coopt.methods.tutors.assign import OpenTutor
+from coopt.methods.tutors.base import ModelTutor, OracleTutor, ReferenceTutor, Speaker, Tutor
+from coopt.methods.tutors.endpoint import EndpointSpeaker
+from coopt.methods.tutors.local import LocalSpeaker
+from coopt.methods.tutors.ranked import FirstRankSpeaker
+from coopt.runs.run import BASE, INIT, Run
+
+if TYPE_CHECKING:
+    from coopt.driver.tasks.task import BreakRate, Score, Specialise, Train
+
+
+def specialise(task: Specialise, run: Run, meter_path: Path | None) -> None:
+    """Make an initial student."""
+    with store.new_directory(task.output(run)) as temporary:
+        meter = Meter(meter_path, 1)
+        make_student(run.config, run.cast, run.domains, task.seed, task.student, temporary / "model", meter)
+
+
+def score(task: Score, run: Run, meter_path: Path | None) -> None:
+    """Score a student or the base."""
+    questions = sum(len(d.items(task.split)) for d in run.domains.values())
+    meter = Meter(meter_path, questions * run.config.sampling.eval_samples)
+    engine = make_engine(run.config, lambda rows, tokens: meter.add(rows, tokens))
+    result = score_model(run, task, engine, run.domains)
+    fault_point("scoring")
+    store.write_json(task.output(run), result)
+
+
+def score_model(run: Run, task: Score, engine: Engine, domains: Mapping[str, Domain]) -> dict[str, Any]:
+    """What ``score_policy`` finds on some of the run's domains. Random numbers are the same for every round and method:
+    differences are between models, not between draws."""
+    is_base = task.method == BASE
+    directory = base_directory(run.config.model.path) if is_base else run.weights(
+        task.seed, task.method, task.round, task.student
+    )  # fmt: skip
+    policy, key = load_student(run.config, directory), (task.seed, task.student, "score")
+    return score_policy(policy, engine, domains, task.split, run.config.sampling, key)
+
+
+def train(task: Train, run: Run, meter_path: Path | None) -> None:
+    """Train one tutee for one round: in this process, as one of ``parallel.ranks`` that have joined, or by ranks that
+    are started here and now. A method that only averages needs none of them."""
+    method = run.method(task.method)
+    if method.averages():
+        _average(task, run, method.averages())
+        return
+    config = method.configure(run.config)
+    if config.parallel.ranks > 1 and ranks.world() == 1:
+        arguments = (run.directory, task, meter_path)
+        ranks.launch_ranks(config.parallel.ranks, _train_as_rank, arguments, backend=config.parallel.backend)
+        return
+    if ranks.world() != config.parallel.ranks:
+        raise RunError(f"{ranks.world()} ranks were started for a run with parallel.ranks = {config.parallel.ranks}.")
+    train_phase(phase_of(task, run, method, config, meter_path))
+
+
+def phase_of(task: Train, run: Run, method: Method, config: Config, meter_path: Path | None) -> Phase:
+    """The phase of a task, ready to be trained. ``config``: the run's as the method has it."""
+    trainer = _trainer(task, run, method, config)
+    teachers = method.logit_teachers(run.start_scores(task.seed))
+    trainer.peers = {name: _start(name, run, task.seed) for name in dict.fromkeys(teachers.values())}
+    if task.round > 1:
+        before = run.phase_dir(task.seed, task.method, task.round - 1, task.tutee) / "state"
+        trainer.load(before, optimizer=config.rounds.carry_state)
+    meter = Meter(meter_path if ranks.leads() else None, config.rounds.steps)
+    tutors = Tutors(run, task.method, task.seed)
+    return Phase(
+        config=config,
+        domains=run.domains,
+        method=method,
+        seed=task.seed,
+        round=task.round,
+        tutee=task.tutee,
+        trainer=trainer,
+        engine=over_ranks(make_engine(config)),
+        tutors={t.name: tutors.make(t, run.domains, hostile=method.adversaries) for t in task.tutors},
+        directory=task.output(run),
+        open_tutors=task.tutors,
+        trained_on=run.topology.trained_on(task.tutee, config.domains),
+        logit_teachers=teachers,
+        on_step=lambda tokens: meter.add(1, tokens),
+    )
+
+
+def _trainer(task: Train, run: Run, method: Method, config: Config) -> Trainer:
+    """The tutee at its start, ready to be trained."""
+    start = run.phase_dir(task.seed, task.method, 0, task.tutee) / "model"
+    # A model that is to be sharded is loaded on the CPU: whole, it need not fit a GPU.
+    with blame(f"tutee {task.tutee}, its weights {start}"):
+        policy = load_student(config, start, device="cpu" if ranks.world() > 1 else config.run.device)
+        policy = make_trainable(policy, config.model.weights, config.model.lora_rank, task.seed, task.tutee)
+    if ranks.world() == 1:
+        return LocalTrainer(policy, config, method.objective(config))
+    from coopt.lm.training.sharded import ShardedTrainer
+
+    return ShardedTrainer(policy, config, method.objective(config))
+
+
+def _start(student: str, run: Run, seed: int) -> Policy:
+    """A student's initial weights, to be a teacher by its logits."""
+    directory = run.weights(seed, INIT, 0, student)
+    with blame(f"teacher {student}, its weights {directory}"):
+        policy = load_student(run.config, directory)
+    return policy if policy.base is not None else policy.in_compute_dtype()  # a shared base stays as it is
+
+
+def _average(task: Train, run: Run, of: str) -> None:
+    """Publish the mean of the weights that ``of`` left of all students; one that collapsed enters as it was then."""
+    last = 0 if of == INIT else run.rounds_of(of)
+    models = {s: run.weights(task.seed, of, last, s) for s in run.topology.students}
+    with ranks.new_directory(task.output(run)) as temporary:
+        if ranks.leads():
+            average_weights(models, temporary / "model")
+
+
+def _train_as_rank(directory: Path, task: Train, meter_path: Path | None) -> None:
+    train(task, Run.open(directory), meter_path)
+
+
+_HELD_PARAMETERS = 50_000_000
+
+
+class Tutors:
+    """Makes a task's tutors, with room for one tutor's weights: requests are grouped by tutor, so a task with many
+    tutors holds one at a time. Adapters on a shared base are all held: they cost little. So are models as small as the
+    embedded one, which a committee would otherwise load twice a step: until together they have ``_HELD_PARAMETERS``."""
+
+    def __init__(self, run: Run, method: str, seed: int) -> None:
+        self.run = run
+        self.method = method
+        self.seed = seed
+        self.engine = over_ranks(make_engine(run.config))
+        self._held: dict[Path, Policy] = {}
+
+    def make(self, tutor: OpenTutor, domains: Mapping[str, Domain], *, hostile: bool) -> Tutor:
+        """The tutor of an edge. ``hostile``: as the run's adversaries have it."""
+        config = self.run.config
+        style = tutor.style or config.feedback.style
+        if tutor.name == ORACLE:
+            return OracleTutor(domains, style)
+        limit = config.sampling.max_feedback_tokens
+        solution = max(limit, config.sampling.max_response_tokens)
+        informed = self.run.cast.nodes[tutor.name].role == "critic"
+        kind = ReferenceTutor if style == "reference" else ModelTutor
+        honest = kind(self._speaker(tutor), domains, style, limit, informed, solution)
+        if not hostile or tutor.name not in config.adversary:
+            return honest
+        return HostileTutor(config.adversary[tutor.name], honest, domains)
+
+    def _speaker(self, tutor: OpenTutor) -> Speaker:
+        node = self.run.cast.nodes[tutor.name]
+        if node.endpoint:
+            return FirstRankSpeaker(EndpointSpeaker(node.id, node.endpoint, node.model, self.run.config.critics))
+        directory = self.run.weights(self.seed, self.method, tutor.round, tutor.name)
+        return LocalSpeaker(partial(self._load, tutor.name, directory), self.engine)
+
+    def _load(self, name: str, directory: Path) -> Policy:
+        if directory not in self._held:
+            held = sum(p.numel() for policy in self._held.values() for p in policy.model.parameters())
+            if held > _HELD_PARAMETERS and not self.run.config.model.shared_base:
+                self._held.clear()  # let go before the next is loaded
+            with blame(f"tutor {name}, its weights {directory}"):
+                tutor = load_student(self.run.config, directory)
+            # Ranks are many on one machine, and each holds the tutor.
+            self._held[directory] = tutor.in_compute_dtype() if ranks.world() > 1 else tutor
+        return self._held[directory]
+
+
+def probe(task: BreakRate, run: Run, meter_path: Path | None) -> None:
+    """Probe every edge into one initial student."""
+    config = run.config.model_copy(
+        update={"data": run.config.data.model_copy(update={"validation": run.config.break_rate.questions})}
+    )
+    domains = load_domains(config)
+    questions = sum(len(d.items("validation")) for d in domains.values())
+    # rollouts, two controls, and for every tutor a critique and two answers
+    meter = Meter(meter_path, questions * config.rounds.rollouts * (3 + 2 * len(task.tutors)))
+    engine = make_engine(config, lambda rows, tokens: meter.add(rows, tokens))
+    made = Tutors(run, BASE, task.seed)
+    tutors = {Edge(t.name, task.tutee): made.make(t, domains, hostile=True) for t in task.tutors}
+    tutee = load_student(config, run.weights(task.seed, BASE, 0, task.tutee))
+    result = probe_tutee(tutee, engine, domains, tutors, config, (task.seed, task.tutee, "break-rate"))
+    store.rewrite_lines(run.probe_texts_path(task.seed, task.tutee), result.pop("texts"))
+    store.write_json(task.output(run), result)

@@ -1,0 +1,76 @@
+"""Gates by name, by entry point, or from a user's file."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from coopt.core.config.schema import GateConfig
+from coopt.core.errors import ConfigError, unknown
+from coopt.graph.gates.base import Gate
+from coopt.graph.gates.cognizance import Cognizance, DomainSelective, PerDomain
+from coopt.graph.gates.constant import Always, Never, Random
+
+ENTRY_POINTS = "coopt.gates"
+GATES: dict[str, Callable[[GateConfig], Gate]] = {
+    "cognizance": lambda c: Cognizance(c.tau, c.scope),
+    "always": lambda c: Always(),
+    "never": lambda c: Never(),
+    "domain_selective": lambda c: DomainSelective(c.tau, c.scope),
+    "per_domain": lambda c: PerDomain(c.tau, c.scope),
+    "random": lambda c: Random(c.rate),
+}
+
+
+def make_gate(config: GateConfig) -> Gate:
+    """The gate of a configuration. Raises ``ConfigError``.
+
+    ``kind``: a name, the name of an entry point of the group ``coopt.graph.gates``, or ``FILE.py:CLASS``. A plug-in is
+    called with the ``GateConfig``; ``gate.options`` is free for it.
+    """
+    make = GATES.get(config.kind) or _plug_in(config.kind)
+    try:
+        gate = make(config)
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever a user's class raises, it is that class's fault
+        raise ConfigError(
+            f"gate.kind = '{config.kind}': called with the gate's settings it fails: {type(error).__name__}: {error}."
+        ) from error
+    if not isinstance(gate, Gate):
+        raise ConfigError(f"gate.kind = '{config.kind}': no gate: it needs name, reads_scores and decide(view).")
+    return gate
+
+
+def _plug_in(kind: str) -> Any:
+    file, found, name = kind.rpartition(":")
+    if found and file.endswith(".py"):
+        return _from_file(Path(file), name)
+    points = {p.name: p for p in entry_points(group=ENTRY_POINTS)}
+    if kind in points:
+        try:
+            return points[kind].load()
+        except Exception as error:  # an installed package that does not import
+            raise ConfigError(f"gate.kind = '{kind}': {type(error).__name__}: {error}.") from error
+    raise ConfigError(unknown("gate", kind, [*GATES, *points], "gate.kind: ") + " Or FILE.py:CLASS.")
+
+
+def _from_file(path: Path, name: str) -> Any:
+    if not path.is_file():
+        raise ConfigError(f"gate.kind: {path}: no such file.")
+    spec = importlib.util.spec_from_file_location(f"coopt_gate_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their own module up
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever a user's file raises, it is that file's fault
+        raise ConfigError(f"gate.kind: {path}: {type(error).__name__}: {error}.") from error
+    if not hasattr(module, name):
+        raise ConfigError(f"gate.kind: {path} has no '{name}'.")
+    return getattr(module, name)

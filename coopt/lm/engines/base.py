@@ -1,0 +1,67 @@
+"""What a rollout engine is: prompts in, sampled responses out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from coopt.core.errors import ModelError
+
+if TYPE_CHECKING:
+    from coopt.lm.policy import Policy
+
+
+class Sampling(NamedTuple):
+    """How to draw. Temperature 0 is greedy."""
+
+    temperature: float
+    max_tokens: int
+    top_p: float = 1.0
+
+
+class Generation(NamedTuple):
+    """One response. ``tokens`` includes the end token if the model wrote one (``finished``).
+
+    ``logprobs``: for each token its log-probability under the engine's own model at temperature 1, whatever it was
+    drawn with; empty from an engine that does not give them.
+    """
+
+    tokens: tuple[int, ...]
+    text: str
+    finished: bool
+    logprobs: tuple[float, ...] = ()
+
+
+class Engine(Protocol):
+    """Generates for one policy at a time. ``coopt.lm.engines.hf.HFEngine`` is always there."""
+
+    def sync(self, policy: Policy) -> None:
+        """Serve this policy's present weights from now on. Raises if it cannot prove that it does."""
+        ...
+
+    def generate(
+        self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, rng: np.random.Generator
+    ) -> list[list[Generation]]:
+        """``samples`` responses to each prompt (token ids), in order.
+
+        All randomness comes from ``rng``, drawn as arrays whose first axis is the prompts, and what a prompt gets
+        does not depend on how rows are batched. Raises ``ModelError`` if a prompt leaves no room for
+        ``sampling.max_tokens``.
+        """
+        ...
+
+    def rest(self) -> None:
+        """Nothing is asked until the next ``sync``: accelerator memory may be given back until then."""
+        ...
+
+
+def check_room(prompts: Sequence[Sequence[int]], sampling: Sampling, room: int) -> None:
+    """Refuse prompts after which ``sampling.max_tokens`` do not fit a context of ``room`` tokens."""
+    longest = max(map(len, prompts), default=0)
+    if longest + sampling.max_tokens > room:
+        raise ModelError(
+            f"a prompt of {longest} tokens and {sampling.max_tokens} new ones do not fit the model's {room}: lower"
+            " sampling.max_response_tokens, or leave long rows out (coopt data check PATH --model DIR counts them)."
+        )

@@ -1,0 +1,180 @@
+"""One vLLM process and the weights that it holds: written for it, swapped, proved, put to sleep."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors.torch import save_file
+
+from coopt.core.config.engine import EngineConfig
+from coopt.lm.engines.base import Sampling
+from coopt.lm.engines.canary import CANARY_TOKENS, TOLERANCE, Canary, Song, canary_prompt
+from coopt.lm.engines.process import ServerProcess
+from coopt.lm.engines.server import Answer, Ask
+from coopt.lm.policy import Policy, merged_state, save_adapter
+
+_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM has kernels for
+_ADAPTERS = 4  # adapters in one batch; others are read from their file again when they are asked
+
+
+class Held(NamedTuple):
+    """Weights that vLLM has: whose, in which version, and the adapter's number (0: vLLM's own weights)."""
+
+    policy: weakref.ref[Policy]
+    version: tuple[int, ...]
+    adapter: int
+
+
+class Serving:
+    """A vLLM process for policies of one architecture, or for adapters (of ``lora_rank`` at most) on one base.
+
+    Raises ``EngineError`` if vLLM does not start. TMPDIR places the files that weights are handed over in.
+    """
+
+    def __init__(self, policy: Policy, settings: EngineConfig, lora_rank: int) -> None:
+        self.swaps = 0
+        self._settings = settings
+        self._base = policy.base
+        self._on_gpu = policy.device.type == "cuda"
+        self._awake = True
+        self._held: list[Held] = []
+        self._numbers = 0
+        self._canary = Canary(settings.canary_tolerance or TOLERANCE[_dtype(policy)])
+        self._temporary = tempfile.TemporaryDirectory(prefix="coopt-vllm-")
+        self._folder = Path(self._temporary.name)
+        self._write_weights(
+            policy if self._base is None else Policy(self._base, policy.tokenizer, policy.compute_dtype)
+        )
+        self.process = ServerProcess(self._options(policy, lora_rank), settings, policy.device, self._folder)
+        if self._base is None:
+            self._held = [_held(policy, 0)]
+
+    def sync(self, policy: Policy) -> None:
+        """Serve the policy's present weights, and prove it. Weights that are held already are not sent again."""
+        self._wake()
+        if not self.holds(policy):
+            self.swaps += 1
+            if self._base is None:
+                self._write_weights(policy)
+                self.process.call("refresh", str(self._folder / "weights"))
+                self._held = [_held(policy, 0)]
+            else:
+                self._hand_over_adapter(policy)
+        self._canary.check(policy, self._song(policy))
+
+    def holds(self, policy: Policy) -> bool:
+        """Whether the policy's present weights are there to be asked."""
+        return self._awake and self._find(policy) is not None
+
+    def generate(self, policy: Policy, asks: Sequence[Ask], sampling: Sampling) -> list[Answer]:
+        """Answers of a policy that was synced."""
+        return self._generate(policy, asks, sampling, sorted(policy.stop_ids()))
+
+    def rest(self) -> None:
+        """Give the GPU's memory back until the next ``sync``."""
+        if self._on_gpu and self._settings.sleep and self._awake:
+            self.process.call("sleep")
+            self._awake = False
+
+    def close(self) -> None:
+        self.process.close()
+        self._temporary.cleanup()
+
+    def _wake(self) -> None:
+        if not self._awake:
+            self.process.call("wake")
+            self._awake = True
+
+    def _generate(
+        self, policy: Policy, asks: Sequence[Ask], sampling: Sampling, stops: Sequence[int], read_prompt: bool = False
+    ) -> list[Answer]:
+        held = self._find(policy)
+        assert held is not None, "sync the policy first"
+        answers: list[Answer] = self.process.call("generate", asks, sampling, stops, held.adapter, read_prompt)
+        return answers
+
+    def _song(self, policy: Policy) -> Song:
+        """The prompt is read once for its own log-probs and once, through the prefix cache, to write on."""
+        ask = [Ask(canary_prompt(policy), 0)]
+        (read,) = self._generate(policy, ask, Sampling(0, 1), (), True)
+        (written,) = self._generate(policy, ask, Sampling(0, CANARY_TOKENS), ())
+        return Song(read.prompt_logprobs, written.tokens, written.logprobs)
+
+    def _find(self, policy: Policy) -> Held | None:
+        wanted = _held(policy, 0).version
+        return next((h for h in self._held if h.policy() is policy and h.version == wanted), None)
+
+    def _hand_over_adapter(self, policy: Policy) -> None:
+        """Under a new number; adapters of policies that changed or are gone make room."""
+        held, self._held = self._held, []
+        for each in held:
+            if each.policy() not in (None, policy):
+                self._held.append(each)
+            elif each.adapter:
+                self.process.call("drop", each.adapter)
+                shutil.rmtree(self._adapter(each.adapter), ignore_errors=True)
+        if policy.model is policy.causal_lm:  # the base itself
+            self._held.append(_held(policy, 0))
+            return
+        self._numbers += 1
+        save_adapter(policy, self._adapter(self._numbers))
+        self.process.call("adapt", self._numbers, str(self._adapter(self._numbers)))
+        self._held.append(_held(policy, self._numbers))
+
+    def _adapter(self, number: int) -> Path:
+        return self._folder / f"adapter-{number}"
+
+    def _write_weights(self, policy: Policy) -> None:
+        """Configuration and weights in the dtype that vLLM computes with; tied weights once."""
+        directory = self._folder / "weights"
+        directory.mkdir(exist_ok=True)
+        tensors: dict[str, torch.Tensor] = {}
+        seen: set[int] = set()
+        for name, tensor in merged_state(policy).items():
+            if tensor.data_ptr() not in seen:
+                seen.add(tensor.data_ptr())
+                tensors[name] = tensor.detach().to("cpu", policy.compute_dtype).contiguous()
+        save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+        config = type(policy.causal_lm.config).from_dict(policy.causal_lm.config.to_dict())
+        config.architectures = [type(policy.causal_lm).__name__]
+        config.save_pretrained(directory)
+
+    def _options(self, policy: Policy, lora_rank: int) -> dict[str, Any]:
+        """What ``vllm.LLM`` is started with."""
+        settings = self._settings
+        options: dict[str, Any] = {
+            "model": str(self._folder / "weights"),
+            "skip_tokenizer_init": True,  # token ids go in and come out
+            "generation_config": "vllm",  # nothing is drawn otherwise than asked
+            "dtype": _dtype(policy),
+            "max_model_len": policy.context_length,
+            "max_num_seqs": settings.max_sequences,
+            "use_tqdm_on_load": False,
+        }
+        if self._on_gpu:
+            options |= {
+                "gpu_memory_utilization": settings.gpu_memory_share,
+                "tensor_parallel_size": settings.tensor_parallel,
+                "enable_sleep_mode": settings.sleep,
+            }
+        else:
+            options["enforce_eager"] = True
+        if self._base is not None:
+            rank = next((r for r in _RANKS if r >= lora_rank), lora_rank)
+            options |= {"enable_lora": True, "max_loras": _ADAPTERS, "max_lora_rank": rank}
+        return options
+
+
+def _held(policy: Policy, adapter: int) -> Held:
+    """Every change in place raises a tensor's version; one that did not is left to the canary."""
+    return Held(weakref.ref(policy), tuple(p._version for p in policy.model.parameters()), adapter)
+
+
+def _dtype(policy: Policy) -> str:
+    return str(policy.compute_dtype).removeprefix("torch.")

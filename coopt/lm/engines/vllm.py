@@ -1,0 +1,98 @@
+"""The vLLM engine: one vLLM process an architecture, whose weights follow the policies that are asked for.
+
+A policy is served in one of two ways. One on a base that it shares with others (``Policy.base``) is one of many LoRA
+adapters of one engine. Any other policy's weights replace those of the engine of its architecture. After every
+``sync`` the canary proves which weights are served.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from coopt.core.config.engine import EngineConfig
+from coopt.lm.engines.base import Generation, Sampling, check_room
+from coopt.lm.engines.server import Answer, Ask
+from coopt.lm.engines.serving import Serving
+from coopt.lm.policy import Policy
+
+_serving: dict[str, Serving] = {}
+"""This process's engines. A worker does many tasks, and starting vLLM takes longer than most of them."""
+
+
+class VLLMEngine:
+    """Generation with vLLM. Engines made in one process share its vLLM processes.
+
+    A text does not depend on the order of the requests. On its neighbours in the batch it depends only by rounding:
+    vLLM does not promise the same last digits for another batch, so a near-tie may fall otherwise.
+    """
+
+    def __init__(
+        self, settings: EngineConfig, lora_rank: int = 8, on_batch: Callable[[int, int], None] | None = None
+    ) -> None:
+        self.settings = settings
+        self.lora_rank = lora_rank
+        self.on_batch = on_batch or (lambda rows, tokens: None)
+        self.policy: Policy | None = None
+
+    @property
+    def serving(self) -> Serving:
+        assert self.policy is not None, "sync a policy first"
+        return _serving[_key(self.policy, self.settings)]
+
+    def sync(self, policy: Policy) -> None:
+        """Raises ``EngineError`` if vLLM does not start or the canary finds other weights than the policy's."""
+        key = _key(policy, self.settings)
+        for other, serving in _serving.items():
+            if other != key:
+                serving.rest()  # one at a time has the GPU
+        if key not in _serving:
+            _serving[key] = Serving(policy, self.settings, self.lora_rank)
+        _serving[key].sync(policy)
+        self.policy = policy
+
+    def generate(
+        self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, rng: np.random.Generator
+    ) -> list[list[Generation]]:
+        policy, serving = self.policy, self.serving
+        assert policy is not None
+        check_room(prompts, sampling, policy.context_length)
+        if not serving.holds(policy):  # another engine of this process has had it since
+            serving.sync(policy)
+        seeds = rng.integers(2**31, size=(len(prompts), samples)).tolist()
+        asks = [Ask(prompt, seed) for prompt, own in zip(prompts, seeds, strict=True) for seed in own]
+        answers = serving.generate(policy, asks, sampling)
+        self.on_batch(len(answers), sum(len(a.tokens) for a in answers))
+        rows = [_generation(policy, a) for a in answers]
+        return [rows[k : k + samples] for k in range(0, len(rows), samples)]
+
+    def rest(self) -> None:
+        if self.policy is not None:
+            self.serving.rest()
+
+
+def close_engines() -> None:
+    """End this process's vLLM processes."""
+    while _serving:
+        _serving.popitem()[1].close()
+
+
+def _generation(policy: Policy, answer: Answer) -> Generation:
+    tokens = tuple(answer.tokens)
+    finished = bool(tokens) and tokens[-1] in policy.stop_ids()
+    return Generation(tokens, policy.decode(tokens), finished, tuple(answer.logprobs))
+
+
+def _key(policy: Policy, settings: EngineConfig) -> str:
+    """What a policy must have in common with an engine to be served by it."""
+    architecture = policy.causal_lm.config.to_dict()
+    for said in ("_name_or_path", "transformers_version", "dtype"):
+        architecture.pop(said, None)
+    base = id(policy.base) if policy.base is not None else None  # ``Serving`` keeps the base, so the id stays taken
+    return json.dumps(
+        [architecture, str(policy.compute_dtype), str(policy.device), base, settings.model_dump()],
+        sort_keys=True,
+        default=str,
+    )

@@ -1,0 +1,118 @@
+"""Supervised fine-tuning on text: how a real base becomes a specialist (paper D.1: LoRA, cosine, 3 epochs)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional as F
+
+from coopt.core.config.schema import Config
+from coopt.core.errors import DataError, ModelError
+from coopt.core.meter import Meter
+from coopt.core.rng import generator
+from coopt.domains.base import Domain, Item
+from coopt.domains.rationales import read_rationales
+from coopt.lm.engines.base import Sampling
+from coopt.lm.engines.make import make_engine
+from coopt.lm.policy import Policy
+from coopt.lm.training.adapters import make_trainable
+from coopt.lm.training.forward import hidden_states, logits32
+from coopt.methods.students import RATIONALES, way_of
+
+_WARMUP_SHARE = 0.1
+
+
+class Example(NamedTuple):
+    """A prompt and the response to imitate, as token ids."""
+
+    prompt: tuple[int, ...]
+    response: tuple[int, ...]
+
+
+def specialise_on_text(policy: Policy, config: Config, domain: Domain, key: Sequence[object], meter: Meter) -> Policy:
+    """The policy fine-tuned on its native domain, by the way that ``model.specialise`` names.
+
+    Raises ``ModelError`` if own_correct finds no correct answer to learn from.
+    """
+    way = way_of(config)
+    items = list(domain.items("train"))[: config.specialise.questions]
+    if way.startswith(RATIONALES):
+        examples = _rationales(way.removeprefix(RATIONALES), policy, domain)
+    else:
+        meter.units = 2 * len(items) * config.rounds.rollouts
+        examples = _own_correct(policy, config, domain, items, key, meter)
+        if not examples:
+            raise ModelError(
+                f"specialise = own_correct: the base answers none of {len(items)} {domain.name} training questions."
+                " Raise specialise.questions or sampling.max_response_tokens, or give rationales:FILE."
+            )
+    student = make_trainable(policy, "lora", config.model.lora_rank, *key, "specialise")
+    _fit(student, examples, config, key)
+    return student
+
+
+def _own_correct(
+    policy: Policy, config: Config, domain: Domain, items: Sequence[Item], key: Sequence[object], meter: Meter
+) -> list[Example]:
+    """The base's own correct answers (rejection sampling), each distinct one once.
+
+    They are sampled after a worked example of the format and learnt after the plain prompt.
+    """
+    engine = make_engine(config, lambda rows, tokens: meter.add(rows, tokens))
+    engine.sync(policy)
+    prompts = [policy.prompt_ids(domain.wording, i.prompt) for i in items]
+    shown = [policy.prompt_ids(domain.wording, i.prompt, example=True) for i in items]
+    how = Sampling(config.specialise.temperature, config.sampling.max_response_tokens)
+    groups = engine.generate(shown, config.rounds.rollouts, how, generator(*key, "own_correct"))
+    found = [
+        Example(tuple(prompt), y.tokens)
+        for item, prompt, ys in zip(items, prompts, groups, strict=True)
+        for y in ys
+        if y.finished and domain.score(y.text, item)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _rationales(file: str, policy: Policy, domain: Domain) -> list[Example]:
+    """Rows ``{"question": ..., "rationale": ...}``: worked solutions of training questions, by their question."""
+    by_question = read_rationales(file, f"model.specialise = '{RATIONALES}{file}'")
+    examples = []
+    for item in domain.items("train"):
+        if item.stem in by_question:
+            prompt = tuple(policy.prompt_ids(domain.wording, item.prompt))
+            examples.append(Example(prompt, policy.response_ids(by_question[item.stem])))
+    if not examples:
+        raise DataError(f"{file}: no rationale is for a {domain.name} training question (matched by 'question').")
+    return examples
+
+
+def _fit(policy: Policy, examples: Sequence[Example], config: Config, key: Sequence[object]) -> None:
+    """Next-token training on the responses; AdamW, 10 % warm-up, cosine to zero."""
+    settings = config.specialise
+    steps_per_epoch = math.ceil(len(examples) / settings.batch)
+    total = steps_per_epoch * settings.epochs
+    parameters = list(policy.trainable().values())
+    optimizer = torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=0.0)
+    for step in range(total):
+        epoch, place = divmod(step, steps_per_epoch)
+        order = generator(*key, epoch, "sft").permutation(len(examples))
+        batch = [examples[k] for k in order[place * settings.batch : (place + 1) * settings.batch]]
+        warmup = max(1.0, _WARMUP_SHARE * total)
+        rate = min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * step / total)))
+        for group in optimizer.param_groups:
+            group["lr"] = settings.lr * rate
+        optimizer.zero_grad(set_to_none=True)
+        for example in batch:
+            _loss(policy, example).div(len(batch)).backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+
+
+def _loss(policy: Policy, example: Example) -> torch.Tensor:
+    lm = policy.causal_lm
+    hidden = hidden_states(policy, [example])
+    targets = torch.tensor(example.response, device=policy.device)
+    return F.cross_entropy(logits32(lm.get_output_embeddings(), hidden), targets)

@@ -1,0 +1,48 @@
+"""What is trained of a model: all of its weights, or a LoRA adapter on all linear layers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from peft import LoraConfig, get_peft_model
+
+from coopt.core.errors import ModelError
+from coopt.core.rng import stable_hash
+from coopt.lm.policy import Policy
+from coopt.lm.training.forward import logits32
+
+
+def make_trainable(policy: Policy, weights: Literal["full", "lora"], rank: int, *key: object) -> Policy:
+    """The policy with its trained parameters marked. A new adapter's random start comes from ``key``.
+
+    Raises ``ModelError`` if the model's logits are not its head applied to its last hidden state.
+    """
+    _check_head(policy)
+    if weights == "full":
+        policy.model.requires_grad_(True)
+        return policy
+    if policy.base is not None and policy.model is not policy.causal_lm:  # an adapter on the shared base: train it on
+        for name, parameter in policy.model.named_parameters():
+            parameter.requires_grad_(".lora_" in name)
+        return policy
+    settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stable_hash(*key, "lora") % 2**63)
+        adapted = get_peft_model(policy.model, settings)
+    return replace(policy, model=adapted.eval())
+
+
+@torch.no_grad()
+def _check_head(policy: Policy) -> None:
+    """The chunked loss applies the head itself; a model that scales or caps its logits would be trained wrong."""
+    ids = torch.arange(4, device=policy.device)[None]
+    lm = policy.causal_lm
+    hidden = lm.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
+    expected = lm(input_ids=ids, use_cache=False).logits
+    if not torch.allclose(logits32(lm.get_output_embeddings(), hidden), expected, atol=1e-3, rtol=1e-3):
+        name = lm.config.model_type
+        raise ModelError(
+            f"models of type '{name}' change the logits after the head (scaling or capping): not supported."
+        )

@@ -1,0 +1,81 @@
+"""Resumable training state: weights, AdamW moments, teacher and step, as safetensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from coopt.core import store
+from coopt.core.errors import RunError
+from coopt.core.fault_points import fault_point
+
+if TYPE_CHECKING:
+    from coopt.lm.training.trainer import LocalTrainer
+
+_FILE = "state.safetensors"
+STEP = "step.json"
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # AdamW counts its own steps: a step without rows is none
+
+
+class TornCheckpointError(RunError):
+    """A checkpoint that was marked complete and cannot be read: the machine was killed, not the run."""
+
+
+def torn(directory: Path) -> TornCheckpointError:
+    return TornCheckpointError(
+        f"{directory}: a file of this checkpoint is torn. Delete the folder that holds it, then run the same command"
+        " again: it is made anew."
+    )
+
+
+def save_checkpoint(trainer: LocalTrainer, directory: Path) -> None:
+    """Write ``directory`` as a whole or not at all; it is complete when its marker is there."""
+    with store.new_directory(directory) as temporary:
+        tensors = {k: t.contiguous().cpu() for k, t in state_tensors(trainer).items()}
+        save_file(tensors, temporary / _FILE)
+        fault_point("checkpoint_write")
+        store.write_json(temporary / STEP, {"step": trainer.step})
+
+
+def load_checkpoint(trainer: LocalTrainer, directory: Path, *, optimizer: bool = True) -> None:
+    """Restore what ``save_checkpoint`` wrote; without ``optimizer`` only the student's weights."""
+    try:
+        tensors = load_file(directory / _FILE)
+    except SafetensorError:
+        raise torn(directory) from None
+    restore(trainer, tensors, int(store.read_json(directory / STEP)["step"]), optimizer=optimizer)
+
+
+def state_tensors(trainer: LocalTrainer) -> dict[str, torch.Tensor]:
+    """Everything that a resumed trainer needs beside its step, by ``kind/parameter``: whole tensors, or shards."""
+    parameters = trainer.policy.trainable()
+    tensors: dict[str, torch.Tensor] = {f"student/{n}": p.detach() for n, p in parameters.items()}
+    tensors |= {f"teacher/{n}": t for n, t in trainer.teacher.state().items()}
+    for name, parameter in parameters.items():
+        for moment in MOMENTS:
+            if moment in trainer.optimizer.state.get(parameter, {}):
+                tensors[f"{moment}/{name}"] = trainer.optimizer.state[parameter][moment]
+    return tensors
+
+
+def restore(trainer: LocalTrainer, tensors: Mapping[str, torch.Tensor], step: int, *, optimizer: bool) -> None:
+    """Put ``state_tensors`` back."""
+    parameters = trainer.policy.trainable()
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(tensors[f"student/{name}"])
+    if not optimizer:
+        trainer.teacher.load({n: p.detach() for n, p in parameters.items()})
+        return
+    trainer.step = step
+    trainer.teacher.load({n: tensors[f"teacher/{n}"] for n in trainer.teacher.shadows})
+    for name, parameter in parameters.items():
+        if f"step/{name}" in tensors:
+            trainer.optimizer.state[parameter] = {
+                m: tensors[f"{m}/{name}"].to("cpu" if m == "step" else parameter.device) for m in MOMENTS
+            }

@@ -1,0 +1,103 @@
+"""What is minimised, token by token: distillation, policy gradient, imitation.
+
+Shape legend: N tokens, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+import torch
+
+from coopt.lm.training.losses import TokenLoss
+
+
+class Tokens(NamedTuple):
+    """What an objective may read of N response tokens."""
+
+    student_NV: torch.Tensor
+    """The student's logits, with gradient."""
+    teacher_NV: torch.Tensor | None
+    """The teacher's, if the objective reads one."""
+    ids_N: torch.Tensor
+    """The tokens themselves."""
+    old_N: torch.Tensor | None
+    """Their log-probabilities under the student at the start of the step; None: the student is still that one."""
+    advantage_N: torch.Tensor
+
+
+Reads = Literal["teacher", "nothing"]
+
+
+class Objective(Protocol):
+    """A loss that is a sum over response tokens of a function of that token alone."""
+
+    @property
+    def reads(self) -> Reads:
+        """Whether a teacher is run."""
+        ...
+
+    def __call__(self, tokens: Tokens) -> torch.Tensor:
+        """Loss per token [N]; gradient flows into the student's logits only."""
+        ...
+
+
+@dataclass(frozen=True)
+class Distil:
+    """D(student || stop-gradient teacher) (paper Eq. 1)."""
+
+    divergence: TokenLoss
+    reads: Reads = "teacher"
+
+    def __call__(self, tokens: Tokens) -> torch.Tensor:
+        assert tokens.teacher_NV is not None
+        return self.divergence(tokens.student_NV, tokens.teacher_NV)
+
+
+@dataclass(frozen=True)
+class Imitate:
+    """Next-token cross-entropy: -log p(y_t)."""
+
+    reads: Reads = "nothing"
+
+    def __call__(self, tokens: Tokens) -> torch.Tensor:
+        return -logprobs_of(tokens.student_NV, tokens.ids_N)
+
+
+@dataclass(frozen=True)
+class PolicyGradient:
+    """The clipped surrogate of PPO and GRPO. With ratio r = p / p_old and advantage A:
+
+    -min(r A, clip(r, 1 - low, 1 + high) A), for A < 0 bounded by the dual clip: -max(that, c A).
+    With ``kl`` > 0 plus kl times the estimator q/p - log(q/p) - 1 of KL(student || reference), where the teacher is
+    the reference.
+    """
+
+    clip_low: float = 0.2
+    clip_high: float = 0.28
+    dual_clip: float | None = 3.0
+    kl: float = 0.0
+
+    @property
+    def reads(self) -> Reads:
+        return "teacher" if self.kl else "nothing"
+
+    def __call__(self, tokens: Tokens) -> torch.Tensor:
+        own_N = logprobs_of(tokens.student_NV, tokens.ids_N)
+        old_N = own_N.detach() if tokens.old_N is None else tokens.old_N.to(own_N.dtype)
+        ratio_N, advantage_N = (own_N - old_N).exp(), tokens.advantage_N.to(own_N.dtype)
+        clipped_N = ratio_N.clamp(1 - self.clip_low, 1 + self.clip_high)
+        gain_N = torch.minimum(ratio_N * advantage_N, clipped_N * advantage_N)
+        if self.dual_clip is not None:
+            gain_N = torch.where(advantage_N < 0, torch.maximum(gain_N, self.dual_clip * advantage_N), gain_N)
+        if not self.kl:
+            return -gain_N
+        assert tokens.teacher_NV is not None
+        apart_N = logprobs_of(tokens.teacher_NV, tokens.ids_N) - own_N
+        return self.kl * (apart_N.exp() - apart_N - 1) - gain_N
+
+
+def logprobs_of(logits_NV: torch.Tensor, ids_N: torch.Tensor) -> torch.Tensor:
+    """Log-probability [N] of the tokens ``ids_N``."""
+    return logits_NV.log_softmax(-1).gather(-1, ids_N[:, None]).squeeze(-1)

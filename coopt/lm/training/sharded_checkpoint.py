@@ -1,0 +1,107 @@
+"""Sharded training state, written and read by ``torch.distributed.checkpoint`` in its safetensors format.
+
+Every rank writes its shards; a checkpoint can be read by another number of ranks. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.distributed as dist
+from safetensors import SafetensorError
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import async_save, save
+
+from coopt.core import store
+from coopt.core.errors import RunError
+from coopt.core.fault_points import fault_point
+from coopt.lm import ranks
+from coopt.lm.training.checkpoint import MOMENTS, STEP, restore, state_tensors, torn
+
+if TYPE_CHECKING:
+    from coopt.lm.training.sharded import ShardedTrainer
+
+
+class ShardedCheckpoints:
+    """Writes at most one checkpoint at a time, in the foreground or behind the training."""
+
+    def __init__(self) -> None:
+        # Its own group: the writing thread's messages must not get between those of the training.
+        self.group = dist.new_group(backend="gloo")
+        self.thread = ThreadPoolExecutor(1)
+        self.pending: Future[None] | None = None
+
+    def save(self, trainer: ShardedTrainer, directory: Path, *, background: bool) -> None:
+        """All ranks write. In the background it is the state of this moment, copied before the call returns."""
+        self.settle()
+        if ranks.leads():
+            store.begin_directory(directory)
+        ranks.wait_for_all()
+        writer = HuggingFaceStorageWriter(str(store.temporary_of(directory)), save_distributed=True)
+        how: dict[str, Any] = {"storage_writer": writer, "process_group": self.group}
+        if background:
+            written: Any = async_save(state_tensors(trainer), **how)
+            self.pending = self.thread.submit(_complete, directory, trainer.step, written.result)
+        else:
+            _complete(directory, trainer.step, lambda: save(state_tensors(trainer), **how))
+            ranks.wait_for_all()
+
+    def settle(self) -> None:
+        """Wait for what is being written; its error is raised here."""
+        if self.pending is not None:
+            pending, self.pending = self.pending, None
+            pending.result()
+
+    def load(self, trainer: ShardedTrainer, directory: Path, *, optimizer: bool) -> None:
+        """Read this rank's shards, whatever number of ranks wrote them. Raises ``TornCheckpointError`` on all."""
+        reader = HuggingFaceStorageReader(str(directory))
+        names = ranks.from_first(lambda: _names(reader))
+        if names is None:
+            raise torn(directory)
+        tensors = _empty(trainer, names)
+        try:
+            load(tensors, storage_reader=reader, process_group=self.group)
+        except CheckpointException:  # of any rank, told to all
+            raise torn(directory) from None
+        restore(trainer, tensors, int(store.read_json(directory / STEP)["step"]), optimizer=optimizer)
+
+
+def _complete(directory: Path, step: int, write: Callable[[], object]) -> None:
+    """When every rank has written, rank 0 marks the directory complete."""
+    try:
+        write()
+    except CheckpointException as error:
+        why = next(iter(error.failures.values()))[0]
+        raise RunError(
+            f"{directory}: cannot write ({why}). Nothing finished is lost: make room or choose another --out, then run"
+            " the same command again."
+        ) from None
+    if ranks.leads():
+        fault_point("checkpoint_write")
+        store.write_json(store.temporary_of(directory) / STEP, {"step": step})
+        store.complete_directory(directory)
+
+
+def _names(reader: HuggingFaceStorageReader) -> set[str] | None:
+    """What the checkpoint holds; None if a file of it is torn."""
+    try:
+        return set(reader.read_metadata().state_dict_metadata)
+    except SafetensorError:
+        return None
+
+
+def _empty(trainer: ShardedTrainer, names: set[str]) -> dict[str, torch.Tensor]:
+    """Room for what the checkpoint holds, sharded like the parameters."""
+    room: dict[str, torch.Tensor] = {}
+    for name, parameter in trainer.policy.trainable().items():
+        for kind in ("student", "teacher", *MOMENTS):
+            if f"{kind}/{name}" in names:
+                like = torch.zeros(()) if kind == "step" else torch.zeros_like(parameter.detach())
+                room[f"{kind}/{name}"] = like
+    return room

@@ -1,0 +1,287 @@
+"""The one-process trainer: student forward, teacher forward, objective, backward, AdamW, EMA."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from coopt.core.config.schema import Config, OptimizerConfig
+from coopt.core.errors import TrainingError
+from coopt.lm.policy import Policy, save_policy
+from coopt.lm.training import checkpoint
+from coopt.lm.training.base import StepStats, TrainRow
+from coopt.lm.training.batch import PromptResponse, by_tokens
+from coopt.lm.training.forward import hidden_states, layout_of, logits32
+from coopt.lm.training.importance import importance_weights
+from coopt.lm.training.losses import Divergence
+from coopt.lm.training.merge import Ids, StudentRow, merge, target_side
+from coopt.lm.training.objectives import Distil, Objective, Tokens, logprobs_of
+from coopt.lm.training.recompute import recompute_activations
+from coopt.lm.training.teacher import Kind, Teacher
+
+
+class LocalTrainer:
+    """Trainer on one device. The loss is the mean over all rollouts of the step of (1/|y|) sum_t objective_t;
+    rollouts without a target count in the mean and are never run."""
+
+    def __init__(self, policy: Policy, config: Config, objective: Objective | None = None) -> None:
+        self.policy = policy
+        self.config = config
+        self.layout = layout_of(policy, config.loss)
+        self.objective = objective or Distil(Divergence(config.loss.alpha, config.loss.top_k, config.loss.tail))
+        self.peers: Mapping[str, Policy] = {}
+        """Frozen models, by name, that rows may have as their teacher."""
+        self.decoder, self.teacher = self._place()
+        if config.parallel.activation_checkpointing:
+            recompute_activations(policy)
+        self.optimizer = make_optimizer(policy, config.optimizer)
+        self.step = 0
+
+    def update(self, rows: Sequence[TrainRow], rollouts: int) -> StepStats:
+        """Raises ``TrainingError`` before the update if loss or gradient is not finite."""
+        return self.update_in_parts([rows], rollouts)
+
+    def update_in_parts(self, parts: Sequence[Sequence[TrainRow]], rollouts: int) -> StepStats:
+        """As ``update``; what a part's update did stays if a later part's loss is not finite."""
+        merged = [merge(rows, rollouts) for rows in parts]
+        if len(parts) > 1:
+            merged = [self._with_old(students) for students in merged]
+        stats = StepStats.over([self._update_once(s, len(rows)) for s, rows in zip(merged, parts, strict=True)])
+        start = self._now()
+        self.teacher.update()
+        stats.seconds["student"] += self._now() - start
+        self.step += 1
+        return stats
+
+    def _update_once(self, students: list[StudentRow], rows: int) -> StepStats:
+        stats = StepStats(lr=self.config.optimizer.lr * self._warmup(), active_rows=rows)
+        stats.distinct_rows = sum(len(s.targets) for s in students)
+        stats.trained_tokens = sum(len(s.response) for s in students)
+        self.optimizer.zero_grad(set_to_none=True)
+        for batch in self._micro_batches(students):
+            self._accumulate(batch, stats)
+        self._total(stats)
+        if not math.isfinite(stats.loss):
+            raise TrainingError(
+                f"step {self.step + 1}: the loss is {stats.loss}. The weights were not changed."
+                " Lower optimizer.lr, or start again from the last checkpoint with another --seed."
+            )
+        self._apply(stats)
+        return stats
+
+    def _with_old(self, students: list[StudentRow]) -> list[StudentRow]:
+        """With the log-probs that the student gives its tokens now, before the step's first update."""
+        found = self.logprobs([(s.prompt, s.response) for s in students])
+        return [s._replace(old=tuple(old)) for s, old in zip(students, found, strict=True)]
+
+    @torch.no_grad()
+    def logprobs(self, sequences: Sequence[PromptResponse]) -> list[list[float]]:
+        """Log-probability of every response token by the student."""
+        found: dict[int, list[float]] = {}
+        lengths = [len(p) + len(r) for p, r in sequences]
+        head = self.policy.causal_lm.get_output_embeddings()
+        for batch in by_tokens(range(len(sequences)), lengths, self.config.loss.batch_tokens):
+            hidden = self._hidden([sequences[k] for k in batch])
+            ids = torch.tensor([t for k in batch for t in sequences[k][1]], device=hidden.device)
+            parts = [logprobs_of(logits32(head, hidden[chunk]), ids[chunk]) for chunk in self._chunks(len(hidden))]
+            values = torch.cat(parts).tolist()
+            for k in batch:
+                found[k], values = values[: len(sequences[k][1])], values[len(sequences[k][1]) :]
+        return [found[k] for k in range(len(sequences))]
+
+    @torch.no_grad()
+    def advantages(self, rows: Sequence[TrainRow]) -> list[list[float]]:
+        """A_t of every response token, through the same batches and teachers as the loss."""
+        found: dict[tuple[object, ...], list[float]] = {}
+        head = self.policy.causal_lm.get_output_embeddings()
+        for batch in LocalTrainer._micro_batches(self, merge(rows, 1)):  # of ranks each computes all
+            side = target_side(batch, self.policy.device)
+            teachers = self._teacher_hidden(batch)
+            hidden_Sd = self._hidden([(s.prompt, s.response) for s in batch])
+            teacher_logits = self._teacher_logits(batch[0].teacher, teachers)
+            ids, _, _ = self._student_side(batch)
+            values: list[float] = []
+            for chunk in self._chunks(len(side.place)):
+                places = side.place[chunk]
+                teacher_NV = teacher_logits(chunk)
+                assert teacher_NV is not None
+                told_N = logprobs_of(teacher_NV, ids[places])
+                values += (told_N - logprobs_of(logits32(head, hidden_Sd[places]), ids[places])).tolist()
+            for s in batch:
+                for target, _ in s.targets:
+                    length = len(s.response)
+                    found[s.prompt, s.response, s.teacher, target.prompt], values = values[:length], values[length:]
+        return [found[r.student_prompt, r.response, r.teacher, r.teacher_prompt] for r in rows]
+
+    def _place(self) -> tuple[torch.nn.Module, Teacher]:
+        """Where the weights live: the module that gives hidden states, and the teacher."""
+        return self.policy.causal_lm.get_decoder(), Teacher(self.policy, self._teacher_kind, self.config.teacher.rate)
+
+    @property
+    def _teacher_kind(self) -> Kind:
+        """``live``, which keeps no copy, where no teacher is read."""
+        return self.config.teacher.kind if self.objective.reads == "teacher" else "live"
+
+    def serving(self) -> Policy:
+        return self.policy
+
+    def publish(self, directory: Path) -> None:
+        save_policy(self.policy, directory)
+
+    def save(self, directory: Path, *, background: bool = False) -> None:
+        checkpoint.save_checkpoint(self, directory)
+
+    def load(self, directory: Path, *, optimizer: bool = True) -> None:
+        checkpoint.load_checkpoint(self, directory, optimizer=optimizer)
+
+    def settle(self) -> None:
+        """Nothing is written in the background here."""
+
+    def _total(self, stats: StepStats) -> None:
+        """Add what other processes found of the step's loss and importance weights: there are none."""
+
+    def _now(self) -> float:
+        """Seconds; on a GPU after what was queued has been done, so that each part pays for itself."""
+        if self.policy.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def _warmup(self) -> float:
+        """Linear from 0 at the first step (as in SDPO's code), then 1."""
+        warmup = self.config.optimizer.warmup
+        return min(self.step / warmup, 1.0) if warmup else 1.0
+
+    def _micro_batches(self, students: list[StudentRow]) -> list[list[StudentRow]]:
+        """Each has one teacher; rows that are to share their prompt stay together."""
+        batches: list[list[StudentRow]] = []
+        for name in dict.fromkeys(s.teacher for s in students):
+            units: dict[object, list[StudentRow]] = {}
+            for k, s in enumerate(students):
+                if s.teacher == name:
+                    units.setdefault(s.prompt if self.layout == "shared" else k, []).append(s)
+            lengths = [sum(map(_read_tokens, unit)) for unit in units.values()]
+            for batch in by_tokens(list(units.values()), lengths, self.config.loss.batch_tokens):
+                batches.append([s for unit in batch for s in unit])
+        return batches
+
+    def _accumulate(self, batch: list[StudentRow], stats: StepStats) -> None:
+        """Forward and backward of a micro-batch; gradients add up in the parameters."""
+        start = self._now()
+        side = target_side(batch, self.policy.device)
+        teachers = self._teacher_hidden(batch)
+        stats.seconds["teacher"] += self._now() - start
+        start = self._now()
+        head = self.policy.causal_lm.get_output_embeddings()
+        hidden_Sd = self._hidden([(s.prompt, s.response) for s in batch])
+        leaf_Sd = hidden_Sd.detach().requires_grad_()
+        teacher_logits = self._teacher_logits(batch[0].teacher, teachers)
+        ids, old, drawn = self._student_side(batch)
+        for chunk in self._chunks(len(side.place)):
+            places = side.place[chunk]
+            with torch.no_grad():
+                teacher_NV = teacher_logits(chunk)
+            tokens = Tokens(
+                logits32(head, leaf_Sd[places]),
+                teacher_NV,
+                ids[places],
+                None if old is None else old[places],
+                side.advantage[chunk],
+            )
+            terms = self.objective(tokens) * side.weight[chunk].to(tokens.student_NV.dtype)
+            if drawn is not None:
+                cap = self.config.engine.importance_cap
+                terms = terms * importance_weights(tokens, drawn[places], cap, stats.importance)
+            loss = terms.sum()
+            loss.backward()
+            stats.loss += loss.item()
+        hidden_Sd.backward(leaf_Sd.grad)
+        stats.seconds["student"] += self._now() - start
+
+    def _chunks(self, tokens: int) -> Sequence[torch.Tensor]:
+        """Places of tokens whose float32 logits are held at once."""
+        vocabulary = self.policy.causal_lm.config.get_text_config().vocab_size
+        size = max(1, self.config.loss.chunk_logits // vocabulary)
+        return list(torch.split(torch.arange(tokens, device=self.policy.device), size))
+
+    def _teacher_hidden(self, batch: list[StudentRow]) -> list[torch.Tensor]:
+        """The teacher's hidden states [N, d] on the batch's targets; of a trust region also the student's own."""
+        if self.objective.reads != "teacher":
+            return []
+        sequences = [(t.prompt, s.response) for s in batch for t, _ in s.targets]
+        keys = [s.prompt for s in batch for _ in s.targets]
+        if batch[0].teacher:
+            with torch.no_grad():
+                peer = self.peers[batch[0].teacher]
+                return [hidden_states(peer, sequences, layout_of(peer, self.config.loss), keys=keys)]
+        with self.teacher.active():
+            hidden = [self._hidden(sequences, keys)]
+        if self.teacher.kind == "trust_region":
+            with torch.no_grad():
+                hidden.append(self._hidden(sequences, keys))
+        return hidden
+
+    def _teacher_logits(self, name: str, hidden: list[torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor | None]:
+        """The teacher's logits at the places of a chunk."""
+        if not hidden:
+            return lambda chunk: None
+        if name:
+            head = self.peers[name].causal_lm.get_output_embeddings()
+            return lambda chunk: logits32(head, hidden[0][chunk])
+        head = self.policy.causal_lm.get_output_embeddings()
+        shadows = self.teacher.head(head)  # of ranks, only where the head is gathered: after the student's forward
+        if self.teacher.kind != "trust_region":
+            return lambda chunk: logits32(head, hidden[0][chunk], shadows)
+        rate = self.config.teacher.rate
+        return lambda chunk: torch.lerp(
+            logits32(head, hidden[0][chunk], shadows), logits32(head, hidden[1][chunk]), rate
+        )
+
+    def _student_side(self, batch: list[StudentRow]) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """The students' tokens [S], their log-probs at the start of the step, and the engine's; None where there are
+        none (the engine is this very model)."""
+        device = self.policy.device
+
+        def column(values: list[tuple[float, ...]]) -> torch.Tensor | None:
+            flat = [x for row in values for x in row]
+            return torch.tensor(flat, dtype=torch.float64, device=device) if all(values) else None
+
+        ids = torch.tensor([t for s in batch for t in s.response], device=device)
+        return ids, column([s.old for s in batch]), column([s.logprobs for s in batch])
+
+    def _hidden(self, sequences: list[PromptResponse], keys: list[Ids] | None = None) -> torch.Tensor:
+        return hidden_states(self.policy, sequences, self.layout, keys=keys, decoder=self.decoder)
+
+    def _apply(self, stats: StepStats) -> None:
+        start = self._now()
+        norm = self._clip()
+        if not torch.isfinite(norm):
+            raise TrainingError(f"step {self.step + 1}: the gradient is not finite. The weights were not changed.")
+        for group in self.optimizer.param_groups:
+            group["lr"] = stats.lr
+        self.optimizer.step()
+        stats.grad_norm = norm.item()
+        stats.seconds["student"] += self._now() - start
+
+    def _clip(self) -> torch.Tensor:
+        """Clip the gradients; their norm before that."""
+        return torch.nn.utils.clip_grad_norm_(self.policy.trainable().values(), self.config.optimizer.clip)
+
+
+def _read_tokens(student: StudentRow) -> int:
+    """Tokens of a row, with the longest prompt that it is read after."""
+    return max(len(p) for p in (student.prompt, *(t.prompt for t, _ in student.targets))) + len(student.response)
+
+
+def make_optimizer(policy: Policy, config: OptimizerConfig) -> torch.optim.AdamW:
+    """AdamW over the trained parameters; the learning rate is set at every step."""
+    return torch.optim.AdamW(
+        policy.trainable().values(),
+        lr=config.lr,
+        betas=config.betas,
+        eps=config.eps,
+        weight_decay=config.weight_decay,
+    )

@@ -1,0 +1,102 @@
+"""Per-token advantages of some rollouts of some steps, written beside the rollouts.
+
+A_t = log pi_teacher(y_t | x, c, y_<t) - log pi_student(y_t | x, y_<t), with the weights that the step's loss reads,
+before its update (The Role of Feedback Alignment in Self-Distillation, 2606.11173, its analysis). An objective without
+a teacher has one advantage a rollout, which stands on every token (``source`` ``reward``); one that imitates has none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from tokenizers.decoders import DecodeStream
+
+from coopt.lm.training.base import TrainRow
+from coopt.lm.training.objectives import Objective, PolicyGradient
+from coopt.methods.base import RolloutGroup
+
+if TYPE_CHECKING:
+    from coopt.lm.policy import Policy
+    from coopt.methods.phase import Phase
+    from coopt.methods.step import Step
+
+Source = Literal["teacher", "reward"]
+_DIGITS = 4
+
+
+def is_due(phase: Phase, number: int) -> bool:
+    """Whether step ``number`` of the run is recorded: every n-th of a phase, its first and its last."""
+    every, done = phase.config.record.advantages_every, number - phase.first_step
+    return every > 0 and (done % every == 0 or done == phase.config.rounds.steps - 1)
+
+
+def advantage_records(step: Step, parts: Sequence[Sequence[TrainRow]]) -> list[dict[str, Any]]:
+    """One record a rollout. Every rank must call it; the trainer's weights are not changed."""
+    source = _source(step.phase.trainer.objective)
+    if source is None:
+        return []
+    rows: dict[tuple[tuple[int, ...], tuple[int, ...]], TrainRow] = {}
+    for row in (r for part in parts for r in part):
+        rows.setdefault((row.student_prompt, row.response), row)
+    chosen = []
+    for group, j in _spread(step.groups, step.config.record.advantages_rollouts):
+        found = rows.get((step.prompt_ids(group.item), group.rollouts[j].tokens))
+        if found is not None:  # without a context there is no teacher
+            chosen.append((group, j, found))
+    values = _values(step, source, [row for *_, row in chosen])
+    return [
+        _record(step, source, *which, advantages)
+        for which, advantages in zip(chosen, values, strict=True)
+        if all(map(math.isfinite, advantages))  # if not, the update says so and stops
+    ]
+
+
+def _source(objective: Objective) -> Source | None:
+    """Where a token's advantage comes from. The teacher that a policy gradient may have is its KL's reference."""
+    if isinstance(objective, PolicyGradient):
+        return "reward"
+    return "teacher" if objective.reads == "teacher" else None
+
+
+def _spread(groups: Sequence[RolloutGroup], limit: int) -> Iterator[tuple[RolloutGroup, int]]:
+    """At most ``limit`` places, spread over the prompts: every method looks at the same ones."""
+    for k in range(limit if groups else 0):
+        j, p = divmod(k, len(groups))
+        if j < len(groups[p].rollouts):
+            yield groups[p], j
+
+
+def _values(step: Step, source: Source, rows: Sequence[TrainRow]) -> list[list[float]]:
+    if source == "reward":
+        return [[row.advantage] * len(row.response) for row in rows]
+    return step.phase.trainer.advantages(rows)
+
+
+def _record(
+    step: Step, source: Source, group: RolloutGroup, j: int, row: TrainRow, advantages: Sequence[float]
+) -> dict[str, Any]:
+    return {
+        "step": step.number,
+        "item": group.item.id,
+        "domain": group.item.domain,
+        "rollout": j,
+        "reward": group.rewards[j],
+        "source": source,
+        "teacher": row.teacher,
+        "student_reads": step.policy.decode(row.student_prompt),
+        "teacher_reads": step.policy.decode(row.teacher_prompt) if source == "teacher" else None,
+        "tokens": token_texts(step.policy, row.response),
+        "advantages": [round(a, _DIGITS) for a in advantages],
+    }
+
+
+def token_texts(policy: Policy, ids: Sequence[int]) -> list[str]:
+    """What each token adds to the text: joined they are the response. Of a character of several tokens the last one has
+    it, and the others add nothing; nor do special tokens."""
+    backend = getattr(policy.tokenizer, "backend_tokenizer", None)
+    if backend is None:  # a tokenizer without the fast library
+        return [policy.decode([i]) for i in ids]
+    stream = DecodeStream(skip_special_tokens=True)
+    return [stream.step(backend, i) or "" for i in ids]

@@ -1,0 +1,199 @@
+"""The break-rate probe (paper Appendix E): does a tutor's feedback turn right answers wrong?
+
+The initial students answer validation questions n times at training temperature. Every edge's tutor critiques
+every answer, whatever its gate says, and the tutee answers again in four contexts: nothing (``again``), s
+only, f only, s and f. The first two are the controls: sampling again breaks answers too. All texts are kept beside
+the grids, for reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from coopt.core.config.schema import Config
+from coopt.core.rng import generator
+from coopt.domains.base import Domain, Item
+from coopt.domains.reprompt import reprompt
+from coopt.graph.topology import REWRITES, Edge
+from coopt.lm.engines.base import Engine, Generation, Sampling
+from coopt.lm.policy import Policy
+from coopt.methods.base import RolloutGroup, earliest_correct
+from coopt.methods.tutors.anchor import Feedback, filter_feedback
+from coopt.methods.tutors.base import Request, Tutor, TutorAwayError
+
+Grid = list[list[Any]]
+"""[questions][n]"""
+
+
+class _Answer(NamedTuple):
+    """An answer in some context."""
+
+    text: str
+    reward: float
+
+
+class _Said(NamedTuple):
+    """What a tutor wrote on an answer, and what the filter made of it."""
+
+    raw: str
+    feedback: Feedback
+
+
+def probe_tutee(
+    tutee: Policy,
+    engine: Engine,
+    domains: Mapping[str, Domain],
+    tutors: Mapping[Edge, Tutor],
+    config: Config,
+    key: Sequence[object],
+) -> dict[str, Any]:
+    """All answers of one tutee before and after, as 0/1 grids; None where a context does not exist.
+
+    ``{"domains": {name: {"items", "before", "again", "s", "edges": {edge: {"f", "sf", "kept"}}}}, "away", "texts"}``;
+    ``away``: edges whose tutor stopped answering, and why; ``texts``: one record a question (``_Probe.texts``).
+    """
+    answer: dict[str, Any] = {"version": 1, "domains": {}, "away": {}, "texts": []}
+    for name, domain in domains.items():
+        probe = _Probe(tutee, engine, domain, config, (*key, name), answer["away"])
+        answer["domains"][name] = probe.run(tutors)
+        answer["texts"] += probe.texts
+    return answer
+
+
+class _Probe:
+    """One tutee on one domain."""
+
+    def __init__(
+        self,
+        tutee: Policy,
+        engine: Engine,
+        domain: Domain,
+        config: Config,
+        key: Sequence[object],
+        away: dict[str, str],
+    ) -> None:
+        self.tutee = tutee
+        self.engine = engine
+        self.domain = domain
+        self.config = config
+        self.key = key
+        self.away = away
+        self.how = Sampling(config.sampling.temperature, config.sampling.max_response_tokens)
+        self.texts: list[dict[str, Any]] = []
+        """One record a question, shaped like those of a training step (``records``), with what the tutee answered
+        again: ``again`` and ``s`` beside each rollout, ``f`` and ``sf`` beside each message."""
+
+    def run(self, tutors: Mapping[Edge, Tutor]) -> dict[str, Any]:
+        items = list(self.domain.items("validation"))
+        groups = self._answers(items)
+        demos = [earliest_correct(g, self.config.rounds.exclude_self) for g in groups]
+        nothing: Grid = [[None] * len(g.rollouts) for g in groups]
+        everywhere: Grid = [[""] * len(g.rollouts) for g in groups]
+        again = self._again(groups, nothing, nothing, everywhere)
+        own = self._again(groups, demos, nothing, demos)
+        self.texts = [_record(*parts) for parts in zip(groups, again, own, strict=True)]
+        result: dict[str, Any] = {
+            "items": [i.id for i in items],
+            "before": [[int(r) for r in g.rewards] for g in groups],
+            "again": _right(again),
+            "s": _right(own),
+            "edges": {},
+        }
+        for edge, tutor in tutors.items():
+            said = self._feedback(groups, edge, tutor)
+            feedback = [[m.feedback.text if m else None for m in row] for row in said]
+            both = [[s and f for s, f in zip(*rows, strict=True)] for rows in zip(demos, feedback, strict=True)]
+            rewrite = tutor.style in REWRITES  # a whole solution takes the place of s
+            alone: tuple[Grid, Grid] = (feedback, nothing) if rewrite else (nothing, feedback)
+            with_s: tuple[Grid, Grid] = alone if rewrite else (demos, feedback)
+            f = self._again(groups, *alone, feedback)
+            sf = self._again(groups, *with_s, both)
+            result["edges"][str(edge)] = {
+                "f": _right(f),
+                "sf": _right(sf),
+                "kept": sum(f is not None for row in feedback for f in row),
+            }
+            for record, *rows in zip(self.texts, said, f, sf, strict=True):
+                for rollout, *parts in zip(record["rollouts"], *rows, strict=True):
+                    rollout["messages"] += _message(edge.tutor, *parts)
+        return result
+
+    def _answers(self, items: Sequence[Item]) -> list[RolloutGroup]:
+        self.engine.sync(self.tutee)
+        prompts = [self.tutee.prompt_ids(self.domain.wording, i.prompt) for i in items]
+        rng = generator(*self.key, "before")
+        rollouts = self.engine.generate(prompts, self.config.rounds.rollouts, self.how, rng)
+        return [
+            RolloutGroup(i, ys, [self.domain.score(y.text, i) for y in ys])
+            for i, ys in zip(items, rollouts, strict=True)
+        ]
+
+    def _feedback(self, groups: Sequence[RolloutGroup], edge: Edge, tutor: Tutor) -> Grid:
+        """What the tutor says (``_Said``) of every answer."""
+        requests = [Request(g.item, y.text) for g in groups for y in g.rollouts]
+        kind = self.domain.answer
+        said: list[str | None] = [None] * len(requests)  # an edge without a tutor has no answers
+        try:
+            if str(edge) not in self.away:
+                said = tutor.critique(requests)
+        except TutorAwayError as error:
+            if self.config.critics.when_unavailable == "stop":
+                raise
+            self.away[str(edge)] = str(error)
+        filtered = [
+            None if raw is None else _Said(raw, filter_feedback(raw, request.item, kind, tutor.style))
+            for request, raw in zip(requests, said, strict=True)
+        ]
+        width = self.config.rounds.rollouts
+        return [filtered[k : k + width] for k in range(0, len(filtered), width)]
+
+    def _again(self, groups: Sequence[RolloutGroup], demos: Grid, feedback: Grid, where: Grid) -> Grid:
+        """Answer again (``_Answer``) with context (s, f) wherever ``where`` is not None."""
+        wording, room = self.domain.wording, self.tutee.context_length - self.how.max_tokens
+        places, prompts = [], []
+        for p, group in enumerate(groups):
+            for j in range(len(group.rollouts)):
+                if where[p][j] is not None:
+                    text = reprompt(wording, group.item.prompt, demos[p][j], feedback[p][j])
+                    ids = self.tutee.prompt_ids(wording, text)
+                    if len(ids) <= room:
+                        places.append((p, j))
+                        prompts.append(ids)
+        self.engine.sync(self.tutee)
+        rng = generator(*self.key, "after")
+        answers: list[list[Generation]] = self.engine.generate(prompts, 1, self.how, rng) if prompts else []
+        grid: Grid = [[None] * len(g.rollouts) for g in groups]
+        for (p, j), generations in zip(places, answers, strict=True):
+            text = generations[0].text
+            grid[p][j] = _Answer(text, self.domain.score(text, groups[p].item))
+        return grid
+
+
+def _right(answers: Grid) -> Grid:
+    """The grid as 0/1."""
+    return [[None if a is None else int(a.reward) for a in row] for row in answers]
+
+
+def _record(group: RolloutGroup, again: Sequence[_Answer | None], own: Sequence[_Answer | None]) -> dict[str, Any]:
+    parts = zip(group.rollouts, group.rewards, again, own, strict=True)
+    return {
+        "item": group.item.id,
+        "domain": group.item.domain,
+        "rollouts": [
+            {"text": y.text, "reward": reward, "again": _text(a), "s": _text(s), "messages": []}
+            for y, reward, a, s in parts
+        ],
+    }
+
+
+def _message(tutor: str, said: _Said | None, f: _Answer | None, sf: _Answer | None) -> list[dict[str, Any]]:
+    """Nothing where the tutor was not there or could not read the request."""
+    if said is None:
+        return []
+    outcome, kept = said.feedback.outcome, said.feedback.text
+    return [{"tutor": tutor, "raw": said.raw, "outcome": outcome, "kept": kept, "f": _text(f), "sf": _text(sf)}]
+
+
+def _text(answer: _Answer | None) -> dict[str, Any] | None:
+    return None if answer is None else answer._asdict()

@@ -1,0 +1,124 @@
+"""How an initial student is made: ready, by the world's own lessons, or by fine-tuning on text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from coopt.core.config.schema import Config
+from coopt.core.errors import ConfigError, CooptError
+from coopt.core.meter import Meter
+from coopt.domains.base import Domain
+from coopt.domains.rationales import read_rationales
+from coopt.graph.files import load_topology
+from coopt.graph.topology import Node, Topology
+from coopt.lm.bases import base_directory, check_model_files
+
+RATIONALES = "rationales:"
+WAYS = ("auto", "world", "none", "own_correct", f"{RATIONALES}FILE")
+
+
+def way_of(config: Config) -> str:
+    """How this run makes its specialists, ``auto`` resolved."""
+    if config.model.specialise != "auto":
+        return config.model.specialise
+    embedded = config.data.source == "scimini" and config.model.path == "scimini"
+    return "world" if embedded else "own_correct"
+
+
+def check_students(config: Config, topology: Topology) -> None:
+    """Refuse settings from which no student can be made. Raises ``ConfigError`` or ``ModelError``."""
+    way = way_of(config)
+    if way not in WAYS and not way.startswith(RATIONALES):
+        raise ConfigError(f"setting model.specialise = '{way}'. Allowed: {', '.join(WAYS)}.")
+    if way == "world" and (config.data.source != "scimini" or config.model.path != "scimini"):
+        raise ConfigError("setting model.specialise = 'world' needs the embedded data and base. Else use none,"
+                          " own_correct or rationales:FILE (--set model.specialise=own_correct).")  # fmt: skip
+    if way.startswith(RATIONALES):
+        read_rationales(way.removeprefix(RATIONALES), f"model.specialise = '{way}'")
+    if config.model.shared_base and config.model.weights != "lora":
+        raise ConfigError("setting model.shared_base = true needs adapters: add --set model.weights=lora.")
+    if config.model.shared_base and config.parallel.ranks > 1:
+        raise ConfigError("setting model.shared_base = true needs parallel.ranks = 1: a base that students share is not"
+                          " sharded. Leave one of the two out.")  # fmt: skip
+    for domain, directory in config.model.students.items():
+        if domain not in config.domains:
+            raise ConfigError(f"--students names {domain}, which is not among the run's {', '.join(config.domains)}.")
+        check_model_files(base_directory(directory))
+    check_model_files(base_directory(config.model.path))
+    for node in topology.nodes.values():
+        if node.model and not node.endpoint:
+            try:
+                check_model_files(base_directory(node.model))
+            except CooptError as error:
+                raise ConfigError(f"topology {topology.name}: node '{node.id}': {error}") from None
+        needs_text = way == "own_correct" or way.startswith(RATIONALES)
+        if node.role == "critic" and needs_text and not (node.model or node.snapshot_of or node.native):
+            raise ConfigError(
+                f"critic '{node.id}' of topology {topology.name} has nothing to be made from. Give it model (a"
+                " directory), snapshot_of (a student) or endpoint in a topology file of your own (coopt topo show"
+                f" {topology.name})."
+            )
+
+
+def origins(config: Config) -> dict[str, Path]:
+    """Student -> the model directory that is its start, or from which its start is made."""
+    topology = load_topology(config.topology, config.domains, config.nodes)
+    return {s: _origin(config, topology.nodes[s])[0] for s in topology.students}
+
+
+def _origin(config: Config, node: Node) -> tuple[Path, bool]:
+    """The directory, and whether it is the start as it is."""
+    if node.model:
+        return base_directory(node.model), True
+    if node.role == "student" and node.native in config.model.students:
+        return base_directory(config.model.students[node.native]), True
+    return base_directory(config.model.path), way_of(config) == "none"
+
+
+def make_student(
+    config: Config,
+    topology: Topology,
+    domains: Mapping[str, Domain],
+    seed: int,
+    student: str,
+    target: Path,
+    meter: Meter,
+) -> None:
+    """Write the student's model directory (a link where nothing has to be trained)."""
+    node = topology.nodes[student]
+    origin, is_start = _origin(config, node)
+    native, way = node.native, way_of(config)
+    if is_start:
+        target.symlink_to(origin)
+    elif way == "world":
+        _world_specialist(config, topology, seed, student, target, meter)
+    else:
+        from coopt.lm.policy import save_policy
+        from coopt.lm.sft import specialise_on_text
+        from coopt.lm.shared import load_student
+
+        policy = load_student(config, origin)
+        save_policy(specialise_on_text(policy, config, domains[native], (seed, student), meter), target)
+
+
+def _world_specialist(config: Config, topology: Topology, seed: int, student: str, target: Path, meter: Meter) -> None:
+    """Fine-tune the embedded base on the facts that this student is to know."""
+    from coopt.lm.embedded.specialist import CRITIC_MIX, MIX, generalist_facts, known_facts, teach
+    from coopt.lm.policy import save_policy
+    from coopt.lm.shared import load_student
+    from coopt.lm.training.adapters import make_trainable
+
+    world, critic = config.world, topology.nodes[student].role == "critic"
+    if critic and not topology.nodes[student].native:
+        known = generalist_facts(student, seed, world.own_share, world.foreign_share, config.domains)
+    else:
+        natives = {n.id: n.native for n in topology.nodes.values() if n.native}
+        known = known_facts(natives, student, seed, world.own_share, world.foreign_share, config.domains)
+    mix, steps = (CRITIC_MIX, world.critic_steps) if critic else (MIX, world.specialist_steps)
+    meter.units = steps
+    policy, key = load_student(config, base_directory(config.model.path)), (seed, student)
+    if config.model.shared_base:
+        policy = make_trainable(policy, "lora", config.model.lora_rank, *key, "specialise")
+    teach(policy.model, policy.tokenizer, known, config.domains, steps, key, lambda *_: meter.add(1), mix)
+    save_policy(policy, target)

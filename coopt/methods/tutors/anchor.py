@@ -1,0 +1,82 @@
+"""Feedback anchoring: keep a tutor's text only if its concept is in the question (paper 3.3, C.2)."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple
+
+from coopt.domains.base import AnswerKind, Item
+from coopt.domains.thinking import without_thinking
+from coopt.graph.topology import REWRITES, Style
+from coopt.methods.tutors.sanitise import leaks, sanitise
+
+Outcome = Literal["kept", "no_match", "no_concept_tag", "empty", "all_generic"]
+OUTCOMES: tuple[Outcome, ...] = ("kept", "no_match", "no_concept_tag", "empty", "all_generic")
+
+_TAG = re.compile(r"<concept>(.*?)</concept>", re.DOTALL | re.IGNORECASE)
+_STRAY_TAG = re.compile(r"</?concept>", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+# Words that ground nothing: they are in almost every question.
+GENERIC = frozenset(
+    """a b c d an and are as at be been but by can could do does each either for from had has have how i if in into
+    is it its may might more most must no nor not of on one only or other out over per shall should so some
+    such than that the their them then there these they this those to under up us was we were what when where
+    which while who why will with would yes you your
+    all analysis answer answers attempt based calculate choice choices choose concept correct data determine
+    equation explain fact figure find following formula give given idea information key law letter main method
+    number option options please principle problem process property question reason reasoning result science
+    select solution statement step technical term theory thing topic true use used using value values""".split()
+)
+
+
+class Feedback(NamedTuple):
+    """A tutor's message after the filter. ``text`` is None unless the outcome is kept."""
+
+    outcome: Outcome
+    text: str | None
+    revealed: bool
+    """The raw message gave the answer away."""
+    leaked: bool
+    """The kept text still does."""
+
+
+def words(text: str) -> set[str]:
+    """The words of a text, case folded."""
+    return set(_WORD.findall(text.casefold()))
+
+
+def filter_feedback(raw: str, item: Item, kind: AnswerKind, style: Style = "anchored") -> Feedback:
+    """Sanitise a tutor's message, check its anchor, strip the tag. What the tutor thought is no part of it.
+
+    A rewritten or reference solution is meant to hold the answer: it is handed on as it is, unless it is empty.
+    """
+    raw = without_thinking(raw, unended=True)
+    stem, correct = item.stem, item.correct_text
+    if style in REWRITES:
+        if not words(raw):
+            return Feedback("empty", None, False, False)
+        reveals = leaks(raw, kind, correct, stem)
+        return Feedback("kept", raw.strip(), reveals, reveals)
+    body = _STRAY_TAG.sub(" ", _TAG.sub(" ", raw))
+    revealed = leaks(body, kind, correct, stem)
+    clean = sanitise(body, kind, correct, stem)
+    shown = [text for _, text in item.options] if kind == "letter" else []
+    outcome = _outcome(raw, clean, " ".join([stem, *shown]), style)
+    if outcome != "kept":
+        return Feedback(outcome, None, revealed, False)
+    return Feedback("kept", clean, revealed, leaks(clean, kind, correct, stem))
+
+
+def _outcome(raw: str, clean: str, problem: str, style: Style) -> Outcome:
+    if style == "naive":
+        return "kept" if words(clean) else "empty"
+    tag = _TAG.search(raw)
+    if tag is None:
+        return "no_concept_tag" if raw.strip() else "empty"
+    named = words(tag.group(1))
+    if not named or not words(clean):
+        return "empty"
+    specific = named - GENERIC
+    if not specific:
+        return "all_generic"
+    return "kept" if specific & words(problem) else "no_match"

@@ -1,0 +1,5 @@
+"""Where the teacher changes the student's mind: per-token advantages, recorded in training (``coopt advantages``).
+
+``coopt.methods.advantages`` writes them down, ``traces`` reads them, ``runs.measures.advantages`` has the indices,
+``summary`` puts these together by arm; ``tables``, ``page``, ``terminal`` and ``plot`` show them.
+"""

@@ -1,0 +1,118 @@
+"""Entries from a finished run: one a method, all its seeds."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from coopt.core import store
+from coopt.core.config.faults import first_fault
+from coopt.core.config.load import check as check_config
+from coopt.core.config.schema import Config
+from coopt.core.config.toml import flat
+from coopt.core.errors import EntryError
+from coopt.reports.leaderboard.entry import ENTRY, OUTCOMES, Cost, Entry, OutcomesFile, Tokens, read_entry
+from coopt.reports.leaderboard.measures import measure
+from coopt.reports.leaderboard.outcomes import outcomes_of, write_outcomes
+from coopt.runs.measures.cost import read_steps
+from coopt.runs.measures.scores import Scores
+from coopt.runs.run import Run
+from coopt.runs.together import data_of, name_of, provenances
+
+_GROWING = {"seed", "seeds", "methods", "critics", "cluster"}  # in which entries of one bench may differ
+
+
+def add_run(run: Run, directory: Path) -> list[Path]:
+    """Write an entry and its outcomes for every method of a run; the entries' paths. Raises ``EntryError``."""
+    scores, steps = Scores(run), read_steps(run)
+    return [_add(scores, steps, method, directory) for method in run.config.methods]
+
+
+_FOLDERS = re.compile(r"(^|[=,])/(?:[^,/]+/)*")
+
+
+def _published(record: dict[str, Any]) -> dict[str, Any]:
+    """Without the folders of the machine that it was made on: of absolute paths the last part says what was given."""
+    given = record.get("arguments")
+    if not isinstance(given, list):
+        return record  # the entry's schema says what is wrong
+    return record | {"arguments": [_FOLDERS.sub(r"\1", str(argument)) for argument in given]}
+
+
+def _add(scores: Scores, steps: Sequence[dict[str, Any]], method: str, directory: Path) -> Path:
+    run = scores.run
+    name = f"{name_of(run)}-{method}"
+    outcomes, native = outcomes_of(scores, method), dict(run.topology.native)
+    path, beside = directory / (name + ENTRY), directory / (name + OUTCOMES)
+    record = provenances(run)
+    tree = {
+        "name": name,
+        "kind": "simulated" if any(p.get("simulated") for p in record) else "measured",
+        "world": world_of(run.config.data.source),
+        "method": method,
+        "informed": run.is_informed(method),
+        "run": name_of(run),
+        "topology": run.topology.name,
+        "model": Path(run.config.model.path).name,
+        "students": run.topology.students,
+        "native": native,
+        "domains": run.config.domains,
+        "seeds": run.seeds,
+        "samples": run.config.sampling.eval_samples,
+        "data": data_of(run),
+        "measures": measure(outcomes, native),
+        "costs": _costs([s for s in steps if s["method"] == method]),
+        "config": run.config.model_dump(mode="json"),
+        "provenance": [_published(p) for p in record],
+    }
+    _check_place(path, run.config)
+    with store.replacing(beside) as temporary:
+        write_outcomes(temporary, outcomes)
+        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        try:
+            entry = Entry.model_validate(tree | {"outcomes": OutcomesFile(file=beside.name, sha256=digest)})
+        except ValidationError as error:
+            fault = first_fault(error)
+            raise EntryError(f"{run.directory}: {fault.key} = {str(fault.value)[:80]!r}: {fault.message}.") from None
+    store.write_json(path, entry.model_dump(mode="json"))
+    return path
+
+
+def world_of(source: str) -> str:
+    """Whose questions a run's are, by its setting data.source."""
+    return "scimini" if source == "scimini" else "sciknoweval"
+
+
+def _costs(steps: Sequence[dict[str, Any]]) -> list[Cost]:
+    """Sums over all steps of a method."""
+    found = []
+    for feedback in ("off", "on"):
+        own = [s for s in steps if s["feedback_on"] == (feedback == "on")]
+        if own:
+            found.append(
+                Cost(
+                    feedback=feedback,
+                    steps=len(own),
+                    seconds_per_step=sum(s["seconds"]["total"] for s in own) / len(own),
+                    tokens=Tokens(**{k: sum(s["tokens"][k] for s in own) for k in Tokens.model_fields}),
+                    peak_memory_gib=max(s["memory_gib"] for s in own),
+                )
+            )
+    return found
+
+
+def _check_place(path: Path, config: Config) -> None:
+    """An entry is replaced only by one of the same bench (with more seeds, say)."""
+    if path.is_file() and different_bench(check_config(read_entry(path).config), config):
+        raise EntryError(f"{path}: is another bench's. Delete it, give another --to, or rename the run.")
+
+
+def different_bench(one: Config, other: Config) -> str:
+    """The first setting that says that two are not one bench; empty if there is none."""
+    before, now = (flat(c.model_dump(mode="json", exclude=_GROWING)) for c in (one, other))
+    return next((k for k in dict.fromkeys([*before, *now]) if before.get(k) != now.get(k)), "")

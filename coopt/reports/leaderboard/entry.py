@@ -1,0 +1,238 @@
+"""A leaderboard entry: one method of a bench, over all its seeds. ``benchmarks/entry.schema.json`` is made from it.
+
+``NAME.entry.json`` holds the numbers and where they come from; ``NAME.outcomes.parquet`` beside it every answer that
+they follow from (``outcomes``). What is text is short and plain, so that it can stand in any table.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from coopt.core.config.faults import first_fault
+from coopt.core.errors import EntryError
+
+VERSION = 2
+ENTRY, OUTCOMES = ".entry.json", ".outcomes.parquet"
+_LARGEST = 2_000_000  # bytes of an entry
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]{0,79}$")]
+"""What stands in tables and file names."""
+Hash16 = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
+def _rounded(value: Any) -> Any:
+    """A mean of ones is one, whatever order it was added up in."""
+    return round(value, 9) if isinstance(value, float) else value
+
+
+Number = Annotated[float, BeforeValidator(_rounded)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Points = Annotated[Number, Field(ge=-1, le=1)]
+"""A difference of shares."""
+Amount = Annotated[Number, Field(ge=0)]
+Verdict = Literal["improves", "worse", "no difference shown"]
+
+
+class Part(BaseModel):
+    """A part of an entry: unknown fields and numbers that are not finite are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Moved(Part):
+    """A paired change against the initial students. ``p``: Holm-adjusted over the entry's students and domains."""
+
+    value: Points
+    low: Points
+    high: Points
+    per_seed: list[Points]
+    p: Share
+    verdict: Verdict
+
+
+class Score(Part):
+    """avg@k of one student on one domain, 95 % interval, and pass@k."""
+
+    who: Name
+    """base, init, or the method."""
+    student: Name
+    domain: Name
+    native: bool
+    score: Share
+    low: Share
+    high: Share
+    per_seed: list[Share]
+    passed: Share
+    change: Moved | None
+    """None of base and init."""
+
+
+class Overall(Part):
+    """The mean of all students and domains."""
+
+    score: Share
+    low: Share
+    high: Share
+    start: Share
+    """Of the initial students."""
+    base: Share
+    """Of the untouched base model."""
+    constant: Share
+    """Of the best constant answer of each domain."""
+    change: Moved
+    native_change: Points
+    """The mean of every student in its native domain."""
+    headroom: tuple[Number, Number, Number] | None
+    """Share of what students lacked to the best start that they gained, with its interval."""
+    hypervolume: tuple[Share, Share, Share]
+    """Share of the unit cube of scores that some student dominates, with its interval."""
+
+
+class Improvement(Part):
+    """Pareto improvement of a student, or of all (``mutual``): as it is, its probability, and by the verdicts."""
+
+    student: Name
+    point: bool
+    probability: Share
+    shown: bool
+
+
+class Constant(Part):
+    """The best constant answer on the test questions of a domain."""
+
+    domain: Name
+    answer: Annotated[str, Field(max_length=200)]
+    share: Share
+    questions: Annotated[int, Field(ge=1)]
+
+
+class Measures(Part):
+    """What follows from the outcomes, and nothing else."""
+
+    constants: list[Constant]
+    scores: list[Score]
+    overall: Overall
+    improvement: list[Improvement]
+
+
+class Tokens(Part):
+    """Tokens that students and tutors wrote, and that students were trained on."""
+
+    rollout: Annotated[int, Field(ge=0)]
+    feedback: Annotated[int, Field(ge=0)]
+    trained: Annotated[int, Field(ge=0)]
+
+
+class Cost(Part):
+    """What training took, with feedback on or off, over all students and seeds."""
+
+    feedback: Literal["on", "off"]
+    steps: Annotated[int, Field(ge=1)]
+    seconds_per_step: Amount
+    tokens: Tokens
+    peak_memory_gib: Amount
+    """Of one worker process."""
+
+
+class OutcomesFile(Part):
+    """The per-item outcomes beside the entry."""
+
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]{0,99}\.parquet$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Provenance(BaseModel):
+    """Where the numbers of a run's folder come from (``coopt.runs.provenance``), and whatever else it says."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    arguments: list[str]
+    commit: str | None
+    dirty: str | None
+    """Changes to coopt that were not committed."""
+    data: dict[str, dict[str, str]]
+    packages: dict[str, str | None] = {}
+    gpus: list[str] = []
+    platform: str = "unknown"
+    simulated: bool = False
+
+
+class Entry(Part):
+    """All of an entry."""
+
+    version: Literal[2] = 2
+    name: Name
+    kind: Literal["measured", "simulated"]
+    """simulated: no language model was trained; never in one table with what is measured."""
+    world: Literal["scimini", "sciknoweval"]
+    """Whose questions: the embedded world's, or rows of SciKnowEval."""
+    method: Name
+    informed: bool
+    """Worked solutions, or the true facts, of training questions reached its students (``Run.is_informed``)."""
+    run: Name
+    topology: Name
+    model: Name
+    """The base model: its name, or its folder's."""
+    students: Annotated[list[Name], Field(min_length=1)]
+    native: dict[Name, Name]
+    """student -> the domain that it starts strong in"""
+    domains: Annotated[list[Name], Field(min_length=1)]
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    split: Literal["test"] = "test"
+    samples: Annotated[int, Field(ge=1)]
+    """Answers a question (the k of avg@k)."""
+    data: dict[Name, dict[Literal["train", "validation", "test"], Hash16]]
+    """domain -> split -> hash of its questions' ids"""
+    measures: Measures
+    costs: list[Cost]
+    config: dict[str, Any]
+    """Every setting of the run (``coopt env --settings``)."""
+    provenance: Annotated[list[Provenance], Field(min_length=1)]
+    """Of each folder that the seeds come from: command, commit, versions, hardware."""
+    outcomes: OutcomesFile
+
+
+def read_entry(path: Path) -> Entry:
+    """An entry that has the schema. Raises ``EntryError``."""
+    try:
+        large = path.stat().st_size > _LARGEST
+        text = "" if large else path.read_text(encoding="utf-8")
+        tree = None if large else json.loads(text)
+    except (OSError, ValueError, RecursionError) as error:  # JSON and Unicode errors are ValueErrors
+        raise EntryError(f"{path}: not a readable JSON file ({type(error).__name__}).") from None
+    if large:
+        raise EntryError(f"{path}: larger than {_LARGEST:,} bytes. Per-item outcomes go into the Parquet file.")
+    version = tree.get("version") if isinstance(tree, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        raise EntryError(
+            f"{path}: schema version {version} is of a later coopt (this one reads {VERSION}). Update coopt."
+        )
+    if isinstance(version, int) and version < VERSION:
+        raise EntryError(
+            f"{path}: schema version {version} is of an earlier coopt (this one reads {VERSION}). Make it anew:"
+            " coopt leaderboard add RUN."
+        )
+    try:
+        entry = Entry.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        fault = first_fault(error)
+        raise EntryError(
+            f"{path}: {plain(fault.key)}: {plain(fault.message)}. Schema: coopt leaderboard schema."
+        ) from None
+    if path.name != entry.name + ENTRY:
+        raise EntryError(f"{path}: holds the entry {entry.name}, so its name must be {entry.name}{ENTRY}.")
+    return entry
+
+
+def plain(text: str) -> str:
+    """Part of an error's line: without control characters, and not endless."""
+    return "".join(c if c.isprintable() else "?" for c in text)[:300]
+
+
+def schema() -> str:
+    """The JSON Schema of an entry, as it is committed."""
+    return json.dumps(Entry.model_json_schema(), indent=1, sort_keys=True) + "\n"

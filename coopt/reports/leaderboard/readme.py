@@ -1,0 +1,32 @@
+"""The current leaderboard inside a Markdown file, between two comments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from coopt.core import store
+from coopt.core.errors import EntryError
+from coopt.core.tables.table import Table, render
+
+BEGIN, END = "<!-- leaderboard: begin (written by make leaderboard) -->", "<!-- leaderboard: end -->"
+_EMPTY = "No entries yet.\n"
+
+
+def with_board(text: str, tables: list[Table]) -> str:
+    """``text`` with the tables in place of what stands between the comments. Raises ``EntryError`` without them."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise EntryError(f"no place for the leaderboard: the file needs the lines '{BEGIN}' and '{END}'.")
+    body = render(tables, "md") if tables else _EMPTY
+    return f"{before}{BEGIN}\n\n{body.strip()}\n\n{END}{after}"
+
+
+def write_board(path: Path, tables: list[Table]) -> None:
+    """Bring a file up to date."""
+    if not path.is_file():
+        raise EntryError(f"{path}: no such file.")
+    try:
+        store.write_text(path, with_board(path.read_text(encoding="utf-8"), tables))
+    except EntryError as error:
+        raise EntryError(f"{path}: {error}") from None

@@ -1,0 +1,62 @@
+"""The test scores of a run, question by question."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coopt.core.statistics.bootstrap import Array
+from coopt.core.statistics.paired import Paired, question_weights
+from coopt.core import store
+from coopt.runs.run import BASE, INIT, Run
+
+CRITIC = "critic"
+"""Who stands in the tables with a critic's own scores."""
+
+
+class Scores(Paired):
+    """Reads a run whose tasks are all done. ``who``: base, init, critic or a method."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.config = run.config
+        self.seeds = run.seeds
+        self.methods, self.domains = run.config.methods, run.config.domains
+        self.students = run.topology.students
+        self._files: dict[Path, Any] = {}
+
+    def file(self, seed: int, who: str, round_: int, student: str, split: str = "test") -> Any:
+        """One result of ``score_policy``."""
+        path = self.run.scores_path(seed, INIT if who == CRITIC else who, split, round_, student)
+        if path not in self._files:
+            self._files[path] = store.read_json(path)
+        return self._files[path]
+
+    def last(self, who: str) -> int:
+        """The round of the final weights."""
+        return 0 if who in (BASE, INIT, CRITIC) else self.run.rounds_of(who)
+
+    def final(self, who: str, student: str, domain: str) -> list[Any]:
+        """The results of the final weights on a domain, seed by seed."""
+        return [self.file(seed, who, self.last(who), student)["domains"][domain] for seed in self.seeds]
+
+    def per_question(self, who: str, student: str, domain: str) -> Array:
+        """Mean correctness [seeds, questions] on the test split."""
+        return np.array([np.mean(result["correct"], axis=1) for result in self.final(who, student, domain)])
+
+    @cached_property
+    def weights(self) -> dict[str, Array]:
+        """Bootstrap weights per domain."""
+        questions = {name: len(domain.items("test")) for name, domain in self.run.domains.items()}
+        return question_weights(questions, self.config.run.bootstrap)
+
+    def scored_critics(self) -> list[str]:
+        """Critics with test scores in every seed (older runs have none)."""
+        paths = {
+            c: [self.run.scores_path(seed, INIT, "test", 0, c) for seed in self.seeds]
+            for c in self.run.scored_critics()
+        }
+        return [c for c, files in paths.items() if all(f.is_file() for f in files)]

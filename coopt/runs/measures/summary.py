@@ -1,0 +1,277 @@
+"""From a finished run on disk to its ``Results``."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+
+from coopt.methods.base import ORACLE
+from coopt.runs.measures import cost
+from coopt.runs.measures.acceptance import committee_cells
+from coopt.core.statistics.accuracy import accuracy
+from coopt.core.statistics.bootstrap import interval, interval_of_ratio
+from coopt.runs.measures.consensus import consensus_distance
+from coopt.runs.measures.hostile import hostile_cells
+from coopt.runs.measures.pareto import pareto_cells
+from coopt.runs.measures.probes import break_cells
+from coopt.runs.measures.starting_order import by_rank
+from coopt.runs.measures.results import (
+    ComparisonCell,
+    ConsensusCell,
+    ConstantCell,
+    GateCell,
+    RankCell,
+    Results,
+    ScoreCell,
+)
+from coopt.core.statistics.samples import majority_at_k, pass_at_k
+from coopt.runs.measures.scores import CRITIC, Scores
+from coopt.runs.measures.standings import standings
+from coopt.core.statistics.verdicts import Change, change, corrected
+from coopt.core import store
+from coopt.runs.run import BASE, INIT, Run
+
+
+def summarise(run: Run) -> Results:
+    """Read scores, journal, steps and probes of a run whose tasks are all done."""
+    return _Summary(run).results()
+
+
+def mean_changes(run: Run) -> list[ComparisonCell]:
+    """Every method against the initial students, on the mean of all students and domains."""
+    return _Summary(run).mean_changes()
+
+
+class _Summary:
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.config = run.config
+        self.seeds = run.seeds
+        self.students = run.topology.students
+        self.scores = Scores(run)
+        self.journal = run.journal()
+
+    def results(self) -> Results:
+        steps = cost.read_steps(self.run)
+        native = dict(self.run.topology.native)
+        gates, feedback = self._gates(), cost.feedback_cells(steps)
+        return Results(
+            run=self.run.directory.name,
+            topology=self.run.topology.name,
+            domains=list(self.config.domains),
+            methods=list(self.config.methods),
+            seeds=self.seeds,
+            native=native,
+            constants=self._constants(),
+            scores=self._scores(),
+            pareto=[c for m in self.config.methods for c in pareto_cells(self.scores, m, self._changes, native)],
+            comparisons=self._comparisons(),
+            standings=standings(self.scores) if self.config.methods else [],
+            gates=gates,
+            feedback=feedback,
+            break_rates=break_cells(self.run, self.journal) if self.config.break_rate.questions else [],
+            costs=cost.cost_cells(steps, self.config.methods),
+            no_own_correct=cost.no_own_correct(steps),
+            ranks=self._ranks() if len(self.students) > 1 else [],
+            consensus=self._consensus() if len(self.students) > 1 else [],
+            committees=committee_cells(steps),
+            hostile=hostile_cells(gates, feedback, self.config.adversary),
+            unavailable={k: v["reason"] for k, v in self.journal.all("unavailable").items()},
+        )
+
+    # -- scores ------------------------------------------------------------------------------------
+
+    @cached_property
+    def _changes(self) -> dict[tuple[str, str, str], Change]:
+        """Of every method, student and domain, corrected as one family."""
+        keys = list(product(self.config.methods, self.students, self.config.domains))
+        return dict(zip(keys, corrected([self.scores.change(*k) for k in keys]), strict=True))
+
+    def _scores(self) -> list[ScoreCell]:
+        cells = [self._cell(BASE, BASE, d) for d in self.config.domains]
+        cells += [self._cell(CRITIC, c, d) for c in self.scores.scored_critics() for d in self.config.domains]
+        for who in (INIT, *self.config.methods):
+            cells += [self._cell(who, s, d) for s in self.students for d in self.config.domains]
+        return cells
+
+    def _cell(self, who: str, student: str, domain: str) -> ScoreCell:
+        values = self.scores.per_question(who, student, domain)
+        low, high = interval(self.scores.drawn(who, student, domain))
+        moved = self._changes.get((who, student, domain))
+        results = self.scores.final(who, student, domain)
+        kept = all("answers" in r for r in results)
+        return ScoreCell(
+            who=who,
+            student=student,
+            domain=domain,
+            native=self.run.topology.native.get(student) == domain,
+            score=float(values.mean()),
+            low=low,
+            high=high,
+            per_seed=[float(v) for v in values.mean(axis=1)],
+            questions=values.shape[1],
+            samples=self.config.sampling.eval_samples,
+            change=moved.value if moved else None,
+            change_low=moved.low if moved else None,
+            change_high=moved.high if moved else None,
+            change_per_seed=list(moved.per_seed) if moved else [],
+            verdict=moved.verdict if moved else "",
+            p=moved.p if moved else None,
+            detectable=moved.detectable if moved else None,
+            majority=float(np.mean([majority_at_k(r["correct"], r["answers"]) for r in results])) if kept else None,
+            passed=float(np.mean([pass_at_k(r["correct"]) for r in results])),
+            best_by_validation=self._best_by_validation(who, student, domain) if moved else None,
+            collapsed=self._collapsed(who, student) if moved else [],
+        )
+
+    def _best_by_validation(self, method: str, student: str, domain: str) -> float:
+        found = []
+        for seed in self.seeds:
+            best = best_round(self.run, seed, method, student)
+            found.append(accuracy(self.scores.file(seed, method, best, student))[domain])
+        return float(np.mean(found))
+
+    def _collapsed(self, method: str, student: str) -> list[str]:
+        found = []
+        for seed in self.seeds:
+            fallen = self.journal.all("collapsed")
+            rounds = [
+                r for r in range(1, self.scores.last(method) + 2) if student in fallen.get(f"{seed}/{method}/r{r}", [])
+            ]
+            if rounds:  # found at the start of a round: it fell in the one before
+                found.append(f"seed {seed} at step {(rounds[0] - 1) * self.config.rounds.steps}")
+        return found
+
+    def _constants(self) -> list[ConstantCell]:
+        cells = []
+        for name, domain in self.run.domains.items():
+            answer, share = domain.constant("test")
+            cells.append(ConstantCell(domain=name, answer=answer, share=share, questions=len(domain.items("test"))))
+        return cells
+
+    # -- verdicts ----------------------------------------------------------------------------------
+
+    def _comparisons(self) -> list[ComparisonCell]:
+        """Every later method against the first one and those that it is meant to be set against, on the mean of the
+        domains: per student and over all. With adversaries also against the honest tutors."""
+        if not self.config.methods:
+            return []
+        baseline, *others = self.config.methods
+        pairs = [(m, baseline) for m in others]
+        pairs += [(m, b) for m in others for b in self.run.method(m).against if b in others and b != m]
+        if "honest" in others:  # what the adversaries cost
+            pairs += [(m, "honest") for m in others if self.run.method(m).adversaries]
+        who = {s: [s] for s in self.students} | ({"all": self.students} if len(self.students) > 1 else {})
+        keys = [(m, b, name, group) for m, b in dict.fromkeys(pairs) for name, group in who.items()]
+        found = corrected([self.scores.between(m, b, group) for m, b, _, group in keys])
+        return [self._comparison(*key, moved) for key, moved in zip(keys, found, strict=True)]
+
+    def mean_changes(self) -> list[ComparisonCell]:
+        """Every method against the initial students."""
+        methods, everyone = self.config.methods, self.students
+        found = corrected([self.scores.between(m, INIT, everyone) for m in methods])
+        return [self._comparison(m, INIT, "all", everyone, c) for m, c in zip(methods, found, strict=True)]
+
+    def _comparison(self, method: str, baseline: str, name: str, group: list[str], moved: Change) -> ComparisonCell:
+        words = {"improves": "better", "worse": "worse"}
+        return ComparisonCell(
+            method=method,
+            baseline=baseline,
+            student=name,
+            difference=moved.value,
+            low=moved.low,
+            high=moved.high,
+            per_seed=list(moved.per_seed),
+            verdict=words.get(moved.verdict, moved.verdict),
+            p=moved.p,
+            of_oracle=self._of_oracle(method, baseline, group),
+        )
+
+    def _of_oracle(self, method: str, baseline: str, group: list[str]) -> tuple[float, float, float] | None:
+        if ORACLE not in self.config.methods or ORACLE in (method, baseline):
+            return None
+        differences, weights = self.scores.paired(method, baseline, group)
+        most, _ = self.scores.paired(ORACLE, baseline, group)
+        if change(most, weights).verdict != "improves":
+            return None
+        span = interval_of_ratio(weights @ differences.mean(axis=0), weights @ most.mean(axis=0))
+        return (float(differences.mean() / most.mean()), *span) if span else None
+
+    # -- many students ---------------------------------------------------------------------------
+
+    def _ranks(self) -> list[RankCell]:
+        """Gain by initial rank: the mean of the domains, students ranked in each seed by their initial validation
+        scores (ranked by the test scores, chance would make the first lose and the last gain)."""
+        starts = [[accuracy(self.scores.file(k, INIT, 0, s, "validation")) for k in self.seeds] for s in self.students]
+        order = by_rank(np.array([[np.mean(list(a.values())) for a in seeds] for seeds in starts]))
+        keys, found = [], []
+        for method in self.config.methods:
+            moved = {s: self.scores.paired(method, INIT, [s]) for s in self.students}
+            weights = moved[self.students[0]][1]
+            for k, who in enumerate(order):
+                names = [self.students[i] for i in who]
+                keys.append((method, k + 1, names))
+                found.append(change(np.array([moved[n][0][seed] for seed, n in enumerate(names)]), weights))
+        return [
+            RankCell(
+                method=method,
+                rank=rank,
+                students=names,
+                gain=c.value,
+                low=c.low,
+                high=c.high,
+                per_seed=list(c.per_seed),
+                verdict=c.verdict,
+                p=c.p,
+            )
+            for (method, rank, names), c in zip(keys, corrected(found), strict=True)
+        ]
+
+    def _consensus(self) -> list[ConsensusCell]:
+        draws = self.config.run.bootstrap
+        cells = []
+        for method in self.config.methods:
+            for round_ in range(self.scores.last(method) + 1):
+                answers = [
+                    [
+                        [
+                            self.scores.file(seed, method, round_, s, "validation")["domains"][d].get("answers")
+                            for s in self.students
+                        ]
+                        for seed in self.seeds
+                    ]
+                    for d in self.config.domains
+                ]
+                found = consensus_distance(answers, draws)
+                if found is not None:
+                    distance, low, high = found
+                    cells.append(ConsensusCell(method=method, round=round_, distance=distance, low=low, high=high))
+        return cells
+
+    # -- gates -------------------------------------------------------------------------------------
+
+    def _gates(self) -> list[GateCell]:
+        cells = []
+        for key, decisions in self.journal.all("gates").items():
+            seed, method, round_ = key.split("/")
+            if int(seed) in self.seeds and method in self.config.methods:
+                for edge, decision in decisions.items():
+                    fields = {k: v for k, v in decision.items() if k in GateCell.model_fields}
+                    if edge.split(" -> ")[0] != ORACLE:
+                        cells.append(
+                            GateCell(seed=int(seed), method=method, round=int(round_[1:]), edge=edge, **fields)
+                        )
+        return cells
+
+
+def best_round(run: Run, seed: int, method: str, student: str) -> int:
+    """The round after which the student's mean validation accuracy was best (0: its start)."""
+    last = run.last_round(seed, method, student, run.rounds_of(method))
+
+    def mean(round_: int) -> float:
+        scores = accuracy(store.read_json(run.scores_path(seed, method, "validation", round_, student)))
+        return sum(scores.values()) / len(scores)
+
+    return max(range(last + 1), key=lambda r: (mean(r), r))

@@ -1,0 +1,153 @@
+"""A run directory: where everything of a run lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from coopt.core.config.load import check
+from coopt.core.config.schema import Config
+from coopt.domains.base import Domain
+from coopt.domains.load import load_domains
+from coopt.core.errors import ConfigError, RunError
+from coopt.graph.files import load_topology
+from coopt.graph.topology import Edge, Topology
+from coopt.methods.base import Method
+from coopt.methods.registry import everyone, make_method
+from coopt.core.statistics.accuracy import accuracy
+from coopt.core import store
+from coopt.runs.journal import Journal
+
+INIT, BASE = "init", "base"
+"""Round 0 of every method; the untouched base model."""
+
+
+class Run:
+    """``runs/<name>``: configuration, journal, and one folder a seed.
+
+    seeds/<seed>/init/<student>/model               the specialists
+    seeds/<seed>/<method>/r<round>/<student>/       steps.jsonl, rollouts.jsonl, checkpoints, model
+    seeds/<seed>/<method>/scores/<split>/r<round>/<student>.json
+    seeds/<seed>/break_rate/<tutee>.json            rights and wrongs; beside it <tutee>.texts.jsonl
+    jobs/                                           a cluster's jobs (coopt.driver.slurm.jobs)
+    """
+
+    def __init__(self, directory: Path, config: Config) -> None:
+        self.directory = directory
+        self.config = config
+
+    @classmethod
+    def open(cls, directory: str | Path) -> Run:
+        """An existing run. Raises ``RunError``."""
+        path = Path(directory)
+        if not (path / "config.json").is_file():
+            raise RunError(
+                f"{path}: no run here (config.json is missing). Runs are the folders that coopt bench names."
+            )
+        try:
+            return cls(path, check(store.read_json(path / "config.json")))
+        except ConfigError as error:
+            raise RunError(f"{path}/config.json is not this version's: {error} Give another --out.") from None
+
+    @cached_property
+    def domains(self) -> Mapping[str, Domain]:
+        return load_domains(self.config)
+
+    @cached_property
+    def topology(self) -> Topology:
+        """The run's graph."""
+        return load_topology(self.config.topology, self.config.domains, self.config.nodes)
+
+    @cached_property
+    def cast(self) -> Topology:
+        """The run's graph with every node that takes part: its own, and the critics that methods add."""
+        return everyone(self.topology, self.config)
+
+    def method(self, name: str) -> Method:
+        """A method with its options of this run."""
+        return make_method(name, self.config.options)
+
+    def is_informed(self, name: str) -> bool:
+        """Whether worked solutions, or the true facts, of training questions reach a method's students: by the method
+        itself, by that whose students it averages, or by tutors that read the solutions or hand them over."""
+        method = self.method(name)
+        graph = method.graph(self.topology)
+        told = any(self.informs(graph, edge) for edge in method.gates(graph, self.config.gate))
+        before = self.config.methods[: self.config.methods.index(name)]
+        averaged = method.averages()
+        return method.informed or told or (averaged in before and self.is_informed(averaged))
+
+    def informs(self, graph: Topology, edge: Edge) -> bool:
+        """Whether the tutor of an edge hands worked solutions over, or is given them (critics of style ``step``)."""
+        style = graph.style_of(edge) or self.config.feedback.style
+        return style == "reference" or (style == "step" and edge.tutor in self.cast.critics)
+
+    def rounds_of(self, method: str) -> int:
+        """How many rounds a method trains."""
+        return self.method(method).rounds(self.config)
+
+    def starts(self) -> list[str]:
+        """The nodes whose start this run makes: all but endpoints and snapshots of others."""
+        return [n.id for n in self.cast.nodes.values() if not n.endpoint and not n.snapshot_of]
+
+    def scored_critics(self) -> list[str]:
+        """Critics are scored once, at the start; an endpoint is not scored."""
+        return [c for c in self.cast.critics if not self.cast.nodes[c].endpoint]
+
+    @property
+    def seeds(self) -> list[int]:
+        """The run seeds."""
+        return list(self.config.all_seeds)
+
+    @property
+    def journal_path(self) -> Path:
+        return self.directory / "journal.jsonl"
+
+    def journal(self) -> Journal:
+        """The run's journal as it is now; reading changes nothing."""
+        return Journal(self.journal_path)
+
+    def seed_dir(self, seed: int) -> Path:
+        return self.directory / "seeds" / str(seed)
+
+    def phase_dir(self, seed: int, method: str, round_: int, student: str) -> Path:
+        """The folder of one student's training in one round; round 0 is its start (for a critic, all there is)."""
+        if round_ == 0:
+            return self.seed_dir(seed) / INIT / self._start_of(student)
+        return self.seed_dir(seed) / method / f"r{round_}" / student
+
+    def _start_of(self, node: str) -> str:
+        """Whose start a node is: its own, or that of the student of which it is a snapshot."""
+        found = self.cast.nodes.get(node)
+        return found.snapshot_of if found and found.snapshot_of else node
+
+    def last_round(self, seed: int, method: str, student: str, at_most: int) -> int:
+        """The last round up to ``at_most`` after which the student has weights (fewer if it collapsed)."""
+        for round_ in range(at_most, 0, -1):
+            if store.is_complete(self.phase_dir(seed, method, round_, student)):
+                return round_
+        return 0
+
+    def weights(self, seed: int, method: str, round_: int, student: str) -> Path:
+        """The student's Hugging Face directory after ``round_``."""
+        last = self.last_round(seed, method, student, round_)
+        return self.phase_dir(seed, method, last, student) / "model"
+
+    def scores_path(self, seed: int, method: str, split: str, round_: int, student: str) -> Path:
+        """Scores after ``round_``. Round 0 is the same for every method."""
+        if round_ == 0 and method != BASE:
+            method, student = INIT, self._start_of(student)
+        return self.seed_dir(seed) / method / "scores" / split / f"r{round_}" / f"{student}.json"
+
+    def start_scores(self, seed: int) -> dict[str, dict[str, float]]:
+        """student -> domain -> validation accuracy of its start, once that is scored."""
+        paths = {s: self.scores_path(seed, INIT, "validation", 0, s) for s in self.topology.students}
+        return {s: accuracy(store.read_json(path)) for s, path in paths.items()}
+
+    def break_rate_path(self, seed: int, tutee: str) -> Path:
+        return self.seed_dir(seed) / "break_rate" / f"{tutee}.json"
+
+    def probe_texts_path(self, seed: int, tutee: str) -> Path:
+        """What was written in the probe of a tutee; older runs have none."""
+        return self.break_rate_path(seed, tutee).with_suffix(".texts.jsonl")

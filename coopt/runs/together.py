@@ -1,0 +1,83 @@
+"""Finished runs opened for reading: a run's folder, an arm of a sweep, or runs that differ in nothing but seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from coopt.driver.api import read_results
+from coopt.core.config.toml import flat
+from coopt.core.errors import RunError
+from coopt.core import store
+from coopt.runs.run import Run
+from coopt.runs.seeds import SeedRuns
+
+_OWN = {"seed", "seeds", "critics", "cluster"}  # in which runs that are read as one may differ
+
+
+def open_finished(path: Path) -> Run:
+    """A finished run; of an arm's folder (``runs/sweeps/SUITE/ARM``) its finished seeds. Raises ``RunError``."""
+    seeds = sorted(p.parent for p in path.glob("seed-*/results.json"))
+    if seeds and not (path / "config.json").is_file():
+        return together([_open(folder) for folder in seeds])
+    return _open(path)
+
+
+def _open(path: Path) -> Run:
+    read_results(path)  # refuses what is not finished
+    return Run.open(path)
+
+
+def together(runs: Sequence[Run]) -> Run:
+    """Runs with the same settings and data and different seeds, as one. Raises ``RunError``."""
+    first, *others = runs
+    owner = {seed: part for part in parts(first) for seed in part.seeds}
+    for run in others:
+        _check_same(first, run)
+        for part in parts(run):
+            for seed in part.seeds:
+                if seed in owner:
+                    raise RunError(f"{owner[seed].directory} and {part.directory} both have seed {seed}. Give one.")
+                owner[seed] = part
+    return SeedRuns(owner) if others else first
+
+
+def _check_same(first: Run, run: Run) -> None:
+    one, other = (flat(r.config.model_dump(mode="json", exclude=_OWN)) for r in (first, run))
+    for key in dict.fromkeys([*one, *other]):
+        if one.get(key) != other.get(key):
+            raise RunError(
+                f"{first.directory} and {run.directory} differ in {key} ({one.get(key)!r}, {other.get(key)!r}): they"
+                " are not one bench with several seeds. coopt compare sets different runs side by side."
+            )
+    if data_of(first) != data_of(run):
+        raise RunError(f"{first.directory} and {run.directory} have other data. Run one of them again.")
+
+
+def parts(run: Run) -> list[Run]:
+    """The runs on disk behind what is read as one."""
+    return list(dict.fromkeys(run.runs.values())) if isinstance(run, SeedRuns) else [run]
+
+
+def name_of(run: Run) -> str:
+    """The folder's name; of several seeds in an arm's folder, the arm's."""
+    first = parts(run)[0].directory
+    return first.parent.name if first.name.startswith("seed-") else first.name
+
+
+def provenances(run: Run) -> list[dict[str, Any]]:
+    """Where the numbers of each part come from. Raises ``RunError``."""
+    found = []
+    for part in parts(run):
+        path = part.directory / "provenance.json"
+        if not path.is_file():
+            raise RunError(f"{path}: missing. Nobody can say where this run's numbers come from: run it again.")
+        found.append(store.read_json(path))
+    return found
+
+
+def data_of(run: Run) -> dict[str, dict[str, str]]:
+    """domain -> split -> hash of its questions."""
+    found: dict[str, dict[str, str]] = provenances(run)[0]["data"]
+    return found
