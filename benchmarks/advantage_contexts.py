@@ -28,9 +28,9 @@ from coopt.lm.training.adapters import make_trainable
 from coopt.lm.training.trainer import LocalTrainer
 from coopt.methods.advantages import advantage_records
 from coopt.methods.algorithms.critic_reference import CriticReference
-from coopt.methods.base import RolloutGroup, method, with_settings
-from coopt.methods.phase import Phase
-from coopt.methods.step import Step
+from coopt.methods.base import method, with_settings
+from coopt.methods.rollouts import RolloutGroup
+from coopt.methods.step import Step, Tutee
 from coopt.methods.tutors.assign import OpenTutor
 from coopt.reports.advantages.page import write_page
 from coopt.reports.advantages.tables import advantage_tables
@@ -65,28 +65,25 @@ def questions(run: Run, count: int) -> list[Item]:
 
 def step_of(run: Run, config: Config, arm: str, student: str, items: Sequence[Item]) -> Step:
     """The first step of an arm whose gates are all open, on given questions."""
-    made = run.method(arm)
+    made = run.trained(arm)
     config, seed = made.configure(config), run.seeds[0]
-    graph = made.graph(run.topology)
-    edges = [e for e in made.gates(graph, config.gate) if e.tutee == student]
-    tutors = [OpenTutor(e.tutor, 0, config.domains, None, graph.style_of(e)) for e in edges]
+    graph, gates = run.tutoring(arm, run.topology)
+    tutors = [OpenTutor(e.tutor, 0, config.domains, None, graph.style_of(e)) for e in gates if e.tutee == student]
     maker = Tutors(run, arm, seed)
     policy = load_student(config, run.weights(seed, arm, 0, student), device="cpu")
     policy = make_trainable(policy, config.model.weights, config.model.lora_rank, seed, student)
-    phase = Phase(
+    tutee = Tutee(
         config=config,
         domains=run.domains,
-        method=made,
+        name=student,
         seed=seed,
         round=1,
-        tutee=student,
         trainer=LocalTrainer(policy, config, made.objective(config)),
         engine=make_engine(config),
         tutors={t.name: maker.make(t, run.domains, hostile=False) for t in tutors},
-        directory=Path("nothing-is-written"),
         open_tutors=tutors,
     )
-    return Step(phase, 0, items)
+    return Step(tutee, 0, items)
 
 
 def traces_of(run: Run, arm: str, student: str, items: Sequence[Item], rollouts: int) -> list[Trace]:
@@ -95,7 +92,7 @@ def traces_of(run: Run, arm: str, student: str, items: Sequence[Item], rollouts:
         run.config, rounds=settings, record={"advantages_rollouts": len(items) * rollouts}, run={"device": "cpu"}
     )
     step = step_of(run, config, arm, student, items)
-    records = advantage_records(step, step.phase.method.learn(step))
+    records = advantage_records(step, run.trained(arm).learn(step))
     by_id = {i.id: i for i in items}
     where = {"seed": run.seeds[0], "method": arm, "round": 1, "tutee": student}
     return [trace_of(r, where, by_id[r["item"]], run.domains) for r in records]

@@ -24,8 +24,8 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from coopt.core.config.load import load_config
 from coopt.core.quiet import quiet_libraries
-from coopt.domains.scimini.tokenizer import build_tokenizer
 from coopt.lm.bases import SCIMINI_BASE
+from coopt.lm.embedded.tokenizer import build_tokenizer
 from coopt.lm.engines.base import Engine
 from coopt.lm.engines.vllm import VLLMEngine, close_engines
 from coopt.lm.policy import Policy, load_policy

@@ -22,8 +22,8 @@ from coopt.core import store
 from coopt.core.config.load import load_config
 from coopt.core.quiet import quiet_libraries
 from coopt.core.rng import generator
-from coopt.domains.scimini.tokenizer import build_tokenizer
 from coopt.lm import ranks
+from coopt.lm.embedded.tokenizer import build_tokenizer
 from coopt.lm.policy import Policy
 from coopt.lm.training.adapters import make_trainable
 from coopt.lm.training.base import TrainRow

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from coopt.core.quiet import quiet_libraries
-from coopt.domains.scimini.tokenizer import build_tokenizer
 from coopt.lm.bases import SCIMINI_BASE
 from coopt.lm.embedded.learn import new_model
+from coopt.lm.embedded.tokenizer import build_tokenizer
 from coopt.lm.policy import Policy, load_policy
 
 quiet_libraries()

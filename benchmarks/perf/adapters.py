@@ -22,8 +22,8 @@ from coopt.core.config.load import load_config
 from coopt.core.config.schema import Config
 from coopt.core.processes import set_up_torch
 from coopt.core.quiet import quiet_libraries
-from coopt.domains.scimini.tokenizer import build_tokenizer
 from coopt.driver.plan.shape import QWEN3_8B, shape_of
+from coopt.lm.embedded.tokenizer import build_tokenizer
 from coopt.lm.policy import Policy, save_policy
 from coopt.lm.shared import load_student
 from coopt.lm.training.adapters import make_trainable

@@ -18,17 +18,17 @@ import torch
 from benchmarks.perf.phases import started_run
 from benchmarks.perf.ratio import Ratio, in_turn
 from coopt.core.config.load import load_config
+from coopt.core.names import INIT
 from coopt.core.quiet import quiet_libraries
 from coopt.core.rng import generator
 from coopt.lm.bases import SCIMINI_BASE
-from coopt.lm.engines.base import Engine, Sampling
+from coopt.lm.engines.base import Draws, Engine, Sampling
 from coopt.lm.engines.hf import HFEngine
 from coopt.lm.engines.vllm import VLLMEngine, close_engines
 from coopt.lm.policy import Policy, load_policy
 from coopt.lm.training.adapters import make_trainable
 from coopt.lm.training.base import TrainRow
 from coopt.lm.training.trainer import LocalTrainer
-from coopt.runs.run import INIT
 
 SAMPLES = 8
 REPEATS = 10
@@ -111,7 +111,7 @@ def against_vllm(
 def merging(policy: Policy, engine: Engine, prompts: Prompts, how: Sampling, pairs: int) -> Ratio:
     """What an update costs with identical rows computed once, against the same rows made distinct."""
     engine.sync(policy)
-    groups = engine.generate(prompts, SAMPLES, how, generator("bench"))
+    groups = engine.generate(prompts, SAMPLES, how, Draws(generator("bench")))
     rows = [TrainRow(tuple(p), (*p, *p), y.tokens) for p, g in zip(prompts, groups, strict=True) for y in g]
     apart = [TrainRow((*r.student_prompt[:-1], k % 200), r.teacher_prompt, r.response) for k, r in enumerate(rows)]
     trainer = LocalTrainer(make_trainable(policy, "full", 8, "bench"), load_config())
@@ -150,7 +150,7 @@ def cpu_seconds() -> float:
 
 
 def drawn(engine: Engine, prompts: Prompts, how: Sampling) -> int:
-    return sum(len(y.tokens) for g in engine.generate(prompts, SAMPLES, how, generator("bench")) for y in g)
+    return sum(len(y.tokens) for g in engine.generate(prompts, SAMPLES, how, Draws(generator("bench"))) for y in g)
 
 
 def by_generate(policy: Policy, prompts: Prompts, how: Sampling, cache: str | None) -> int:

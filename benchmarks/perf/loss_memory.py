@@ -23,8 +23,8 @@ from transformers.modeling_outputs import BaseModelOutput
 from benchmarks.perf.peak import Cost, cost
 from benchmarks.perf.ratio import Ratio, in_fresh_process
 from coopt.core.config.load import load_config
-from coopt.domains.scimini.tokenizer import build_tokenizer
 from coopt.lm.device import pick_device
+from coopt.lm.embedded.tokenizer import build_tokenizer
 from coopt.lm.policy import Policy
 from coopt.lm.training.base import StepStats
 from coopt.lm.training.merge import StudentRow, Target
@@ -177,7 +177,7 @@ def ours(top_k: int, student: torch.Tensor, teacher: torch.Tensor, head: torch.n
     config = load_config(settings=["teacher.kind=live", f"loss.top_k={top_k}"])
     trainer = LocalTrainer(policy, config)
     trainer.decoder = Told({1: student, 2: teacher})
-    row = StudentRow((1,), (3,) * len(student), [(Target((1, 2)), 1.0)])
+    row = StudentRow((1,), (3,) * len(student), [Target((1, 2))])
 
     def run() -> Made:
         stats = StepStats()

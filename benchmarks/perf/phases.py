@@ -13,15 +13,16 @@ from typing import Any
 from rich.console import Console
 
 from coopt.core.config.load import load_config
+from coopt.core.names import INIT
 from coopt.core.processes import set_up_torch
-from coopt.driver.main_job import prepare
+from coopt.driver.folder import prepare
 from coopt.driver.tasks.launch import Launcher
 from coopt.driver.tasks.perform import phase_of
 from coopt.driver.tasks.progress import Display
 from coopt.driver.tasks.task import Score, Specialise, Train
 from coopt.methods.phase import Phase, train_step
 from coopt.methods.tutors.assign import OpenTutor
-from coopt.runs.run import INIT, Run
+from coopt.runs.run import Run
 
 METHOD = "opcod"
 
@@ -47,8 +48,7 @@ def phase_with(run: Run, tutee: str, tutors: Sequence[str]) -> Phase:
     """The first phase of a tutee; the edges from ``tutors`` are open, and no others."""
     config = run.config
     told_by = tuple(OpenTutor(t, 0, config.domains) for t in tutors)
-    method = run.method(METHOD)
-    return phase_of(Train(config.seed, METHOD, 1, tutee, told_by), run, method, method.configure(config), None)
+    return phase_of(Train(config.seed, METHOD, 1, tutee, told_by), run, None)
 
 
 class Stepper:

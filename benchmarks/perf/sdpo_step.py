@@ -18,13 +18,15 @@ from benchmarks.perf.trl_step import TRLStep
 from benchmarks.perf.untrained import NAME, PROMPTS, Words, write_model
 from coopt.core.config.load import load_config
 from coopt.core.config.schema import Config
+from coopt.core.phase_files import PhaseFiles
 from coopt.core.quiet import quiet_libraries
 from coopt.lm.engines.hf import HFEngine
 from coopt.lm.policy import load_policy
 from coopt.lm.training.adapters import make_trainable
 from coopt.lm.training.trainer import LocalTrainer
+from coopt.methods.algorithms.sdpo import SDPO
 from coopt.methods.phase import Phase, train_step
-from coopt.methods.registry import make_method
+from coopt.methods.step import Tutee
 
 ROLLOUTS, NEW_TOKENS = 8, 32
 ROWS = PROMPTS * ROLLOUTS
@@ -46,21 +48,20 @@ class CooptStep:
     """coopt's own step on the model in ``directory``; ``records``: of all steps so far."""
 
     def __init__(self, directory: Path, config: Config) -> None:
-        method = make_method("sdpo")
+        method = SDPO()
         policy = make_trainable(load_policy(directory, device="cpu"), "full", 0, "bench")
-        self.phase = Phase(
+        tutee = Tutee(
             config=config,
             domains={NAME: Words()},
-            method=method,
+            name="s1",
             seed=0,
             round=1,
-            tutee="s1",
             trainer=LocalTrainer(policy, config, method.objective(config)),
             engine=HFEngine(config.sampling.batch_rows),
             tutors={},
-            directory=directory / "coopt",
             trained_on=(NAME,),
         )
+        self.phase = Phase(tutee, method, PhaseFiles(directory / "coopt"))
         self.records: list[dict[str, Any]] = []
 
     def __call__(self) -> float:

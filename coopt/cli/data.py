@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,17 +12,19 @@ from rich.console import Console
 
 from coopt.core.errors import ConfigError
 
+_MAPPING = "How the rows are read: a shipped mapping (coopt data mappings) or a TOML file."
 data = typer.Typer(help="Look at benchmark rows; make the embedded world's files again.", no_args_is_help=True)
 
 
 @data.command()
 def check(
-    path: Annotated[str, typer.Argument(help="Rows: .json, .jsonl, .parquet, a folder, or the hub's name.")],
+    path: Annotated[str, typer.Argument(help="Rows: .csv, .tsv, .jsonl, .json, .parquet, a folder, the hub's name.")],
+    mapping: Annotated[str, typer.Option(help=f"{_MAPPING} (default: SciKnowEval's schema)")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     max_tokens: Annotated[int, typer.Option(help="Longest prompt that is not too long.")] = 2048,
     model: Annotated[str | None, typer.Option(help="Count prompt lengths with this model's tokenizer.")] = None,
 ) -> None:
-    """Count rows, splits and the best constant letter per domain; say what is left out and why.
+    """Count rows, splits and the best constant answer per domain; say what is left out and why.
 
     Without --model a prompt's length is counted as one token a character, which no tokenizer exceeds by much.
 
@@ -29,11 +32,12 @@ def check(
     Examples:
       coopt data check rows/ --json
       coopt data check rows/Physics.jsonl --model smollm2-135m
+      coopt data check mine.csv --mapping plain
     """
     from coopt.domains.load import check_rows
 
     length = len if model is None else _token_length(model)
-    answer = check_rows(path, length, max_tokens)
+    answer = check_rows(path, length, max_tokens, mapping)
     if as_json:
         print(json.dumps(answer, indent=1))
         return
@@ -47,9 +51,52 @@ def _show(answer: dict[str, Any]) -> None:
     for name, d in answer["domains"].items():
         constant = f"{d['constant_letter']['letter']} {100 * d['constant_letter']['share']:.1f} %"
         rows.append([name, *(str(d[k]) for k in ("rows", "train", "validation", "test")), constant, str(d["too_long"])])
-    left = ", ".join(f"{reason}: {n}" for reason, n in answer["left_out"].items()) or "nothing"
-    columns = ["domain", "rows", "train", "validation", "test", "best constant letter", "too long"]
-    show([Table("Level-3 multiple-choice rows", columns, rows, [f"left out: {left}"])], output())
+    columns = ["domain", "rows", "train", "validation", "test", f"best constant {_what(answer)}", "too long"]
+    title = "Questions" if "mapping" in answer else "Level-3 multiple-choice rows"
+    tables = [Table(title, columns, rows, [] if answer["left_out"] else ["left out: nothing"])]
+    if answer["left_out"]:
+        first = answer.get("first", {})
+        left = [[str(n), reason, first.get(reason, "–")] for reason, n in answer["left_out"].items()]
+        tables.append(Table("Left out", ["rows", "why", "first"], left))
+    show(tables, output())
+
+
+def _what(answer: dict[str, Any]) -> str:
+    return str(answer.get("answer", "letter"))
+
+
+@data.command()
+def guess(
+    path: Annotated[str, typer.Argument(help="Rows: .csv, .tsv, .jsonl, .json, .parquet, or a folder of them.")],
+) -> None:
+    """Propose a mapping for rows: prints it as TOML, then (to stderr) three rows as a model would see them.
+
+    \b
+    Examples:
+      coopt data guess mine.csv
+      coopt data guess mine.csv > mine.toml
+    """
+    from coopt.domains.mapping.guess import guess_mapping, shown
+
+    found = guess_mapping(path)
+    print(found.toml, end="")
+    for line in shown(path, found):
+        print(line, file=sys.stderr)
+
+
+@data.command()
+def mappings() -> None:
+    """The shipped mappings, for --set data.mapping=NAME.
+
+    \b
+    Example:
+      coopt data mappings
+    """
+    from coopt.core.tables.table import Table, output, show
+    from coopt.domains.mapping.schema import load_mapping, mapping_names
+
+    rows = [[name, load_mapping(name).answer.kind, load_mapping(name).description] for name in mapping_names()]
+    show([Table("Shipped mappings", ["name", "answer", "rows"], rows)], output())
 
 
 def _token_length(model: str) -> Any:
@@ -68,7 +115,8 @@ def rationales(
     endpoint: Annotated[
         str | None, typer.Option(help="An OpenAI-compatible server, for example http://host/v1.")
     ] = None,
-    domains: Annotated[str, typer.Option(help="Comma list: phys, chem, mat, bio.")] = "phys,chem",
+    domains: Annotated[str, typer.Option(help="Comma list: phys, chem, or what the rows have.")] = "phys,chem",
+    mapping: Annotated[str, typer.Option(help=f"{_MAPPING} (default: SciKnowEval's schema)")] = "",
     questions: Annotated[int, typer.Option(min=1, help="Training questions of a domain, at most.")] = 1_000_000,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest solution.")] = 1024,
 ) -> None:
@@ -88,10 +136,10 @@ def rationales(
     from coopt.core.quiet import quiet_libraries
     from coopt.core.tables.table import Table, output, show
     from coopt.domains.load import load_domains
-    from coopt.domains.rationales import write_rationales
+    from coopt.methods.rationales import write_rationales
 
     preset = "mini" if source == "scimini" else "real"
-    config = load_config(preset=preset, domains=domains, data={"source": source})
+    config = load_config(preset=preset, domains=domains, data={"source": source, "mapping": mapping})
     found = load_domains(config)
     quiet_libraries()
     speaker = _speaker(model, endpoint)

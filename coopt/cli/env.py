@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import reduce
 from typing import Annotated
 
 import typer
@@ -39,11 +40,8 @@ def _settings() -> None:
     from coopt.core.config.schema import Config
     from coopt.methods.registry import all_methods
 
-    defaults = Config().model_dump(mode="json")
     for key in setting_keys():
-        value = defaults
-        for part in key.split("."):
-            value = value[part]
+        value = reduce(getattr, key.split("."), Config())
         if key != "options":  # one by one below
             print(f"{key} = {json.dumps(value)}")
     for name, found in all_methods().items():

@@ -11,7 +11,7 @@ import typer
 def evaluate(
     models: Annotated[list[str], typer.Argument(help="Model directories (or scimini, smollm2-135m).")],
     domains: Annotated[str, typer.Option(help="Comma list of domains.")] = "phys,chem",
-    data: Annotated[str | None, typer.Option(help="SciKnowEval rows. (default: the embedded world)")] = None,
+    data: Annotated[str | None, typer.Option(help="Rows, as for coopt bench. (default: the embedded world)")] = None,
     preset: Annotated[
         str | None, typer.Option(help="Settings: mini, smol, real, paper. (default: mini; real with --data)")
     ] = None,

@@ -64,7 +64,7 @@ def check(
     if run is not None and path.is_dir():
         raise ConfigError("--rerun takes one entry: NAME.entry.json.")
     for checked in _good(path) if path.is_dir() else [check_entry(path)]:
-        answers = sum(grid.size for grid in checked.outcomes.correct.values())
+        answers = sum(grid.size for grid in checked.answers.correct.values())
         print(f"{checked.path}: ok, every number follows from {answers:,} answers")
         if run is not None and questions is not None:
             _rerun(checked, run, questions, secrets.randbits(32) if draw is None else draw)
@@ -100,7 +100,7 @@ def build(
     """
     from coopt.core import store
     from coopt.core.tables.table import FORMATS, output, render, show
-    from coopt.reports.leaderboard.board import board_tables, sections
+    from coopt.reports.leaderboard.board import board_tables, tracks
     from coopt.reports.leaderboard.page import page
     from coopt.reports.leaderboard.readme import write_board
 
@@ -109,7 +109,7 @@ def build(
         raise ConfigError(unknown("format", style, (*FORMATS, "html")))
     if style == "rich" and out is not None:
         raise ConfigError("--out needs --format md, latex, csv, json or html.")
-    found = sections(_good(directory))
+    found = tracks(_good(directory))
     tables = board_tables(found)
     if readme is not None:
         write_board(readme, tables)

@@ -39,8 +39,8 @@ def report(
     Figures 6, 7, 8 and 9. schedules and step-time take several runs, or a sweep's folder.
     """
     from coopt.core.tables.table import FORMATS, output, render, show
-    from coopt.driver.api import read_results
     from coopt.reports.tables import all_tables
+    from coopt.runs.results import read_results
 
     formats = {f: f for f in FORMATS}
     if style not in formats:

@@ -33,7 +33,7 @@ Examples:
 def simulate(
     topology: Annotated[str, typer.Option(help="A shipped topology, or a TOML, JSON or GraphML file.")] = "pair",
     nodes: Annotated[int | None, typer.Option(help="Students of a generated graph. (default: its file's)")] = None,
-    domains: Annotated[str, typer.Option(help="Comma list: phys, chem, mat, bio.")] = "phys,chem",
+    domains: Annotated[str, typer.Option(help="Comma list: phys, chem, mat, bio, or any names.")] = "phys,chem",
     rounds: Annotated[int | None, typer.Option(help="Rounds. (default: the preset's)")] = None,
     gate: Annotated[str | None, typer.Option(help="Gate of opcod. (default: cognizance)")] = None,
     methods: Annotated[
@@ -120,7 +120,6 @@ def _simulate(config: Config, model: Constants, rates: str, form: str, picture: 
     from coopt.driver.simulate.summary import simulate_all
     from coopt.graph.files import load_topology
     from coopt.reports.figure import check_figure
-    from coopt.reports.simulation.picture import draw
     from coopt.reports.simulation.tables import simulated_tables
 
     check_config(config)
@@ -136,6 +135,8 @@ def _simulate(config: Config, model: Constants, rates: str, form: str, picture: 
             world, config.methods, config.all_seeds, lambda what: status.update(f"simulating {what}")
         )
     if picture is not None:
+        from coopt.reports.simulation.picture import draw
+
         draw(results, picture)
         console.print(f"{picture}: written", markup=False)
     if form == "json":

@@ -111,22 +111,22 @@ def _phases(run: Run) -> Iterator[_Phase]:
     """(where, step records) of every phase that has begun."""
     from coopt.core import store
 
-    for seed in run.seeds:
-        for method in run.config.methods:
-            for round_ in range(1, run.rounds_of(method) + 1):
-                for student in run.topology.students:
-                    folder = run.phase_dir(seed, method, round_, student)
-                    steps = store.read_lines(folder.with_name(f"{student}.steps.jsonl"))
-                    if steps:
-                        yield {"seed": seed, "method": method, "round": round_, "student": student}, steps
+    for place in run.phases():
+        steps = store.read_lines(run.phase_files(*place).steps)
+        if steps:
+            seed, method, round_, student = place
+            yield {"seed": seed, "method": method, "round": round_, "student": student}, steps
 
 
 def _gates(run: Run, where: dict[str, Any]) -> list[str]:
     """The gates of the edges into a student in a round, one line each."""
-    key = f"{where['seed']}/{where['method']}/r{where['round']}"
+    from coopt.graph.topology import Edge
+    from coopt.runs.journal import round_key
+
+    key = round_key(where["seed"], where["method"], where["round"])
     lines = []
     for edge, decision in run.journal().all("gates").get(key, {}).items():
-        if edge.endswith(f" -> {where['student']}"):
+        if Edge.parse(edge).tutee == where["student"]:
             gap = "" if decision["gap"] is None else f", gap {decision['gap']:.3f}"
             lines.append(f"gate {edge}: {'open' if decision['open'] else 'closed'} ({decision['reason']}{gap})")
     return lines

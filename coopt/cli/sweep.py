@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from coopt.cli.bench import cluster_flag, default_workers
+from coopt.cli.bench import cluster_flag
 from coopt.core.errors import ConfigError, RunError, unknown
 
 if TYPE_CHECKING:
     from coopt.core.config.schema import Config
     from coopt.driver.sweep.cells import Cell
-    from coopt.driver.sweep.drive import Outcome
-    from coopt.driver.sweep.estimate import Estimate
+    from coopt.driver.sweep.drive import CellEnd
+    from coopt.driver.sweep.estimate import TimeEstimate
 
 SWEEPS = Path("runs") / "sweeps"
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -107,7 +107,7 @@ def _cells(suite: str, smoke: bool, settings: Sequence[str], out: Path | None) -
 
 
 def _shipped() -> list[tuple[str, str, int, int, float, bool]]:
-    from coopt.driver.plan.plan import REFERENCE
+    from coopt.driver.plan.speed import REFERENCE
     from coopt.driver.sweep.estimate import Estimator
     from coopt.driver.sweep.suite import suite_names
 
@@ -126,6 +126,7 @@ def _workers(
 ) -> Callable[[Config], int]:
     """How many workers a bench has there. Raises ``ConfigError`` if no bench could run there."""
     from coopt.core.config.load import load_config
+    from coopt.driver.bench import default_workers
     from coopt.driver.slurm.executors import check_cluster
 
     flag = cluster_flag(cluster, profile)
@@ -153,7 +154,7 @@ def _sweep(
     archive: Path | None,
     *,
     dry_run: bool,
-) -> list[Outcome]:
+) -> list[CellEnd]:
     """Show the plan; run what is missing."""
     from coopt.core.tables.table import output, show
     from coopt.driver.sweep.archive import keep
@@ -191,7 +192,7 @@ def _bring(cells: Sequence[Cell], archive: Path) -> None:
             keep(cell, archive)
 
 
-def _estimates(cells: Sequence[Cell], workers: Callable[[Config], int]) -> dict[Cell, Estimate]:
+def _estimates(cells: Sequence[Cell], workers: Callable[[Config], int]) -> dict[Cell, TimeEstimate]:
     from coopt.core.quiet import quiet_libraries
     from coopt.driver.sweep.estimate import Estimator
 
@@ -203,8 +204,8 @@ def _estimates(cells: Sequence[Cell], workers: Callable[[Config], int]) -> dict[
 def _show_tables(cells: Sequence[Cell], style: str) -> None:
     from coopt.core.tables.table import FORMATS, output, render, show
     from coopt.driver.sweep.between import between_arms
+    from coopt.driver.sweep.results import arm_states
     from coopt.reports.sweep import sweep_tables
-    from coopt.runs.seeds import arm_states
 
     tables = sweep_tables(arm_states(cells), between_arms(cells))
     if style == "rich":
@@ -214,7 +215,7 @@ def _show_tables(cells: Sequence[Cell], style: str) -> None:
         print(render(tables, formats[style]))
 
 
-def _finish(outcomes: Sequence[Outcome], extra: Sequence[str], console: Console) -> None:
+def _finish(outcomes: Sequence[CellEnd], extra: Sequence[str], console: Console) -> None:
     """Say what failed and what was left out. Raises ``RunError`` if something failed."""
     left_out = [o.cell.name for o in outcomes if o.state == "left out"]
     if left_out:

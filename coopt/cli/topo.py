@@ -18,7 +18,7 @@ topo = typer.Typer(help="List, measure, draw and check topologies.", no_args_is_
 
 _Name = Annotated[str, typer.Argument(help="A shipped topology, or a TOML, networkx JSON or GraphML file.")]
 _Nodes = Annotated[int | None, typer.Option(help="Students of a generated graph. (default: as its file says)")]
-_Domains = Annotated[str, typer.Option(help="Comma list: phys, chem, mat, bio.")]
+_Domains = Annotated[str, typer.Option(help="Comma list: phys, chem, mat, bio, or any names.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 _DOMAINS = "phys,chem"
 

@@ -1,0 +1,1 @@
+"""What everything stands on: errors, random numbers, files, processes, names."""

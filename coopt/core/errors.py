@@ -32,7 +32,7 @@ class TopologyError(CooptError):
 
 
 class DataError(CooptError):
-    """Rows that are not SciKnowEval rows."""
+    """Rows that cannot be read, or that are not what their mapping says."""
 
 
 class ModelError(CooptError):

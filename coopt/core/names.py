@@ -1,11 +1,21 @@
-"""Domain names: the long forms everywhere, short forms accepted on the command line."""
+"""Names that mean the same everywhere: of domains, with the short forms that users may type, and of what is beside
+the methods."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 
-from coopt.core.errors import ConfigError, unknown
+from coopt.core.errors import ConfigError
 
+ORACLE = "oracle"
+"""A method, and the tutor in it, which is no node of any graph."""
+
+INIT, BASE = "init", "base"
+"""The initial students, and the base model: what stands beside the methods in folders, scores and tables."""
+
+# The domains of the embedded world and of SciKnowEval. Rows may bring any others.
 DOMAIN_NAMES = ("physics", "chemistry", "materials", "biology")
 ALIASES = {
     "phys": "physics",
@@ -16,24 +26,39 @@ ALIASES = {
 }
 
 
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_TAKEN = frozenset({"all", "mean"})  # words of the tables
+
+
 def resolve_domain(name: str) -> str:
-    """The long form of one domain name, in any case."""
+    """The long form of one domain name, in any case. Rows may bring any plain name; whether they have it is seen when
+    they are read."""
     key = name.strip().lower()
     key = ALIASES.get(key, key)
-    if key not in DOMAIN_NAMES:
-        allowed = [*DOMAIN_NAMES, *(a for a in ALIASES if a != "material")]
-        raise ConfigError(unknown("domain", name.strip(), allowed))
+    if not _SLUG.fullmatch(key) or key in _TAKEN:
+        raise ConfigError(
+            f"domain {name.strip()[:60]!r} is no plain name. Give letters, digits, '-' and '_', 40 at most (and not"
+            " 'all' or 'mean'), for example law or computer_science."
+        )
     return key
+
+
+def domain_of_text(text: str) -> str:
+    """The plain name for what a row calls its domain (`Computer Science`: computer_science); empty: it has none."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    key = re.sub(r"[^a-z0-9_-]+", "_", plain).strip("_-")[:40].rstrip("_-")
+    key = ALIASES.get(key, key)
+    return "" if key in _TAKEN else key
 
 
 def resolve_domains(names: str | Iterable[str]) -> tuple[str, ...]:
     """Long forms of a comma list or a sequence; each domain once."""
     if not isinstance(names, (str, list, tuple)):
-        raise ConfigError(f"domains = {names!r}: give a comma list. Allowed: {', '.join(DOMAIN_NAMES)}.")
+        raise ConfigError(f"domains = {names!r}: give a comma list, for example phys,chem.")
     parts = names.split(",") if isinstance(names, str) else [str(n) for n in names]
     resolved = tuple(resolve_domain(p) for p in parts if p.strip())
     if not resolved:
-        raise ConfigError(f"--domains is empty. Allowed: {', '.join(DOMAIN_NAMES)}.")
+        raise ConfigError("--domains is empty. Give a comma list, for example phys,chem.")
     twice = sorted({d for d in resolved if resolved.count(d) > 1})
     if twice:
         raise ConfigError(f"--domains names {', '.join(twice)} twice.")

@@ -1,0 +1,1 @@
+"""Questions with answers: rows of files, scoring, wording."""

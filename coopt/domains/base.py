@@ -8,31 +8,35 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from coopt.domains.wording import Wording
 
-AnswerKind = Literal["letter", "text"]
+AnswerKind = Literal["letter", "text", "number"]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One question. ``answer`` is what the scorer compares with: a letter or a text."""
+    """One question. ``answer`` is what the scorer compares with: a letter, a text or a number."""
 
     id: str
     domain: str
     stem: str
     options: tuple[tuple[str, str], ...]
-    """(label, text) pairs."""
+    """(label, text) pairs; none if the answer is free."""
     key: str
-    """Label of the correct option."""
+    """Label of the correct option; empty if the answer is free."""
     prompt: str
     """The user message: stem, options if letters are asked for, closing instruction."""
     answer: str
     solution: str | None = None
+    split: Split | None = None
+    """The split that its rows give it; None: coopt's own, by hash."""
+    tolerance: float = 0.0
+    """A number is right if it is off by at most this share of the right one."""
     extra: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def correct_text(self) -> str:
-        return dict(self.options)[self.key]
+        return dict(self.options).get(self.key, self.answer)
 
 
 @runtime_checkable

@@ -2,49 +2,89 @@
 
 from __future__ import annotations
 
+import difflib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from coopt.core.config.schema import Config
-from coopt.core.errors import ConfigError, DataError
-from coopt.core.names import DOMAIN_NAMES
-from coopt.domains.base import SPLITS, Domain, Split
+from coopt.core.errors import ConfigError, DataError, unknown
+from coopt.core.names import ALIASES, DOMAIN_NAMES
+from coopt.domains.base import SPLITS, AnswerKind, Domain, Split
 from coopt.domains.files import read_rows
+from coopt.domains.mapping.items import mapped
+from coopt.domains.mapping.schema import load_mapping
 from coopt.domains.rationales import read_rationales
-from coopt.domains.rows import RowDomain, best_constant, content_hash, select
+from coopt.domains.rows import RowDomain, Selection, best_constant, content_hash, select
 from coopt.domains.scimini.world import scimini_domain
+from coopt.domains.wording import CHOICE, NUMBER, SCIENCE, TEXT, Wording
 
+WORLD = "scimini"
+_LISTED = 20  # domains that a message names
 Limits = tuple[tuple[Split, int], ...]
 
 
 def load_domains(config: Config) -> Mapping[str, Domain]:
     """Domain name -> domain, for the run's domains. Raises ``DataError``."""
+    check_names(config)
     limits: Limits = (("validation", config.data.validation), ("test", config.data.test))
     domains: Mapping[str, RowDomain]
-    if config.data.source == "scimini":
+    if config.data.source == WORLD:
         domains = {name: scimini_domain(name, config.world.rows, limits, config.domains) for name in config.domains}
     else:
-        domains = _row_domains(config.data.source, config.domains, limits)
+        domains = _row_domains(config.data.source, config.data.mapping, config.domains, limits)
     if not config.data.solutions:
         return domains
     solutions = read_rationales(config.data.solutions, f"data.solutions = '{config.data.solutions}'")
     return {name: _with_solutions(domain, solutions) for name, domain in domains.items()}
 
 
+def check_names(config: Config) -> None:
+    """The embedded world has four domains; rows may bring any. Raises ``ConfigError``."""
+    if config.data.source != WORLD:
+        return
+    for name in config.domains:
+        if name not in DOMAIN_NAMES:
+            allowed = [*DOMAIN_NAMES, *(a for a in ALIASES if a != "material")]
+            raise ConfigError(unknown("domain", name, allowed) + " For domains of your own give rows: --data FILE.")
+    if config.data.mapping:
+        raise ConfigError("setting data.mapping is for rows, and the embedded world has none: add --data FILE.")
+
+
 @lru_cache(maxsize=4)
-def _row_domains(source: str, names: tuple[str, ...], limits: Limits) -> Mapping[str, RowDomain]:
-    items = select(read_rows(source)).items
+def _row_domains(source: str, mapping: str, names: tuple[str, ...], limits: Limits) -> Mapping[str, RowDomain]:
+    items, kind, wording = _questions(source, mapping, strict=True)
+    have = Counter(i.domain for i in items.items)
     domains: dict[str, RowDomain] = {}
     for name in names:
-        domain = RowDomain(name, tuple(i for i in items if i.domain == name), limits=limits)
+        own = tuple(i for i in items.items if i.domain == name)
+        domain = RowDomain(name, own, kind, wording, limits)
         for split in SPLITS:
             if not domain.items(split):
-                have = ", ".join(sorted({i.domain for i in items})) or "none"
-                raise DataError(f"{source}: no {split} rows for '{name}'. Domains it has: {have}.")
+                raise DataError(f"{source}: no {split} rows for '{name}'.{_near(name, have)}")
         domains[name] = domain
     return domains
+
+
+def _near(name: str, have: Mapping[str, int]) -> str:
+    """What rows there are instead."""
+    if name in have:
+        return f" It has {have[name]} questions in all: give more rows, or another split."
+    near = difflib.get_close_matches(name, have, n=1)
+    listed = ", ".join(sorted(have)[:_LISTED]) + f" and {len(have) - _LISTED} more" * (len(have) > _LISTED)
+    return (f" Did you mean '{near[0]}'?" if near else "") + f" Domains it has: {listed or 'none'} (--domains)."
+
+
+def _questions(source: str, mapping: str, *, strict: bool) -> tuple[Selection, AnswerKind, Wording]:
+    """The questions of rows, what is asked for, and in which words."""
+    if not mapping:
+        return select(read_rows(source)), "letter", SCIENCE
+    own = load_mapping(mapping)
+    kind = own.answer.kind
+    wording = SCIENCE if mapping == "sciknoweval" else {"letter": CHOICE, "text": TEXT, "number": NUMBER}[kind]
+    return mapped(read_rows(source), own, f"{source} with mapping {mapping}", strict=strict), kind, wording
 
 
 def _with_solutions(domain: RowDomain, solutions: Mapping[str, str]) -> RowDomain:
@@ -72,18 +112,18 @@ def data_hashes(domains: Mapping[str, Domain]) -> dict[str, dict[str, str]]:
     }
 
 
-def check_rows(source: str, length: Callable[[str], int], max_tokens: int) -> dict[str, Any]:
+def check_rows(source: str, length: Callable[[str], int], max_tokens: int, mapping: str = "") -> dict[str, Any]:
     """What ``coopt data check`` answers: counts per domain and split, constants, rows left out.
 
     ``length`` counts the tokens of a prompt.
     """
-    selection = select(read_rows(source))
+    selection, kind, wording = _questions(source, mapping, strict=False)
     answer: dict[str, Any] = {"domains": {}, "left_out": dict(sorted(selection.left_out.items()))}
-    for name in DOMAIN_NAMES:
+    if mapping:
+        answer |= {"mapping": mapping, "answer": kind, "first": dict(sorted(selection.first.items()))}
+    for name in _in_order({i.domain for i in selection.items}):
         items = [i for i in selection.items if i.domain == name]
-        if not items:
-            continue
-        domain = RowDomain(name, tuple(items))
+        domain = RowDomain(name, tuple(items), kind, wording)
         sizes: dict[str, int] = {split: len(domain.items(split)) for split in SPLITS}
         letter, share = best_constant(i.answer for i in items)
         answer["domains"][name] = {
@@ -93,8 +133,17 @@ def check_rows(source: str, length: Callable[[str], int], max_tokens: int) -> di
             "too_long": sum(length(domain.wording.system + i.prompt) > max_tokens for i in items),
         }
     if not answer["domains"]:
-        raise DataError(f"{source}: no level-3 multiple-choice rows. Left out: {answer['left_out']}.")
+        what = "no level-3 multiple-choice rows" if not mapping else f"no row is as mapping {mapping} says"
+        reasons = "; ".join(f"{n:,} rows: {reason}" for reason, n in selection.left_out.most_common(3))
+        raise DataError(
+            f"{source}: {what}. Left out: {reasons or 'nothing'}. coopt data guess FILE proposes a mapping."
+        )
     return answer
+
+
+def _in_order(names: set[str]) -> list[str]:
+    """The four known ones first."""
+    return [n for n in DOMAIN_NAMES if n in names] + sorted(names - set(DOMAIN_NAMES))
 
 
 def train_union(domains: Mapping[str, Domain], names: Sequence[str]) -> list[tuple[str, int]]:

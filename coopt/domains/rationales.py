@@ -1,76 +1,12 @@
-"""Worked solutions (paper D.1): a model explains every training question, given its correct option.
-
-A solution is kept if it ends in the correct answer in the domain's own format. The file is what
-``model.specialise = rationales:FILE`` and ``data.solutions = FILE`` read.
-"""
+"""Worked solutions from a file: what ``model.specialise = rationales:FILE`` and ``data.solutions = FILE`` read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
-from coopt.core import store
 from coopt.core.errors import DataError
-from coopt.domains.base import Domain, Item
 from coopt.domains.files import read_rows
-from coopt.domains.wording import fill
-from coopt.methods.tutors.base import Speaker
-
-CHUNK = 64  # questions between two writes: what is lost if the model goes away
-
-EXPLAIN = (
-    "Write a worked solution of the question below. Its correct answer is {answer} ({text}). Reason step by step, in at"
-    " most six sentences, between <reasoning> and </reasoning>, as somebody who does not know the answer yet; never say"
-    " that it was given. Then write only the answer, {answer}, between <answer> and </answer>.\n\n{question}"
-)
-
-
-class Asked(NamedTuple):
-    """What came of a domain's questions."""
-
-    domain: str
-    questions: int
-    before: int
-    """Already in the file."""
-    kept: int
-    wrong: int
-    """Did not end in the correct answer, or too long for the model."""
-
-
-def write_rationales(
-    domains: Mapping[str, Domain],
-    speaker: Speaker,
-    path: Path,
-    *,
-    questions: int,
-    max_tokens: int,
-    on_chunk: Callable[[int], None] = lambda asked: None,
-) -> list[Asked]:
-    """Append ``{"domain", "question", "rationale"}`` lines to ``path``, for at most ``questions`` training questions of
-    each domain. Questions that the file has are not asked again, so a broken run goes on.
-
-    Raises ``TutorAwayError`` if the speaker stays away.
-    """
-    there = {row["question"] for row in store.read_lines(path)}
-    counts = []
-    for name, domain in domains.items():
-        items = list(domain.items("train"))[:questions]
-        open_ = [i for i in items if i.stem not in there]
-        kept = 0
-        for chunk in _chunks(open_):
-            asked = [(domain.wording, _request(i)) for i in chunk]
-            texts = zip(chunk, speaker.say(asked, max_tokens), strict=True)
-            rows = [
-                {"domain": name, "question": i.stem, "rationale": text.strip()}
-                for i, text in texts
-                if text is not None and domain.score(text, i)
-            ]
-            store.append_lines(path, rows)
-            kept += len(rows)
-            on_chunk(len(chunk))
-        counts.append(Asked(name, len(items), len(items) - len(open_), kept, len(open_) - kept))
-    return counts
 
 
 def read_rationales(file: str, named: str) -> dict[str, str]:
@@ -81,16 +17,9 @@ def read_rationales(file: str, named: str) -> dict[str, str]:
             " leave the setting out."
         )
     found: dict[str, str] = {}
-    for where, row in read_rows(file):
-        if not isinstance(row, Mapping) or not row.get("question") or not row.get("rationale"):
-            raise DataError(f"{where}: a rationale row needs 'question' and 'rationale'.")
-        found[row["question"]] = str(row["rationale"])
+    for where, row, _ in read_rows(file):
+        given = [row.get("question"), row.get("rationale")] if isinstance(row, Mapping) else []
+        if not given or not all(isinstance(text, str) and text for text in given):
+            raise DataError(f"{where}: a rationale row needs 'question' and 'rationale', both texts.")
+        found[row["question"]] = row["rationale"]
     return found
-
-
-def _request(item: Item) -> str:
-    return fill(EXPLAIN, answer=item.answer, text=item.correct_text, question=item.prompt)
-
-
-def _chunks(items: Sequence[Item]) -> Iterable[Sequence[Item]]:
-    return (items[k : k + CHUNK] for k in range(0, len(items), CHUNK))

@@ -27,6 +27,8 @@ class Row(NamedTuple):
 
     where: str
     value: Any
+    file: str = ""
+    """Its file, as the folder names it."""
 
 
 class Selection(NamedTuple):
@@ -34,6 +36,8 @@ class Selection(NamedTuple):
 
     items: list[Item]
     left_out: Counter[str]
+    first: Mapping[str, str] = {}
+    """reason -> where it was met first"""
 
 
 def select(rows: Iterable[Row], answer: AnswerKind = "letter") -> Selection:
@@ -49,18 +53,30 @@ def select(rows: Iterable[Row], answer: AnswerKind = "letter") -> Selection:
             items.append(_item(row, answer))
         else:
             left_out[reason] += 1
-    return Selection(items, left_out)
+    return Selection(each_once(items, left_out), left_out)
+
+
+def each_once(items: Iterable[Item], left_out: Counter[str]) -> list[Item]:
+    """Without further copies of a question, which are counted in ``left_out``."""
+    kept: dict[str, Item] = {}
+    for item in items:
+        if kept.setdefault(item.id, item) is not item:
+            left_out["copy of a question"] += 1
+    return list(kept.values())
 
 
 def _reason_to_leave_out(row: Row) -> str | None:
     value = row.value
     if not isinstance(value, Mapping):
         raise DataError(f"{row.where}: a row must be a JSON object, not {type(value).__name__}.")
-    if not _is_unicode(value):
+    if not is_unicode(value):
         raise DataError(f"{row.where}: the text holds half a surrogate pair: it is not valid Unicode.")
     for field in ("question", "type", "domain", "details"):
         if field not in value:
-            raise DataError(f"{row.where}: field '{field}' is missing (SciKnowEval v2 schema).")
+            raise DataError(
+                f"{row.where}: field '{field}' is missing (SciKnowEval v2 schema). For rows of another kind give"
+                " data.mapping: coopt data guess FILE proposes one."
+            )
     details = value["details"]
     level = details.get("level") if isinstance(details, Mapping) else None
     if level is None:
@@ -83,7 +99,7 @@ def _item(row: Row, answer: AnswerKind) -> Item:
     if key not in dict(options):
         allowed = ", ".join(label for label, _ in options)
         raise DataError(f"{row.where}: answerKey '{key}' is not among the options {allowed}.")
-    text = dict(options)[key]
+    text, extra = dict(options)[key], value.get("extra")
     return Item(
         id=content_hash(stem, *(t for _, t in options))[:16],
         domain=domain,
@@ -92,9 +108,18 @@ def _item(row: Row, answer: AnswerKind) -> Item:
         key=key,
         prompt=letter_prompt(stem, options) if answer == "letter" else stem,
         answer=key if answer == "letter" else text,
-        solution=value.get("solution"),
-        extra=value.get("extra") or {},
+        solution=_solution(row),
+        extra=extra if isinstance(extra, Mapping) else {},
     )
+
+
+def _solution(row: Row) -> str | None:
+    value = row.value.get("solution")
+    if value is None or value != value or value == "":  # NaN is what tables write for nothing
+        return None
+    if not isinstance(value, str):
+        raise DataError(f"{row.where}: 'solution' must be text, not {type(value).__name__}.")
+    return value
 
 
 def _domain_name(row: Row) -> str:
@@ -112,7 +137,7 @@ def _options(row: Row) -> tuple[tuple[str, str], ...]:
     texts = _list(choices.get("text")) if isinstance(choices, Mapping) else []
     labels = _list(choices.get("label")) if isinstance(choices, Mapping) else []
     count = 4 if row.value["type"] == "mcq-4-choices" else 2
-    if len(labels) != count or len(texts) < count or any(t is None or t == "" for t in texts):
+    if len(labels) != count or len(texts) < count or not all(_is_shown(t) for t in texts):
         raise DataError(
             f"{row.where}: 'choices' must hold lists 'text' and 'label', as many as the type says, a text for each."
         )
@@ -126,12 +151,19 @@ def _options(row: Row) -> tuple[tuple[str, str], ...]:
     return tuple((label, str(text)) for label, text in zip(labels, texts, strict=False))
 
 
-def _is_unicode(value: Mapping[str, Any]) -> bool:
+def _is_shown(text: Any) -> bool:
+    """A text, or a number that is one (NaN is what tables write for nothing)."""
+    return isinstance(text, str | int | float) and text == text and text != ""
+
+
+def is_unicode(value: Mapping[str, Any]) -> bool:
     """JSON can spell half a surrogate pair, which no tokenizer and no file takes."""
     try:
         json.dumps(value, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
         return False
+    except ValueError:  # a number of thousands of digits: no fault of the text's
+        return True
     return True
 
 
@@ -152,7 +184,9 @@ def content_hash(*texts: str) -> str:
 
 
 def split_of(item: Item) -> Split:
-    """80/10/10 by the hash of stem and correct text: duplicates fall on one side."""
+    """The rows' own, or 80/10/10 by the hash of stem and correct text: duplicates fall on one side."""
+    if item.split:
+        return item.split
     bucket = int(content_hash(item.stem, item.correct_text)[:8], 16) % 100
     return "validation" if bucket in _VALIDATION else "test" if bucket in _TEST else "train"
 
@@ -180,7 +214,7 @@ class RowDomain:
         return self._splits[split]
 
     def score(self, response: str, item: Item) -> float:
-        return float(scoring.is_correct(response, item.answer, self.answer))
+        return float(scoring.is_correct(response, item.answer, self.answer, item.tolerance))
 
     def constant(self, split: Split) -> tuple[str, float]:
         return best_constant(i.answer for i in self.items(split))

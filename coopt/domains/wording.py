@@ -3,12 +3,15 @@
 A domain carries one ``Wording``; student, self-teacher and tutor all go through the model's own chat
 template. The reprompt keeps SDPO's structure and order (question, demonstration, feedback, closing
 instruction) in our own words; its feedback heading is neutral because feedback is given on correct
-rollouts too. ``tests/unit/test_feedback.py`` pins the bytes.
+rollouts too. ``tests/unit/methods/test_feedback.py`` pins the bytes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+TAGS = frozenset(f"<{end}{tag}>" for tag in ("reasoning", "answer", "think", "concept") for end in ("", "/"))
+"""Tags that mean something in what models write, and are text whatever a tokenizer thinks of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,3 +113,37 @@ SCIENCE = Wording(
         "Question:\n{question}\n\nAttempt:\n{response}\n\nWorked solution:\n{solution}"
     ),
 )
+
+CHOICE = replace(SCIENCE, system=SCIENCE.system.replace("multiple-choice science", "multiple-choice"))
+"""For options of any subject."""
+
+_FREE = replace(
+    SCIENCE,
+    anchored=SCIENCE.anchored.replace("the final answer or the letter of an option", "the final answer"),
+    naive=SCIENCE.naive.replace("the final answer or the letter of an option", "the final answer"),
+)
+_SYSTEM = (
+    "You answer questions. Think first, then give the one correct answer.\n"
+    "Write your reasoning between <reasoning> and </reasoning>. Then write only the {what}\n"
+    "between <answer> and </answer>, for example:\n<answer>\n{example}\n</answer>"
+)
+TEXT = replace(
+    _FREE,
+    system=fill(_SYSTEM, what="answer, as short as it can be,", example="carbon dioxide"),
+    example=(
+        "Which gas do plants take up for photosynthesis?\nPlease reason step by step.",
+        "<reasoning>\nIn the light plants make sugar from water and a gas of the air, carbon dioxide.\n</reasoning>\n"
+        "<answer>\ncarbon dioxide\n</answer>",
+    ),
+)
+"""For answers in words, which must be those of the row."""
+NUMBER = replace(
+    _FREE,
+    system=fill(_SYSTEM, what="number", example="42"),
+    example=(
+        "A box holds 6 rows of 4 apples, and 5 apples are eaten. How many are left?\nPlease reason step by step.",
+        "<reasoning>\nThere are 6 times 4, so 24 apples. Without the 5 that are eaten 19 are left.\n</reasoning>\n"
+        "<answer>\n19\n</answer>",
+    ),
+)
+"""For numbers."""

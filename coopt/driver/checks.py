@@ -6,11 +6,11 @@ from pathlib import Path
 
 from coopt.core.config.schema import Config
 from coopt.core.errors import ConfigError, unknown
-from coopt.domains.load import check_solutions
+from coopt.core.names import ORACLE
+from coopt.domains.load import check_names, check_solutions
 from coopt.driver.slurm.executors import check_cluster
 from coopt.graph.gates.registry import make_gate
 from coopt.lm.engines.make import check_engine
-from coopt.methods.base import ORACLE
 from coopt.methods.registry import make_method
 from coopt.methods.students import check_students
 from coopt.methods.tutors.endpoint import check_client
@@ -35,7 +35,7 @@ def check_one_method(run: Run, name: str, *, models: bool) -> None:
     method = make_method(name, run.config.options)
     _check_gates_of(run, name)
     if models:
-        if method.graph(run.topology).nodes != run.topology.nodes:  # nodes of its own
+        if run.tutoring(name, run.topology)[0].nodes != run.topology.nodes:  # nodes of its own
             check_students(run.config, run.cast)
         method.check(run.config, run.domains)
         _check_styles_of(run, name)
@@ -43,6 +43,7 @@ def check_one_method(run: Run, name: str, *, models: bool) -> None:
 
 def check_settings(config: Config) -> None:
     """What can be refused without models, data and what else is to be installed. Raises a ``CooptError``."""
+    check_names(config)
     for name in (*config.methods, *config.options):
         make_method(name, config.options)
     if len(set(config.methods)) < len(config.methods):
@@ -69,9 +70,9 @@ def _check_gates(run: Run) -> None:
 
 
 def _check_gates_of(run: Run, name: str) -> None:
-    config, methods, method = run.config, run.config.methods, run.method(name)
+    config, methods = run.config, run.config.methods
     before = methods[: methods.index(name)] if name in methods else ()
-    for edge, own in method.gates(method.graph(run.topology), config.gate).items():
+    for edge, own in run.tutoring(name, run.topology)[1].items():
         try:
             gate = make_gate(own)
         except ConfigError as error:
@@ -91,15 +92,13 @@ def _check_gates_of(run: Run, name: str) -> None:
 
 def _measures(run: Run) -> bool:
     """Whether any gate of opcod reads scores: without one there is no share of cognizant edges to match."""
-    gates = run.method("opcod").gates(run.topology, run.config.gate).values()
-    return any(make_gate(g).reads_scores for g in gates)
+    return any(make_gate(g).reads_scores for g in run.tutoring("opcod", run.topology)[1].values())
 
 
 def _check_styles_of(run: Run, name: str) -> None:
     """Tutors that hand the worked solution over, or are given it, have one to read."""
-    method = run.method(name)
-    graph = method.graph(run.topology)
-    for edge in method.gates(graph, run.config.gate):
+    graph, gates = run.tutoring(name, run.topology)
+    for edge in gates:
         if run.informs(graph, edge):
             style = graph.style_of(edge) or run.config.feedback.style
             check_solutions(run.domains, f"method {name}: edge {edge} of style {style}")

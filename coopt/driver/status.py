@@ -13,6 +13,7 @@ from coopt.core.meter import Reading, error_path, read_meter
 from coopt.driver.plan.plan import Plan, saved_plan
 from coopt.driver.slurm.jobs import Job, jobs_of
 from coopt.driver.tasks.task import Task, Train, is_done, meter_path
+from coopt.runs.journal import RoundKey
 from coopt.runs.run import Run
 
 TaskWord = Literal["done", "running", "waiting", "left out"]
@@ -106,16 +107,20 @@ def _tasks(run: Run, collapsed: Mapping[str, Any], alive: bool, busy: set[str], 
             yield TaskStatus(what, task, "done", Reading(1.0), "")
         elif task.label() in busy or (alive and meter.is_file() and not said):
             yield TaskStatus(what, task, "running", reading, said)
-        elif word == "finished" or _collapsed(task, collapsed):
+        elif word == "finished":
             yield TaskStatus(what, task, "left out", Reading(), said)
         else:
             yield TaskStatus(what, task, "waiting", Reading(), said)
+    for task in _left_out(run, collapsed):
+        yield TaskStatus(task.what, task, "left out", Reading(), "")
 
 
-def _collapsed(task: Task, collapsed: Mapping[str, Any]) -> bool:
-    """A student that has collapsed is not trained on."""
-    key = f"{task.seed}/{task.method}/r{task.round}" if isinstance(task, Train) else ""
-    return isinstance(task, Train) and task.tutee in collapsed.get(key, [])
+def _left_out(run: Run, collapsed: Mapping[str, Any]) -> Iterator[Train]:
+    """The rounds in which students are not trained on because they have collapsed: a plan does not list them."""
+    for key, students in collapsed.items():
+        where = RoundKey.parse(key)
+        if where.round <= run.rounds_of(where.method):
+            yield from (Train(where.seed, where.method, where.round, s, ()) for s in students)
 
 
 def is_locked(directory: Path) -> bool:

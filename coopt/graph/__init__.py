@@ -1,0 +1,1 @@
+"""Who tutors whom: topologies, generators, schedules, measures."""

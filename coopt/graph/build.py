@@ -138,7 +138,7 @@ def _node(table: Mapping[str, Any], node_id: str, k: int, domains: Sequence[str]
         raise TopologyError(f"{here}: endpoint = '{texts['endpoint']}' is no http(s):// address.")
     default = domains[k % len(domains)] if role == "student" else ""
     native = _native(table, default, domains, here)
-    return Node(node_id, role, native, _train_domains(table, native, role, domains, here), **texts)
+    return Node(node_id, role, native, _train_domains(table, role, domains, here), **texts)
 
 
 def _native(table: Mapping[str, Any], default: str, domains: Sequence[str], here: str) -> str:
@@ -153,9 +153,7 @@ def _native(table: Mapping[str, Any], default: str, domains: Sequence[str], here
     return native
 
 
-def _train_domains(
-    table: Mapping[str, Any], native: str, role: Role, domains: Sequence[str], here: str
-) -> tuple[str, ...]:
+def _train_domains(table: Mapping[str, Any], role: Role, domains: Sequence[str], here: str) -> tuple[str, ...]:
     if "train_domains" not in table:
         return ()
     if role == "critic":

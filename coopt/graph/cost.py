@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from coopt.core.config.schema import Config
+    from coopt.core.config.schema import Config, Rule
     from coopt.graph.topology import Topology
-    from coopt.methods.tutors.assign import Rule
 
 TOKENS_PER_SECOND = 5000.0
 """Assumed tokens a second of one device, training on them included: a round figure on the safe side. The tiny students

@@ -15,7 +15,7 @@ import networkx as nx
 from coopt.core.errors import TopologyError, unknown
 from coopt.graph.topology import exponential_period, one_peer_exponential
 
-Tree = dict[str, Any]
+GraphTable = dict[str, Any]
 SIZES = ("n", "nodes")  # what generators call their number of nodes
 
 
@@ -52,7 +52,7 @@ def generator_names() -> list[str]:
     return sorted([*OWN, *(name for name in dir(nx) if name.endswith("_graph") and _takes_size(name))])
 
 
-def generate(table: Mapping[str, Any], nodes: int | None, where: str) -> Tree:
+def generate(table: Mapping[str, Any], nodes: int | None, where: str) -> GraphTable:
     """The ``nodes`` and ``edges`` tables of a generated graph: students s1, s2, … Raises ``TopologyError``."""
     options = dict(table)
     name, size = options.pop("graph", None), options.pop("nodes", None)

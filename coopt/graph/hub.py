@@ -8,15 +8,6 @@ from typing import Any
 from coopt.core.rng import generator
 from coopt.core.statistics.accuracy import accuracy
 from coopt.graph.topology import Topology
-from coopt.runs.journal import Journal
-
-
-def place_hub(topology: Topology, results: Mapping[str, Any], seed: int, journal: Journal) -> Topology:
-    """The graph of a seed. ``results``: student -> initial validation result. The choice is journaled."""
-    if not topology.hub:
-        return topology
-    hub: str = journal.once("hub", str(seed), lambda: choose_hub(topology, results, seed))
-    return topology.placed(hub)
 
 
 def choose_hub(topology: Topology, results: Mapping[str, Any], seed: int) -> str:

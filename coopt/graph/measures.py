@@ -25,7 +25,7 @@ class Spread(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Measures:
+class GraphMeasures:
     """What can be said of a topology before anything is trained. Degrees and edges of a graph that changes every
     round are those of its union; ``edges_a_round`` says how many there are at a time."""
 
@@ -51,11 +51,11 @@ class Measures:
     """n_W(gamma), from 1 (alone) to the number of students; None: over ``DENSE_LIMIT`` students."""
 
 
-def measure(topology: Topology, gamma: float = GAMMA) -> Measures:
+def measure(topology: Topology, gamma: float = GAMMA) -> GraphMeasures:
     """All measures of a topology. Seconds for a thousand students, at most a minute or so for 2,000."""
     graph = students_graph(topology)
     connected = nx.is_strongly_connected(graph)
-    return Measures(
+    return GraphMeasures(
         students=len(topology.students),
         critics=len(topology.critics),
         edges=len(topology.edges),

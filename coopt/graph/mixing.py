@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg, sparse
 from scipy.sparse.linalg import ArpackNoConvergence, eigs, eigsh
 
+from coopt.core.arrays import Floats
 from coopt.core.rng import generator
 from coopt.graph.topology import Topology, exponential_period
 
@@ -27,8 +27,6 @@ DENSE_LIMIT = 2000
 """Most students for dense linear algebra (seconds, 32 MB a matrix); above: sparse eigenvalues, or left out."""
 _LANCZOS_STEPS = 2000  # restarts; a graph that needs more has a gap too small to be worth the wait
 _ZERO = 1e-9  # eigenvalues below this are rounding: a product of rounds may average exactly
-
-Floats = NDArray[np.float64]
 
 
 class Gap(NamedTuple):

@@ -34,6 +34,12 @@ class Edge(NamedTuple):
     def __str__(self) -> str:
         return f"{self.tutor} -> {self.tutee}"
 
+    @classmethod
+    def parse(cls, text: str) -> Edge:
+        """``str`` read back."""
+        tutor, _, tutee = text.partition(" -> ")
+        return cls(tutor, tutee)
+
 
 class EdgeSettings(NamedTuple):
     """What an edge says for itself; empty: as the run says."""

@@ -1,0 +1,1 @@
+"""Language models: weights, decoding, the update, several ranks."""

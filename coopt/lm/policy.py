@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from string import printable
 from typing import Any
 
 import torch
-from jinja2 import TemplateError
-from peft.tuners.lora import LoraLayer
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from coopt.core.errors import ModelError
 from coopt.domains.wording import Wording
+from coopt.lm.chat import Chat
 from coopt.lm.device import pick_device
 
 ADAPTER = "adapter"
@@ -65,42 +67,36 @@ class Policy:
         return {n: p for n, p in self.model.named_parameters() if p.requires_grad}
 
     def prompt_ids(self, wording: Wording, user: str, *, system: bool = True, example: bool = False) -> list[int]:
-        """Token ids of system message, (a worked example,) user message and the assistant's header.
-
-        One chat template for student, self-teacher and tutor; ``enable_thinking=False`` where it exists.
-        """
-        messages = [{"role": "user", "content": self._without_control_tokens(user)}]
-        if example and wording.example:
-            shown = zip(("user", "assistant"), wording.example, strict=True)
-            messages = [*({"role": r, "content": c} for r, c in shown), *messages]
-        if system and wording.system:
-            messages.insert(0, {"role": "system", "content": wording.system})
-        try:
-            text = self.tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
-            )
-        except TemplateError as error:  # for example a template that refuses a system message
-            raise ModelError(f"the model's chat template refuses the prompt: {error}") from None
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        """Token ids of a prompt as this model's chat template has it: one template for student, self-teacher, tutor."""
+        return self.chat.prompt_ids(wording, user, system=system, example=example)
 
     def response_ids(self, text: str) -> tuple[int, ...]:
         """Token ids of a text that is to be learnt as a whole response: with the end token."""
-        ids = self.tokenizer(self._without_control_tokens(text), add_special_tokens=False)["input_ids"]
-        return (*ids, self.tokenizer.eos_token_id)
-
-    def _without_control_tokens(self, text: str) -> str:
-        """Model text is untrusted: what it spells must not become a turn of the chat."""
-        for token in self.tokenizer.added_tokens_decoder.values():
-            if token.special:
-                text = text.replace(token.content, " ")
-        return text
+        own = self.tokenizer.eos_token_id
+        return (*self.chat.text_ids(text), min(self.stop_ids()) if own is None else own)
 
     def decode(self, ids: Sequence[int]) -> str:
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+        """The text of tokens, without control tokens."""
+        return self.chat.decode(ids)
+
+    def response(self, ids: Sequence[int]) -> str:
+        """The text of a response."""
+        return self.chat.response(ids)
+
+    @cached_property
+    def chat(self) -> Chat:
+        return Chat(self.tokenizer)
+
+    @property
+    def pad_id(self) -> int:
+        """What stands where nothing is read: it is masked, so any token of the model serves."""
+        own = self.tokenizer.pad_token_id
+        known = self.causal_lm.get_input_embeddings().num_embeddings
+        return own if own is not None and own < known else 0
 
     def stop_ids(self) -> frozenset[int]:
         """Tokens that end a response."""
-        eos = self.causal_lm.generation_config.eos_token_id
+        eos = getattr(self.causal_lm.generation_config, "eos_token_id", None)
         ids = set(eos if isinstance(eos, list) else [eos]) | {self.tokenizer.eos_token_id}
         return frozenset(i for i in ids if i is not None)
 
@@ -124,7 +120,7 @@ def load_policy(directory: str | Path, *, dtype: str = "float32", device: str = 
             use_safetensors=True,
             trust_remote_code=False,
         )
-    return Policy(model.eval().to(pick_device(device)), _ready_tokenizer(tokenizer, path), getattr(torch, dtype))
+    return _check_tokens(Policy(model.eval().to(pick_device(device)), tokenizer, getattr(torch, dtype)), path)
 
 
 def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
@@ -145,12 +141,25 @@ def _one_line(directory: Path) -> Iterator[None]:
         raise ModelError(f"model '{directory}' cannot be loaded as a causal LM: {reason[:300]}") from None
 
 
-def _ready_tokenizer(tokenizer: PreTrainedTokenizerBase, path: Path) -> PreTrainedTokenizerBase:
-    if not tokenizer.chat_template:
+def _check_tokens(policy: Policy, path: Path) -> Policy:
+    """Refuse what no prompt could be made for, or no response would end in."""
+    if not policy.tokenizer.chat_template:
         raise ModelError(f"model '{path}': the tokenizer has no chat template. Use an instruction-tuned model.")
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
+    if not policy.stop_ids():
+        raise ModelError(
+            f"model '{path}': neither tokenizer nor generation_config.json names an end token. Set eos_token in"
+            " tokenizer_config.json."
+        )
+    known, tokens = (
+        policy.causal_lm.get_input_embeddings().num_embeddings,
+        max(policy.tokenizer.get_vocab().values()) + 1,
+    )
+    # A token too many that nobody writes (a pad token that was added) does no harm.
+    if max(*policy.stop_ids(), *policy.chat.text_ids(printable)) >= known:
+        raise ModelError(
+            f"model '{path}': the tokenizer has {tokens} tokens and the model {known}. Use the model's own tokenizer."
+        )
+    return policy
 
 
 def save_policy(policy: Policy, directory: Path) -> None:
@@ -176,8 +185,5 @@ def merged_state(policy: Policy) -> dict[str, torch.Tensor]:
 
     The policy itself is not touched: adding and taking away again would leave rounding in weights that others share.
     """
-    state = policy.causal_lm.state_dict()
-    for name, module in policy.causal_lm.named_modules():
-        for adapter in getattr(module, "active_adapters", ()) if isinstance(module, LoraLayer) else ():
-            state[f"{name}.base_layer.weight"] = state[f"{name}.base_layer.weight"] + module.get_delta_weight(adapter)
-    return {k.replace(".base_layer.", "."): v for k, v in state.items() if ".lora_" not in k}
+    merged: torch.nn.Module = copy.deepcopy(policy.model).merge_and_unload()
+    return merged.state_dict()

@@ -98,11 +98,11 @@ def new_directory(path: Path) -> Iterator[Path]:
         wait_for_all()
 
 
-def join_ranks(backend: Backend = "auto", timeout: timedelta = TIMEOUT) -> None:
+def join_ranks(backend: Backend = "auto") -> None:
     """Join the other ranks if the environment names any: WORLD_SIZE > 1, with RANK, LOCAL_RANK, MASTER_ADDR and
     MASTER_PORT (as torchrun, srun with an export, or ``launch_ranks`` set them)."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        _join(backend, timeout)
+        _join(backend, TIMEOUT)
 
 
 def _join(backend: Backend, timeout: timedelta) -> None:
@@ -138,7 +138,7 @@ def launch_ranks(
         )
     # This process keeps the store at which the ranks meet, so no port is lost between choosing and using it.
     meeting = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
-    place = Place(ranks, meeting.port, max(1, torch.get_num_threads() // ranks), backend, timeout)
+    place = Rendezvous(ranks, meeting.port, max(1, torch.get_num_threads() // ranks), backend, timeout)
     processes = process_context()
     errors = processes.SimpleQueue()
     started = (place, errors, work, tuple(arguments))
@@ -153,7 +153,7 @@ def launch_ranks(
         raise _cause([p.exitcode or 0 for p in context.processes], told, died) from None
 
 
-class Place(NamedTuple):
+class Rendezvous(NamedTuple):
     """What a started rank is told of where it is."""
 
     ranks: int
@@ -163,7 +163,7 @@ class Place(NamedTuple):
     timeout: timedelta
 
 
-def _enter(own: int, place: Place, errors: Any, work: Callable[..., None], arguments: tuple[object, ...]) -> None:
+def _enter(own: int, place: Rendezvous, errors: Any, work: Callable[..., None], arguments: tuple[object, ...]) -> None:
     start_worker(place.threads)
     os.environ |= {
         "RANK": str(own),

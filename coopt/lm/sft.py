@@ -10,17 +10,17 @@ import torch
 from torch.nn import functional as F
 
 from coopt.core.config.schema import Config
+from coopt.core.config.ways import RATIONALES, way_of
 from coopt.core.errors import DataError, ModelError
 from coopt.core.meter import Meter
 from coopt.core.rng import generator
 from coopt.domains.base import Domain, Item
 from coopt.domains.rationales import read_rationales
-from coopt.lm.engines.base import Sampling
+from coopt.lm.engines.base import Draws, Sampling
 from coopt.lm.engines.make import make_engine
 from coopt.lm.policy import Policy
 from coopt.lm.training.adapters import make_trainable
 from coopt.lm.training.forward import hidden_states, logits32
-from coopt.methods.students import RATIONALES, way_of
 
 _WARMUP_SHARE = 0.1
 
@@ -66,7 +66,7 @@ def _own_correct(
     prompts = [policy.prompt_ids(domain.wording, i.prompt) for i in items]
     shown = [policy.prompt_ids(domain.wording, i.prompt, example=True) for i in items]
     how = Sampling(config.specialise.temperature, config.sampling.max_response_tokens)
-    groups = engine.generate(shown, config.rounds.rollouts, how, generator(*key, "own_correct"))
+    groups = engine.generate(shown, config.rounds.rollouts, how, Draws(generator(*key, "own_correct")))
     found = [
         Example(tuple(prompt), y.tokens)
         for item, prompt, ys in zip(items, prompts, groups, strict=True)
@@ -106,6 +106,7 @@ def _fit(policy: Policy, examples: Sequence[Example], config: Config, key: Seque
             group["lr"] = settings.lr * rate
         optimizer.zero_grad(set_to_none=True)
         for example in batch:
+            # Example by example: the mean over examples, whatever their lengths.
             _loss(policy, example).div(len(batch)).backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
@@ -115,4 +116,4 @@ def _loss(policy: Policy, example: Example) -> torch.Tensor:
     lm = policy.causal_lm
     hidden = hidden_states(policy, [example])
     targets = torch.tensor(example.response, device=policy.device)
-    return F.cross_entropy(logits32(lm.get_output_embeddings(), hidden), targets)
+    return F.cross_entropy(logits32(lm, hidden), targets)

@@ -9,40 +9,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from tokenizers.decoders import DecodeStream
 
+from coopt.lm.policy import Policy
 from coopt.lm.training.base import TrainRow
 from coopt.lm.training.objectives import Objective, PolicyGradient
-from coopt.methods.base import RolloutGroup
-
-if TYPE_CHECKING:
-    from coopt.lm.policy import Policy
-    from coopt.methods.phase import Phase
-    from coopt.methods.step import Step
+from coopt.methods.rollouts import RolloutGroup
+from coopt.methods.step import Learnt, Step
 
 Source = Literal["teacher", "reward"]
 _DIGITS = 4
 
 
-def is_due(phase: Phase, number: int) -> bool:
-    """Whether step ``number`` of the run is recorded: every n-th of a phase, its first and its last."""
-    every, done = phase.config.record.advantages_every, number - phase.first_step
-    return every > 0 and (done % every == 0 or done == phase.config.rounds.steps - 1)
-
-
-def advantage_records(step: Step, parts: Sequence[Sequence[TrainRow]]) -> list[dict[str, Any]]:
+def advantage_records(step: Step, learnt: Learnt) -> list[dict[str, Any]]:
     """One record a rollout. Every rank must call it; the trainer's weights are not changed."""
-    source = _source(step.phase.trainer.objective)
+    source = _source(step.tutee.trainer.objective)
     if source is None:
         return []
     rows: dict[tuple[tuple[int, ...], tuple[int, ...]], TrainRow] = {}
-    for row in (r for part in parts for r in part):
+    for row in (r for part in learnt.parts for r in part):
         rows.setdefault((row.student_prompt, row.response), row)
     chosen = []
-    for group, j in _spread(step.groups, step.config.record.advantages_rollouts):
-        found = rows.get((step.prompt_ids(group.item), group.rollouts[j].tokens))
+    for group, j in _spread(learnt.groups, step.config.record.advantages_rollouts):
+        found = rows.get((group.rollouts[j].prompt, group.rollouts[j].tokens))
         if found is not None:  # without a context there is no teacher
             chosen.append((group, j, found))
     values = _values(step, source, [row for *_, row in chosen])
@@ -71,7 +62,7 @@ def _spread(groups: Sequence[RolloutGroup], limit: int) -> Iterator[tuple[Rollou
 def _values(step: Step, source: Source, rows: Sequence[TrainRow]) -> list[list[float]]:
     if source == "reward":
         return [[row.advantage] * len(row.response) for row in rows]
-    return step.phase.trainer.advantages(rows)
+    return step.tutee.trainer.advantages(rows)
 
 
 def _record(
@@ -82,7 +73,7 @@ def _record(
         "item": group.item.id,
         "domain": group.item.domain,
         "rollout": j,
-        "reward": group.rewards[j],
+        "reward": group.rollouts[j].reward,
         "source": source,
         "teacher": row.teacher,
         "student_reads": step.policy.decode(row.student_prompt),

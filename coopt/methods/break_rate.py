@@ -16,10 +16,10 @@ from coopt.core.rng import generator
 from coopt.domains.base import Domain, Item
 from coopt.domains.reprompt import reprompt
 from coopt.graph.topology import REWRITES, Edge
-from coopt.lm.engines.base import Engine, Generation, Sampling
+from coopt.lm.engines.base import Draws, Engine, Generation, Sampling
 from coopt.lm.policy import Policy
-from coopt.methods.base import RolloutGroup, earliest_correct
-from coopt.methods.tutors.anchor import Feedback, filter_feedback
+from coopt.methods.rollouts import Feedback, Rollout, RolloutGroup, earliest_correct
+from coopt.methods.tutors.anchor import filter_feedback
 from coopt.methods.tutors.base import Request, Tutor, TutorAwayError
 
 Grid = list[list[Any]]
@@ -122,16 +122,16 @@ class _Probe:
     def _answers(self, items: Sequence[Item]) -> list[RolloutGroup]:
         self.engine.sync(self.tutee)
         prompts = [self.tutee.prompt_ids(self.domain.wording, i.prompt) for i in items]
-        rng = generator(*self.key, "before")
-        rollouts = self.engine.generate(prompts, self.config.rounds.rollouts, self.how, rng)
+        draws = Draws(generator(*self.key, "before"))
+        answers = self.engine.generate(prompts, self.config.rounds.rollouts, self.how, draws)
         return [
-            RolloutGroup(i, ys, [self.domain.score(y.text, i) for y in ys])
-            for i, ys in zip(items, rollouts, strict=True)
+            RolloutGroup(i, tuple(Rollout(i, tuple(prompt), y, self.domain.score(y.text, i)) for y in ys))
+            for i, prompt, ys in zip(items, prompts, answers, strict=True)
         ]
 
     def _feedback(self, groups: Sequence[RolloutGroup], edge: Edge, tutor: Tutor) -> Grid:
         """What the tutor says (``_Said``) of every answer."""
-        requests = [Request(g.item, y.text) for g in groups for y in g.rollouts]
+        requests = [Request(y.item, y.shown) for g in groups for y in g.rollouts]
         kind = self.domain.answer
         said: list[str | None] = [None] * len(requests)  # an edge without a tutor has no answers
         try:
@@ -161,8 +161,9 @@ class _Probe:
                         places.append((p, j))
                         prompts.append(ids)
         self.engine.sync(self.tutee)
-        rng = generator(*self.key, "after")
-        answers: list[list[Generation]] = self.engine.generate(prompts, 1, self.how, rng) if prompts else []
+        # The same stream for every context: where the same answers are asked again, a difference is the context's.
+        draws = Draws(generator(*self.key, "after"))
+        answers: list[list[Generation]] = self.engine.generate(prompts, 1, self.how, draws) if prompts else []
         grid: Grid = [[None] * len(g.rollouts) for g in groups]
         for (p, j), generations in zip(places, answers, strict=True):
             text = generations[0].text
@@ -176,13 +177,12 @@ def _right(answers: Grid) -> Grid:
 
 
 def _record(group: RolloutGroup, again: Sequence[_Answer | None], own: Sequence[_Answer | None]) -> dict[str, Any]:
-    parts = zip(group.rollouts, group.rewards, again, own, strict=True)
+    parts = zip(group.rollouts, again, own, strict=True)
     return {
         "item": group.item.id,
         "domain": group.item.domain,
         "rollouts": [
-            {"text": y.text, "reward": reward, "again": _text(a), "s": _text(s), "messages": []}
-            for y, reward, a, s in parts
+            {"text": y.text, "reward": y.reward, "again": _text(a), "s": _text(s), "messages": []} for y, a, s in parts
         ],
     }
 

@@ -6,7 +6,7 @@ With several ranks each of them runs all of this alike, and rank 0 writes.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,128 +15,116 @@ from coopt.core import store
 from coopt.core.blame import blame
 from coopt.core.config.schema import Config
 from coopt.core.fault_points import fault_point
-from coopt.domains.base import Domain
+from coopt.core.phase_files import PhaseFiles
 from coopt.lm import ranks
-from coopt.lm.engines.base import Engine
-from coopt.lm.training.base import Trainer
 from coopt.lm.training.checkpoint import TornCheckpointError
 from coopt.lm.training.order import PromptOrder
-from coopt.methods.advantages import advantage_records, is_due
-from coopt.methods.base import Method
+from coopt.methods.advantages import advantage_records
+from coopt.methods.base import Trained
 from coopt.methods.records import group_records, step_record
-from coopt.methods.step import Step
-from coopt.methods.tutors.assign import OpenTutor
-from coopt.methods.tutors.base import Tutor
+from coopt.methods.step import Step, Tutee
 
 KEEP_CHECKPOINTS = 2  # the newest may be damaged by what killed the run
 
 
 @dataclass
 class Phase:
-    """A tutee in a round: who, with what, and where it is written."""
+    """A tutee, the method by which it trains, and where that is written."""
 
-    config: Config
-    domains: Mapping[str, Domain]
-    method: Method
-    seed: int
-    round: int
-    tutee: str
-    trainer: Trainer
-    engine: Engine
-    tutors: Mapping[str, Tutor]
-    directory: Path
-    open_tutors: Sequence[OpenTutor] = ()
-    """The round's open edges into the tutee; ``tutors`` are their models."""
-    trained_on: tuple[str, ...] = ()
-    """The tutee's training domains; empty: the run's."""
-    logit_teachers: Mapping[str, str] = field(default_factory=dict)
-    """domain -> the peer of the trainer that is its teacher there (``Method.logit_teachers``)."""
+    tutee: Tutee
+    method: Trained
+    files: PhaseFiles
     on_step: Callable[[int], None] = lambda tokens: None
     order: PromptOrder = field(init=False)
-    away: dict[str, str] = field(default_factory=dict)
-    """Tutors that stopped answering in this phase, and what was the matter."""
 
     def __post_init__(self) -> None:
-        self.order = PromptOrder(self.domains, self.trained_on or self.config.domains, self.seed, self.tutee)
+        who = self.tutee
+        self.order = PromptOrder(who.domains, who.trained_on or who.config.domains, who.seed, who.name)
+
+    @property
+    def config(self) -> Config:
+        return self.tutee.config
 
     @property
     def first_step(self) -> int:
-        return (self.round - 1) * self.config.rounds.steps
+        """The number, over the whole run, of the phase's first step."""
+        return (self.tutee.round - 1) * self.config.rounds.steps
 
 
 def train_phase(phase: Phase) -> None:
     """Train, then publish: the weights as a Hugging Face directory, and the state for the next round."""
     done = _resume(phase)
-    rounds = phase.config.rounds
+    rounds, trainer, files = phase.config.rounds, phase.tutee.trainer, phase.files
     for k in range(done, rounds.steps):
         record, groups = train_step(phase, phase.first_step + k)
         if ranks.leads():
-            store.append_lines(phase.directory.with_name(f"{phase.tutee}.steps.jsonl"), [record])
-            store.append_lines(phase.directory.with_name(f"{phase.tutee}.rollouts.jsonl"), groups)
+            store.append_lines(files.steps, [record])
+            store.append_lines(files.rollouts, groups)
             fault_point("step")
         if (k + 1) % rounds.checkpoint_every == 0 and k + 1 < rounds.steps:
-            phase.trainer.save(_checkpoints(phase) / f"step_{k + 1}", background=True)
-            _forget_old(phase)
+            trainer.save(files.checkpoints / f"step_{k + 1}", background=True)
+            _forget_old(files)
         phase.on_step(record["tokens"]["rollout"] + record["tokens"]["feedback"] + record["tokens"]["trained"])
-    phase.trainer.settle()
-    with ranks.new_directory(phase.directory) as temporary:
-        phase.trainer.publish(temporary / "model")
-        phase.trainer.save(temporary / "state")
+    trainer.settle()
+    with ranks.new_directory(files.folder) as temporary:
+        trainer.publish(temporary / files.model.name)
+        trainer.save(temporary / files.state.name)
     if ranks.leads():
-        shutil.rmtree(_checkpoints(phase), ignore_errors=True)
+        shutil.rmtree(files.checkpoints, ignore_errors=True)
 
 
 def train_step(phase: Phase, number: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """One step: the method makes rows of the prompts, the trainer learns them. Returns its record and its rollouts."""
+    # With the state carried over, rounds go on in the order of prompts; else each begins it anew.
     restarts = 0 if phase.config.rounds.carry_state else phase.first_step
-    step = Step(phase, number, phase.order.batch(number - restarts, phase.config.rounds.prompts))
-    parts = phase.method.learn(step)
-    phase.engine.rest()
-    with blame(f"tutee {phase.tutee}"):
-        if is_due(phase, number):
-            _write_advantages(phase, advantage_records(step, parts))
-        stats = phase.trainer.update_in_parts(parts, step.examples // len(parts))
+    tutee = phase.tutee
+    step = Step(tutee, number, phase.order.batch(number - restarts, phase.config.rounds.prompts))
+    learnt = phase.method.learn(step)
+    tutee.engine.rest()
+    with blame(f"tutee {tutee.name}"):
+        if _advantages_are_due(phase, number):
+            records = advantage_records(step, learnt)
+            if records and ranks.leads():
+                store.append_lines(phase.files.advantages, records)
+        # examples per part: each part is an update of its own, with its own mean.
+        stats = tutee.trainer.update_in_parts(learnt.parts, learnt.examples // len(learnt.parts))
     step.clock.lap("update")
-    return step_record(step, stats), group_records(step)
+    return step_record(step, learnt, stats), group_records(number, learnt.groups)
 
 
-def _write_advantages(phase: Phase, records: list[dict[str, Any]]) -> None:
-    if records and ranks.leads():
-        store.append_lines(phase.directory.with_name(f"{phase.tutee}.advantages.jsonl"), records)
-
-
-def _checkpoints(phase: Phase) -> Path:
-    return phase.directory.with_name(f"{phase.tutee}.checkpoints")
+def _advantages_are_due(phase: Phase, number: int) -> bool:
+    """Whether those of step ``number`` of the run are recorded: every n-th of a phase, its first and its last."""
+    every, done = phase.config.record.advantages_every, number - phase.first_step
+    return every > 0 and (done % every == 0 or done == phase.config.rounds.steps - 1)
 
 
 def _resume(phase: Phase) -> int:
     """Load the newest complete checkpoint of this phase; returns the steps that are done."""
-    done = 0
-    for checkpoint in reversed(ranks.from_first(lambda: _complete_checkpoints(phase))):
+    done, files = 0, phase.files
+    for checkpoint in reversed(ranks.from_first(lambda: _complete_checkpoints(files))):
         try:
-            phase.trainer.load(checkpoint)
+            phase.tutee.trainer.load(checkpoint)
         except TornCheckpointError:  # by what killed the machine: the one before it is whole
             continue
         done = _step_of(checkpoint)
         break
-    for name in ("steps", "rollouts", "advantages"):
-        path = phase.directory.with_name(f"{phase.tutee}.{name}.jsonl")
+    for path in files.lines:
         lines = [x for x in store.read_lines(path) if x["step"] < phase.first_step + done]
         if ranks.leads() and path.is_file():
             store.rewrite_lines(path, lines)
-        if name == "steps" and lines:
-            phase.away |= lines[-1]["away"]  # who stayed away in this phase is not asked again in it
+        if path == files.steps and lines:
+            phase.tutee.away |= lines[-1]["away"]  # who stayed away in this phase is not asked again in it
     return done
 
 
-def _complete_checkpoints(phase: Phase) -> list[Path]:
-    return sorted(filter(store.is_complete, _checkpoints(phase).glob("step_*[0-9]")), key=_step_of)
+def _complete_checkpoints(files: PhaseFiles) -> list[Path]:
+    return sorted(filter(store.is_complete, files.checkpoints.glob("step_*[0-9]")), key=_step_of)
 
 
 def _step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("_")[2])
 
 
-def _forget_old(phase: Phase) -> None:
-    for old in _complete_checkpoints(phase)[:-KEEP_CHECKPOINTS] if ranks.leads() else ():
+def _forget_old(files: PhaseFiles) -> None:
+    for old in _complete_checkpoints(files)[:-KEEP_CHECKPOINTS] if ranks.leads() else ():
         shutil.rmtree(old)

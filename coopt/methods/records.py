@@ -3,101 +3,79 @@
 from __future__ import annotations
 
 import resource
-import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from coopt.lm.training.base import StepStats
-from coopt.methods.base import Messages, RolloutGroup, Told
-
-if TYPE_CHECKING:
-    from coopt.methods.step import Step
+from coopt.lm.training.base import ImportanceSums, StepStats
+from coopt.methods.rollouts import Rollout, RolloutGroup, Told, all_rollouts
+from coopt.methods.step import Learnt, Step
 
 
-PARTS = ("rollout", "feedback", "update")
-
-
-class Clock:
-    """Seconds per part of a step."""
-
-    def __init__(self) -> None:
-        self.seconds = dict.fromkeys(PARTS, 0.0)
-        self.started = self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.seconds[name] += now - self._last
-        self._last = now
-
-    def total(self) -> dict[str, float]:
-        """The parts, and all of the step until now."""
-        return {**self.seconds, "total": time.perf_counter() - self.started}
-
-
-def step_record(step: Step, stats: StepStats) -> dict[str, Any]:
+def step_record(step: Step, learnt: Learnt, stats: StepStats) -> dict[str, Any]:
     """What a step did: loss, rewards, feedback outcomes per tutor, tokens, seconds."""
-    groups, messages, tutors = step.groups, step.told, list(step.phase.tutors)
-    rollouts = [y for g in groups for y in g.rollouts]
-    said = [m for row in messages for told in row for m in told]
-    own = {name: [m for m in said if m.tutor == name] for name in tutors}
-    outcomes = {name: Counter(m.feedback.outcome for m in ms if m.feedback) for name, ms in own.items()}
-    told = {
-        name: {
-            "revealed": sum(m.feedback.revealed for m in ms if m.feedback),
-            "leaked": sum(m.feedback.leaked for m in ms if m.feedback),
-            "unread": sum(m.unread for m in ms),
-            "voted_down": sum(m.voted_down for m in ms),
-        }
-        for name, ms in own.items()
-    }
-    tokenizer = step.policy.tokenizer
-    feedback_tokens = sum(
-        len(tokenizer(text, add_special_tokens=False)["input_ids"])
-        for text in (*written(groups, messages), *step.texts)
-    )
-    weights = stats.importance
-    importance = (
-        {"mean": weights.total / weights.tokens, "at_cap": weights.capped / weights.tokens} if weights.tokens else None
-    )
+    groups, rollouts, tutors = learnt.groups, all_rollouts(learnt.groups), list(step.tutee.tutors)
+    own = {name: [m for y in rollouts for m in y.told if m.tutor == name] for name in tutors}
     return {
         "step": step.number,
         "loss": stats.loss,
         "grad_norm": stats.grad_norm,
         "lr": stats.lr,
         "rollouts": len(rollouts),
-        "examples": step.examples,
+        "examples": learnt.examples,
         "correct": sum(sum(g.rewards) for g in groups),
         "prompts": len(groups),
         "prompts_without_correct": sum(not any(g.rewards) for g in groups),
         "active_rows": stats.active_rows,
         "distinct_rows": stats.distinct_rows,
         "feedback_on": bool(tutors),
-        "outcomes": outcomes,
-        "told": told,
+        "outcomes": {name: Counter(m.feedback.outcome for m in ms if m.feedback) for name, ms in own.items()},
+        "told": {name: _told_record(ms) for name, ms in own.items()},
         "tokens": {
             "rollout": sum(len(y.tokens) for y in rollouts),
-            "feedback": feedback_tokens,
+            "feedback": _feedback_tokens(step, learnt),
             "trained": stats.trained_tokens,
         },
         "memory_gib": peak_memory_gib(),
         "seconds": {k: round(v, 4) for k, v in (step.clock.total() | stats.seconds).items()},
-        "too_long": step.too_long,
-        "no_target": max(0, step.examples - stats.active_rows),  # an example may be several rows
-        "away": dict(step.phase.away),
-        **({"importance": importance} if importance else {}),
-        **step.counts,
+        "too_long": learnt.too_long,
+        "no_target": max(0, learnt.examples - stats.active_rows),  # an example may be several rows
+        "away": dict(step.tutee.away),
+        **_importance_record(stats.importance),
+        **learnt.counts,
     }
 
 
-def written(groups: Sequence[RolloutGroup], messages: Messages) -> list[str]:
-    """What the tutors wrote in a step, critiques and judgements, each distinct request answered once."""
+def _told_record(messages: Sequence[Told]) -> dict[str, int]:
+    return {
+        "revealed": sum(m.feedback.revealed for m in messages if m.feedback),
+        "leaked": sum(m.feedback.leaked for m in messages if m.feedback),
+        "unread": sum(m.unread for m in messages),
+        "voted_down": sum(m.voted_down for m in messages),
+    }
+
+
+def _feedback_tokens(step: Step, learnt: Learnt) -> int:
+    """Of everything that tutors wrote, in the tutee's tokens."""
+    # Tokens of the tutee, whoever wrote: one unit for all methods and tutors.
+    texts = (*written(learnt.groups), *learnt.texts)
+    return sum(len(step.policy.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts)
+
+
+def _importance_record(weights: ImportanceSums) -> dict[str, Any]:
+    """Nothing where the engine is the trainer's own model."""
+    if not weights.tokens:
+        return {}
+    return {"importance": {"mean": weights.total / weights.tokens, "at_cap": weights.capped / weights.tokens}}
+
+
+def written(groups: Sequence[RolloutGroup]) -> list[str]:
+    """What the tutors wrote on rollouts, critiques and judgements, each distinct request answered once."""
     critiques: set[tuple[str, str, str, str]] = set()
     judgements: set[tuple[str, str, str, str]] = set()
-    for group, row in zip(groups, messages, strict=True):
-        for y, said in zip(group.rollouts, row, strict=True):
-            critiques |= {(group.item.id, y.text, m.tutor, m.raw) for m in said}
-            judgements |= {(group.item.id, judge, m.raw, raw) for m in said for judge, raw in m.judgements}
+    for y in all_rollouts(groups):
+        critiques |= {(y.item.id, y.text, m.tutor, m.raw) for m in y.told}
+        judgements |= {(y.item.id, judge, m.raw, raw) for m in y.told for judge, raw in m.judgements}
     return [*(raw for *_, raw in critiques), *(raw for *_, raw in judgements)]
 
 
@@ -110,37 +88,35 @@ def peak_memory_gib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
 
 
-def group_records(step: Step) -> list[dict[str, Any]]:
+def group_records(step: int, groups: Sequence[RolloutGroup]) -> list[dict[str, Any]]:
     """The rollouts of a step as they are kept, one record a prompt: texts, rewards, and what the tutors said."""
-    notes = step.notes or [{} for _ in step.groups]
-    parts = zip(step.groups, step.demonstrations, step.told, strict=True)
-    return [_group_record(step.number, *part) | note for part, note in zip(parts, notes, strict=True)]
+    return [
+        {
+            "step": step,
+            "item": group.item.id,
+            "domain": group.item.domain,
+            "rollouts": [_rollout_record(y) for y in group.rollouts],
+            **group.notes,
+        }
+        for group in groups
+    ]
 
 
-def _group_record(
-    step: int, group: RolloutGroup, demonstrations: Sequence[str | None], messages: Sequence[Sequence[Told]]
-) -> dict[str, Any]:
+def _rollout_record(y: Rollout) -> dict[str, Any]:
     return {
-        "step": step,
-        "item": group.item.id,
-        "domain": group.item.domain,
-        "rollouts": [
-            {
-                "text": y.text,
-                "reward": reward,
-                "has_demonstration": s is not None,
-                "messages": [
-                    {
-                        "tutor": m.tutor,
-                        "raw": m.raw,
-                        "outcome": m.feedback.outcome if m.feedback else None,
-                        "kept": m.feedback.text if m.feedback else None,
-                        "score": m.score,
-                        "voted_down": m.voted_down,
-                    }
-                    for m in said
-                ],
-            }
-            for y, reward, s, said in zip(group.rollouts, group.rewards, demonstrations, messages, strict=True)
-        ],
+        "text": y.text,
+        "reward": y.reward,
+        "has_demonstration": y.demonstration is not None,
+        "messages": [_message_record(m) for m in y.told],
+    }
+
+
+def _message_record(message: Told) -> dict[str, Any]:
+    return {
+        "tutor": message.tutor,
+        "raw": message.raw,
+        "outcome": message.feedback.outcome if message.feedback else None,
+        "kept": message.feedback.text if message.feedback else None,
+        "score": message.score,
+        "voted_down": message.voted_down,
     }

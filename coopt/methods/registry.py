@@ -25,7 +25,7 @@ FIRST = ("sdpo", "opcod")
 
 
 @cache
-def all_methods() -> Mapping[str, type[Trained]]:
+def all_methods() -> Mapping[str, type[Method]]:
     """name -> class."""
     for module in pkgutil.iter_modules(coopt.methods.algorithms.__path__, "coopt.methods.algorithms."):
         importlib.import_module(module.name)
@@ -54,5 +54,7 @@ def everyone(topology: Topology, config: Config) -> Topology:
     """``topology`` with the nodes that the run's methods add to it; its edges are not changed."""
     nodes = dict(topology.nodes)
     for name in config.methods:
-        nodes |= make_method(name, config.options).graph(topology).nodes
+        method = make_method(name, config.options)
+        if isinstance(method, Trained):
+            nodes |= method.graph(topology).nodes
     return replace(topology, nodes=nodes)

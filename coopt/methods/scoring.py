@@ -9,8 +9,8 @@ from typing import Any
 from coopt.core.config.schema import SamplingConfig
 from coopt.core.rng import generator
 from coopt.domains.base import Domain, Split
-from coopt.domains.scoring import OPEN, extract
-from coopt.lm.engines.base import Engine, Sampling
+from coopt.domains.scoring import extract, is_answered
+from coopt.lm.engines.base import Draws, Engine, Sampling
 from coopt.lm.policy import Policy
 
 
@@ -34,14 +34,17 @@ def score_policy(
     for name, domain in domains.items():
         items = domain.items(split)
         prompts = [policy.prompt_ids(domain.wording, i.prompt) for i in items]
-        rng = generator(*key, split, name)
-        groups = engine.generate(prompts, sampling.eval_samples, how, rng)
+        # One generator a domain: another domain in the run changes no answer.
+        draws = Draws(generator(*key, split, name))
+        groups = engine.generate(prompts, sampling.eval_samples, how, draws)
         everything = [g for group in groups for g in group]
         answer["domains"][name] = {
             "items": [i.id for i in items],
             "correct": [[int(domain.score(g.text, i)) for g in gs] for i, gs in zip(items, groups, strict=True)],
             "answers": [[_answer(g.text) for g in gs] for gs in groups],
-            "unparsed": sum(OPEN not in g.text for g in everything),
+            "unparsed": sum(
+                not is_answered(g.text, i, domain.answer) for i, gs in zip(items, groups, strict=True) for g in gs
+            ),
             "unfinished": sum(not g.finished for g in everything),
             "tokens": sum(len(g.tokens) for g in everything),
         }

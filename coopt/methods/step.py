@@ -5,8 +5,9 @@ A method rolls out, asks tutors, and turns what it has into rows; the phase then
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from coopt.core.blame import blame
@@ -15,156 +16,206 @@ from coopt.core.rng import generator
 from coopt.domains.base import Domain, Item
 from coopt.domains.reprompt import reprompt
 from coopt.graph.topology import REWRITES
-from coopt.lm.engines.base import Generation, Sampling
-from coopt.lm.training.base import TrainRow
-from coopt.methods.base import Context, Messages, RolloutGroup, Told
-from coopt.methods.records import Clock
+from coopt.lm.engines.base import Draws, Engine, Sampling
+from coopt.lm.training.base import Trainer, TrainRow
+from coopt.methods.rollouts import PLAIN, Context, Rollout, RolloutGroup, Told
 from coopt.methods.tutors.anchor import filter_feedback
-from coopt.methods.tutors.assign import Assigned, assign
-from coopt.methods.tutors.base import Request, TutorAwayError
-from coopt.methods.tutors.committee import vote
+from coopt.methods.tutors.assign import OpenTutor, assign
+from coopt.methods.tutors.base import Request, Tutor, TutorAwayError
+from coopt.methods.tutors.committee import Said, vote
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # imports torch
     from coopt.lm.policy import Policy
-    from coopt.methods.phase import Phase
 
-_PLAIN = Context(None, None)
 Asked = Literal["critique", "mistakes", "rationale", "judge"]
+PARTS = ("rollout", "feedback", "update")
+
+
+class Clock:
+    """Seconds per part of a step."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(PARTS, 0.0)
+        self.started = self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """What has passed since the last call was for this part."""
+        now = time.perf_counter()
+        self.seconds[name] += now - self._last
+        self._last = now
+
+    def total(self) -> dict[str, float]:
+        """The parts, and all of the step until now."""
+        return {**self.seconds, "total": time.perf_counter() - self.started}
+
+
+@dataclass
+class Tutee:
+    """A student in a round: who it is, and with whom and with what it trains."""
+
+    config: Config
+    domains: Mapping[str, Domain]
+    name: str
+    seed: int
+    round: int
+    trainer: Trainer
+    engine: Engine
+    tutors: Mapping[str, Tutor]
+    """The models behind ``open_tutors``, by name."""
+    open_tutors: Sequence[OpenTutor] = ()
+    """The round's open edges into the tutee."""
+    trained_on: tuple[str, ...] = ()
+    """Its training domains; empty: the run's."""
+    logit_teachers: Mapping[str, str] = field(default_factory=dict)
+    """domain -> the peer of the trainer that is its teacher there (``Trained.logit_teachers``)."""
+    away: dict[str, str] = field(default_factory=dict)
+    """Tutors that stopped answering in this round, and what was the matter."""
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a method makes of a step: rows to train on, and its report."""
+
+    parts: Sequence[Sequence[TrainRow]]
+    """The rows of each optimizer update; a part may be empty."""
+    groups: Sequence[RolloutGroup] = ()
+    """The rollouts with all that became of them; of a method without rollouts nothing."""
+    examples: int = 0
+    """What the loss is the mean over: all rollouts, trained on or not; without any, the texts that are imitated."""
+    too_long: int = 0
+    """Responses left out because prompt and response do not fit the model's context: nothing is cut."""
+    texts: Sequence[str] = ()
+    """What tutors wrote beside what they told on rollouts, each distinct request once."""
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    """What else belongs in the step's record."""
 
 
 @dataclass
 class Step:
-    """``number``: of the whole run, counted from 0. What the tutee does and hears is kept for the step's record."""
+    """``number``: of the whole run, counted from 0. Nothing that a method does here changes what it has got before."""
 
-    phase: Phase
+    tutee: Tutee
     number: int
     items: Sequence[Item]
     clock: Clock = field(default_factory=Clock)
-    groups: list[RolloutGroup] = field(default_factory=list)
-    demonstrations: Sequence[Sequence[str | None]] = ()
-    told: Messages = field(default_factory=list)
-    too_long: int = 0
-    """Rollouts left out because the teacher's prompt and the response do not fit the model's context: nothing is
-    cut."""
-    examples: int = 0
-    """What the loss is the mean over: all rollouts, trained on or not; without any, the texts that are imitated."""
-    counts: dict[str, Any] = field(default_factory=dict)
-    """What else the method wants in the step's record."""
-    notes: list[dict[str, Any]] = field(default_factory=list)
-    """What else it wants kept beside the rollouts of each prompt."""
-    texts: list[str] = field(default_factory=list)
-    """What tutors wrote beside ``told``, each distinct request once."""
     _prompts: dict[tuple[str, Context], tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def config(self) -> Config:
-        return self.phase.config
+        return self.tutee.config
 
     @property
     def domains(self) -> Mapping[str, Domain]:
-        return self.phase.domains
+        return self.tutee.domains
 
     @property
     def policy(self) -> Policy:
-        return self.phase.trainer.policy
+        return self.tutee.trainer.policy
 
     def roll_out(self) -> list[RolloutGroup]:
         """n rollouts of each prompt by the tutee, with rewards."""
-        phase, config = self.phase, self.config
-        phase.engine.sync(phase.trainer.serving())
-        prompts = [list(self.prompt_ids(i)) for i in self.items]
+        tutee, config = self.tutee, self.config
+        tutee.engine.sync(tutee.trainer.serving())
+        prompts = [self.prompt_ids(i) for i in self.items]
         how = Sampling(config.sampling.temperature, config.sampling.max_response_tokens)
-        rng = generator(phase.seed, phase.tutee, self.number, "rollout")
-        answers = phase.engine.generate(prompts, config.rounds.rollouts, how, rng)
-        self.groups = [
-            RolloutGroup(i, rollouts, [self.domains[i.domain].score(y.text, i) for y in rollouts])
-            for i, rollouts in zip(self.items, answers, strict=True)
+        draws = Draws(generator(tutee.seed, tutee.name, self.number, "rollout"))
+        answers = tutee.engine.generate([list(p) for p in prompts], config.rounds.rollouts, how, draws)
+        groups = [
+            RolloutGroup(i, tuple(Rollout(i, prompt, y, self.domains[i.domain].score(y.text, i)) for y in ys))
+            for i, prompt, ys in zip(self.items, prompts, answers, strict=True)
         ]
-        self.demonstrations = [[None] * len(g.rollouts) for g in self.groups]
-        self.told = [[()] * len(g.rollouts) for g in self.groups]
-        self.examples = sum(len(g.rollouts) for g in self.groups)
         self.clock.lap("rollout")
-        return self.groups
+        return groups
 
-    def ask_tutors(self, demonstrations: Sequence[Sequence[str | None]]) -> Messages:
-        """What the open tutors say on the rollouts, each on those that it is assigned."""
-        self.demonstrations = demonstrations
-        self.told = self.collect_feedback(self.assign_tutors(demonstrations))
-        self.clock.lap("feedback")
-        return self.told
-
-    def assign_tutors(self, demonstrations: Sequence[Sequence[str | None]]) -> Assigned:
-        """Who is asked about which rollout; nobody where s is there, with ``feedback.only_without_own``."""
-        phase, feedback = self.phase, self.config.feedback
-        here = [t for t in phase.open_tutors if t.name not in phase.away]
-        key = phase.seed, phase.tutee, self.number
-        assigned = assign(feedback.assign, [g.item for g in self.groups], self.config.rounds.rollouts, here, key)
-        if not feedback.only_without_own:
-            return assigned
-        return [
-            [() if s is not None else who for who, s in zip(row, demos, strict=True)]
-            for row, demos in zip(assigned, demonstrations, strict=True)
-        ]
-
-    def collect_feedback(self, assigned: Assigned) -> Messages:
-        """Ask each tutor once for all its rollouts, filter what it says, and put it where it belongs."""
-        told: list[list[list[Told]]] = [[[] for _ in row] for row in assigned]
-        for name, tutor in self.phase.tutors.items():
-            places = [(p, j) for p, row in enumerate(assigned) for j, who in enumerate(row) if name in who]
-            requests = [Request(self.groups[p].item, self.groups[p].rollouts[j].text) for p, j in places]
+    def ask_tutors(self, groups: Sequence[RolloutGroup]) -> list[RolloutGroup]:
+        """The rollouts with what the open tutors say on them, each on those that it is assigned; filtered, and with
+        the rule ``committee`` judged by the others."""
+        asked = self._assign(groups)
+        told: list[list[list[Told]]] = [[[] for _ in g.rollouts] for g in groups]
+        for name, tutor in self.tutee.tutors.items():
+            places = [(p, j) for p, row in enumerate(asked) for j, who in enumerate(row) if name in who]
+            requests = [Request(groups[p].item, groups[p].rollouts[j].shown) for p, j in places]
             for (p, j), request, raw in zip(places, requests, self.ask(name, "critique", requests), strict=True):
                 kind = self.domains[request.item.domain].answer
                 kept = None if raw is None else filter_feedback(raw, request.item, kind, tutor.style)
                 told[p][j].append(Told(name, raw or "", kept, raw is None, rewrite=tutor.style in REWRITES))
-        messages: Messages = [[tuple(said) for said in row] for row in told]
+        answer = with_told(groups, told)
         if self.config.feedback.assign == "committee":
-            above = self.config.feedback.committee_above
-            judges = self.phase.open_tutors
-            messages = vote(messages, self.groups, judges, lambda name, r: self.ask(name, "judge", r), above)
-        return messages
+            said = [(group.item, [y.told for y in group.rollouts]) for group in answer]
+            answer = with_told(groups, self.judge(said, self.config.feedback.committee_above))
+        self.clock.lap("feedback")
+        return answer
+
+    def _assign(self, groups: Sequence[RolloutGroup]) -> list[list[tuple[str, ...]]]:
+        """Who is asked about which rollout; nobody where s is there, with ``feedback.only_without_own``."""
+        tutee, feedback = self.tutee, self.config.feedback
+        here = [t for t in tutee.open_tutors if t.name not in tutee.away]
+        key = tutee.seed, tutee.name, self.number
+        assigned = assign(feedback.assign, [g.item for g in groups], self.config.rounds.rollouts, here, key)
+        if not feedback.only_without_own:
+            return assigned
+        return [
+            [() if y.demonstration is not None else who for who, y in zip(row, group.rollouts, strict=True)]
+            for row, group in zip(assigned, groups, strict=True)
+        ]
+
+    def judge(self, said: Sequence[Said], above: float) -> list[list[tuple[Told, ...]]]:
+        """Messages on each prompt, as the tutee's open tutors judge one another's (``committee.vote``)."""
+        return vote(said, self.tutee.open_tutors, lambda name, requests: self.ask(name, "judge", requests), above)
 
     def ask(self, name: str, what: Asked, requests: Sequence[Request]) -> list[Any]:
         """What a tutor answers; nothing, from now on in this phase, if it stays away and the run is to go on."""
-        phase = self.phase
-        if requests and name not in phase.away:
+        tutee = self.tutee
+        if requests and name not in tutee.away:
             try:
-                tutor = phase.tutors[name]
+                tutor = tutee.tutors[name]
                 with blame(f"tutor {name}"):
                     return list(getattr(tutor, what)(requests))
             except TutorAwayError as error:
                 if self.config.critics.when_unavailable == "stop":
                     raise
-                phase.away[name] = str(error)
+                tutee.away[name] = str(error)
         return [None] * len(requests)
 
-    def row(self, item: Item, y: Generation, context: Context) -> TrainRow | None:
-        """A rollout with its self-teacher; None if the teacher would see no more than the student, or too much."""
-        if context == _PLAIN:
-            return None
-        teacher = self.prompt_ids(item, context)
-        if not self.fits(teacher, y.tokens):
-            return None
-        return self.plain_row(item, y)._replace(teacher_prompt=teacher)
-
-    def plain_row(self, item: Item, y: Generation) -> TrainRow:
-        """A rollout whose teacher, if there is one, sees what the student sees."""
-        return TrainRow(self.prompt_ids(item), self.prompt_ids(item), y.tokens, y.logprobs)
+    def distil(self, rollouts: Iterable[Rollout]) -> tuple[list[TrainRow], int]:
+        """Rows of the rollouts whose self-teacher sees more than the student, and how many of these are too long for
+        it (``Learnt.too_long``)."""
+        rows, too_long = [], 0
+        for y in rollouts:
+            if y.context == PLAIN:
+                continue
+            teacher = self.prompt_ids(y.item, y.context)
+            if self._fits(teacher, y.tokens):
+                rows.append(plain_row(y)._replace(teacher_prompt=teacher))
+            else:
+                too_long += 1
+        return rows, too_long
 
     def imitate(self, prompt: Sequence[int], text: str) -> TrainRow | None:
-        """``text`` as the response to be written after ``prompt``; None if the model cannot read both."""
+        """``text`` as the response to be written after ``prompt``; None if that is too long for the model."""
         prompt, response = tuple(prompt), self.policy.response_ids(text)
-        return TrainRow(prompt, prompt, response) if self.fits(prompt, response) else None
+        return TrainRow(prompt, prompt, response) if self._fits(prompt, response) else None
 
-    def fits(self, prompt: Sequence[int], response: Sequence[int]) -> bool:
-        """Whether the model can read both, counted in ``too_long`` if not."""
-        fitting = len(prompt) + len(response) <= self.policy.context_length
-        self.too_long += not fitting
-        return fitting
+    def _fits(self, prompt: Sequence[int], response: Sequence[int]) -> bool:
+        return len(prompt) + len(response) <= self.policy.context_length
 
-    def prompt_ids(self, item: Item, context: Context = _PLAIN) -> tuple[int, ...]:
+    def prompt_ids(self, item: Item, context: Context = PLAIN) -> tuple[int, ...]:
         """The prompt of student or self-teacher."""
         key = item.id, context
         if key not in self._prompts:
             wording = self.domains[item.domain].wording
             self._prompts[key] = tuple(self.policy.prompt_ids(wording, reprompt(wording, item.prompt, *context)))
         return self._prompts[key]
+
+
+def with_told(groups: Sequence[RolloutGroup], told: Sequence[Sequence[Sequence[Told]]]) -> list[RolloutGroup]:
+    """The groups, their rollouts with these messages [prompts][rollouts]."""
+    return [
+        replace(g, rollouts=tuple(replace(y, told=tuple(said)) for y, said in zip(g.rollouts, row, strict=True)))
+        for g, row in zip(groups, told, strict=True)
+    ]
+
+
+def plain_row(y: Rollout) -> TrainRow:
+    """A rollout whose teacher, if there is one, sees what the student sees."""
+    return TrainRow(y.prompt, y.prompt, y.tokens, y.generation.logprobs)

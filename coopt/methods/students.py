@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from coopt.core.config.schema import Config
+from coopt.core.config.ways import RATIONALES, WAYS, way_of
 from coopt.core.errors import ConfigError, CooptError
 from coopt.core.meter import Meter
 from coopt.domains.base import Domain
@@ -13,17 +14,6 @@ from coopt.domains.rationales import read_rationales
 from coopt.graph.files import load_topology
 from coopt.graph.topology import Node, Topology
 from coopt.lm.bases import base_directory, check_model_files
-
-RATIONALES = "rationales:"
-WAYS = ("auto", "world", "none", "own_correct", f"{RATIONALES}FILE")
-
-
-def way_of(config: Config) -> str:
-    """How this run makes its specialists, ``auto`` resolved."""
-    if config.model.specialise != "auto":
-        return config.model.specialise
-    embedded = config.data.source == "scimini" and config.model.path == "scimini"
-    return "world" if embedded else "own_correct"
 
 
 def check_students(config: Config, topology: Topology) -> None:
@@ -95,10 +85,12 @@ def make_student(
         _world_specialist(config, topology, seed, student, target, meter)
     else:
         from coopt.lm.policy import save_policy
+        from coopt.lm.saving import check_saving
         from coopt.lm.sft import specialise_on_text
         from coopt.lm.shared import load_student
 
         policy = load_student(config, origin)
+        check_saving(policy, origin)
         save_policy(specialise_on_text(policy, config, domains[native], (seed, student), meter), target)
 
 

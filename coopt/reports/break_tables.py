@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from coopt.core.tables.cells import NONE, percent, span
 from coopt.core.tables.table import Table
+from coopt.graph.topology import Edge
 from coopt.runs.measures.probes import ALL_EDGES, ANY_STATE
-from coopt.runs.measures.results import BreakCell, Results
+from coopt.runs.results import BreakCell, Results
 
 CONTEXT_WORDS = {"f": "f", "sf": "s + f"}
 
@@ -80,8 +81,8 @@ def _break_rows(cells: Sequence[BreakCell], by: str) -> list[list[str]]:
 def break_matrices(results: Results) -> list[Table]:
     """Break- and fix-rates, tutor x tutee, one table a context."""
     cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate == ANY_STATE]
-    students = [n for n in results.native if any(c.edge.endswith(f" -> {n}") for c in cells)]
-    tutors = list(dict.fromkeys(c.edge.split(" -> ")[0] for c in cells))
+    students = [n for n in results.native if any(Edge.parse(c.edge).tutee == n for c in cells)]
+    tutors = list(dict.fromkeys(Edge.parse(c.edge).tutor for c in cells))
     if len({c.edge for c in cells}) < 4:
         return []
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coopt.core.tables.cells import NONE, percent
 from coopt.core.tables.table import Table
-from coopt.runs.measures.results import AuthorCell, CommitteeCell, Results
+from coopt.runs.results import AuthorCell, CommitteeCell, Results
 
 
 def acceptance_table(results: Results) -> Table:

@@ -1,21 +1,19 @@
-"""Figures to a file: which formats, and the same results as the same bytes. matplotlib is imported when it is asked
-for."""
+"""Figures to a file: which formats, and the same results as the same bytes. Vega draws them, without a network; it is
+loaded when a figure is drawn."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coopt.core.errors import ConfigError
 
+if TYPE_CHECKING:
+    from coopt.reports.charts import Figure
+
 SUFFIXES = (".svg", ".pdf", ".png")
-RC = {
-    "svg.fonttype": "none",  # names stay text: searchable, and the same bytes on every machine
-    "svg.hashsalt": "coopt",
-    "font.family": "sans-serif",
-    "text.parse_math": False,  # a name may hold a dollar sign
-    "figure.facecolor": "white",
-}
+PIXELS_PER_INCH = 200
 
 
 def check_figure(option: str, path: Path) -> None:
@@ -24,27 +22,24 @@ def check_figure(option: str, path: Path) -> None:
         raise ConfigError(f"{option} {path}: the name ends in {', '.join(SUFFIXES)}.")
 
 
-def new_figure(width: float, height: float) -> Any:
-    """An empty figure, inches."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    matplotlib.use("Agg")
-    matplotlib.rcParams.update(RC)  # type: ignore[arg-type]  # the stub wants literals as keys
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def save(figure: Any, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
     """Write it; its suffix says the format."""
+    import vl_convert
+
+    from coopt.reports.charts import spec
+    from coopt.reports.theme import PRINT
+
+    how: dict[str, Any] = {"config": PRINT, "allowed_base_urls": []}
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=200, metadata=metadata(path))
+    if path.suffix == ".svg":
+        path.write_text(vl_convert.vegalite_to_svg(spec(figure), **how), encoding="utf-8")
+    elif path.suffix == ".pdf":
+        path.write_bytes(_in_order(vl_convert.vegalite_to_pdf(spec(figure), **how)))
+    else:
+        path.write_bytes(vl_convert.vegalite_to_png(spec(figure), ppi=PIXELS_PER_INCH, **how))
 
 
-def metadata(path: Path) -> dict[str, Any]:
-    """No date and no version: nothing but the figure decides the bytes."""
-    known: dict[str, dict[str, Any]] = {
-        ".svg": {"Date": None, "Creator": "coopt"},
-        ".pdf": {"CreationDate": None, "ModDate": None, "Creator": "coopt", "Producer": "coopt"},
-        ".png": {"Software": "coopt"},
-    }
-    return known[path.suffix]
+def _in_order(pdf: bytes) -> bytes:
+    """The same document, its dictionaries of references sorted: vl-convert writes them in an order of chance."""
+    entries = re.compile(rb"(?:^ +/\w+ \d+ 0 R\n)+", re.MULTILINE)
+    return entries.sub(lambda found: b"".join(sorted(found[0].splitlines(keepends=True))), pdf)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from coopt.core.tables.cells import NONE, percent, signed, span
 from coopt.core.tables.table import Table
-from coopt.runs.measures.results import GateCell, Results
+from coopt.runs.results import GateCell, Results
 
 _SHOWN_DECISIONS = 48
 _FEW_EDGES = 4

@@ -1,41 +1,43 @@
 """``coopt report --figure``: the paper's figures with a run's own numbers, as pictures for a paper or a page.
 
-Every figure takes one run; ``schedules`` and ``step-time`` compare several. matplotlib is imported only to draw.
+Every figure takes one run; ``schedules`` and ``step-time`` compare several.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
+
+import altair as alt
 
 from coopt.core.errors import ConfigError, RunError, unknown
-from coopt.methods.tutors.anchor import OUTCOMES
+from coopt.core.names import INIT
+from coopt.methods.rollouts import OUTCOMES
 from coopt.reports.break_tables import CONTEXT_WORDS
-from coopt.reports.figure import check_figure, new_figure, save
+from coopt.reports.charts import HEIGHT, LEGEND, PANEL, Chart, Figure, Row, chart_of, panels
+from coopt.reports.figure import check_figure, save
+from coopt.reports.html.score_charts import trajectory_charts
 from coopt.reports.opened import Opened, only
+from coopt.reports.theme import INK, PAPER, SERIES, SOFT
 from coopt.runs.measures.cost import read_steps
 from coopt.runs.measures.outcomes import OutcomeShare, outcomes_by_round
 from coopt.runs.measures.plane import axes as axes_of
 from coopt.runs.measures.plane import place
 from coopt.runs.measures.probes import ALL_EDGES, ANY_STATE
-from coopt.runs.measures.results import BreakCell, CostCell
 from coopt.runs.measures.trajectories import MEAN, trajectories
-from coopt.runs.run import INIT
+from coopt.runs.results import BreakCell, CostCell
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-_PANEL = (3.8, 3.2)  # inches
-_MARKS = "osD^vPX*"
-Drawn = Callable[["Figure", Sequence[Opened]], None]
+_SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "triangle-right")
+Look = tuple[str, str, str]
+"""Outline, fill and shape of a mark."""
 
 
 class FigureKind(NamedTuple):
     """``paper``: its counterpart there."""
 
-    draw: Drawn
+    chart: Callable[[Sequence[Opened]], Figure]
     paper: str
     says: str
     several: bool = False
@@ -43,9 +45,7 @@ class FigureKind(NamedTuple):
 
 def write_figure(name: str, runs: Sequence[Opened], path: Path) -> None:
     """Draw one of ``FIGURES``. Raises ``RunError`` for a run that lacks what it shows."""
-    figure = new_figure(*_PANEL)
-    FIGURES[name].draw(figure, runs)
-    save(figure, path)
+    save(FIGURES[name].chart(runs), path)
 
 
 def check_request(name: str, runs: Sequence[Path], path: Path | None) -> Path:
@@ -60,125 +60,132 @@ def check_request(name: str, runs: Sequence[Path], path: Path | None) -> Path:
     return path
 
 
-def _panels(figure: Figure, titles: Sequence[str]) -> list[Axes]:
-    """One panel a title, at most four in a row."""
-    across = min(4, len(titles))
-    down = -(-len(titles) // across)
-    figure.set_size_inches(_PANEL[0] * across, _PANEL[1] * down + 0.4)
-    found = [figure.add_subplot(down, across, k + 1) for k in range(len(titles))]
-    for axis, title in zip(found, titles, strict=True):
-        axis.set_title(title)
-        axis.grid(alpha=0.25)
-        axis.set_axisbelow(True)
-    return found
+def _marks(field: str, looks: Mapping[str, Look]) -> dict[str, Any]:
+    """Encodings of a mark by ``field``, each of its values with its look, in one legend."""
+    channels = (alt.Stroke, alt.Fill, alt.Shape)
+    return {
+        channel.__name__.lower(): channel(
+            f"{field}:N", scale=alt.Scale(domain=list(looks), range=list(values)), legend=LEGEND
+        )
+        for channel, values in zip(channels, zip(*looks.values(), strict=True), strict=True)
+    }
 
 
 # -- Figure 6 ----------------------------------------------------------------------------------------
 
 
-def _feedback(figure: Figure, runs: Sequence[Opened]) -> None:
+def _feedback(runs: Sequence[Opened]) -> Figure:
     """Outcomes in the first and in the last round in which tutors were asked."""
     opened = only(runs, "--figure feedback")
     shares = [s for s in outcomes_by_round(read_steps(opened.run)) if s.edge == ALL_EDGES]
     if not shares:
         raise RunError(f"{opened.name}: no step records with feedback.")
-    methods = list(dict.fromkeys(s.method for s in shares))
-    for axis, method in zip(_panels(figure, methods), methods, strict=True):
-        rounds = sorted({s.round for s in shares if s.method == method})
-        ends = dict.fromkeys((rounds[0], rounds[-1]))
-        for k, round_ in enumerate(ends):
-            own = {s.outcome: s for s in shares if s.method == method and s.round == round_}
-            _outcome_bars(axis, own, k, len(ends), f"round {round_}")
-        axis.set_xticks(range(len(OUTCOMES)), OUTCOMES, rotation=25, ha="right")
-        axis.set(ylabel="messages, %", ylim=(0, 105))
-        axis.legend(frameon=False)
+    ends: dict[str, list[OutcomeShare]] = {}
+    for method in dict.fromkeys(s.method for s in shares):
+        rounds = [s.round for s in shares if s.method == method]
+        ends[method] = [s for s in shares if s.method == method and s.round in (min(rounds), max(rounds))]
+    shown = [f"round {r}" for r in sorted({s.round for own in ends.values() for s in own})]
+    return panels({m: _outcome_bars(own, shown) for m, own in ends.items()}, width=360)
 
 
-def _outcome_bars(axis: Axes, own: Mapping[str, OutcomeShare], k: int, count: int, label: str) -> None:
-    width = 0.8 / count
-    places = [x + (k - (count - 1) / 2) * width for x in range(len(OUTCOMES))]
-    heights = [100 * own[o].share for o in OUTCOMES]
-    bars = axis.bar(places, heights, width, label=label, color=f"C{k}")
-    axis.bar_label(bars, fmt="%.3g", fontsize=6)
+def _outcome_bars(shares: Sequence[OutcomeShare], rounds: Sequence[str]) -> Chart:
+    rows: list[Row] = [{"outcome": s.outcome, "round": f"round {s.round}", "share": 100 * s.share} for s in shares]
+    base = chart_of(rows).encode(
+        x=alt.X(
+            "outcome:N",
+            sort=list(OUTCOMES),
+            title=None,
+            axis=alt.Axis(labelAngle=-25),
+            scale=alt.Scale(paddingInner=0.1),
+        ),
+        xOffset=alt.XOffset("round:N", sort=list(rounds)),
+        y=alt.Y("share:Q", title="messages, %", scale=alt.Scale(domain=[0, 105])),
+    )
+    colour = alt.Color("round:N", scale=alt.Scale(domain=list(rounds)), legend=LEGEND)
+    numbers = base.mark_text(baseline="bottom", dy=-2, fontSize=8).encode(text=alt.Text("share:Q", format=".3~g"))
+    return alt.layer(base.mark_bar().encode(color=colour), numbers)
 
 
 # -- Figure 7 ----------------------------------------------------------------------------------------
 
 
-def _gates(figure: Figure, runs: Sequence[Opened]) -> None:
+def _gates(runs: Sequence[Opened]) -> Figure:
     """Where each method (each gate) moved a student on its Pareto plane; the hollow mark is the initial student."""
     opened = only(runs, "--figure gates")
     results = opened.results
     if not results.methods:
         raise RunError(f"{opened.name}: no method was trained.")
-    students = list(results.native)
-    panels = _panels(figure, [f"{s} ({results.native[s]})" for s in students])
-    for axis, student in zip(panels, students, strict=True):
+    looks = {"initial": (INK, PAPER, "circle")}
+    looks |= {m: (c, c, shape) for m, c, shape in zip(results.methods, cycle(SERIES), cycle(_SHAPES))}
+    charts = {}
+    for student, native in results.native.items():
         x0, y0 = (100 * v for v in place(results, INIT, student))
-        axis.plot(x0, y0, "o", mfc="white", mec="black", ms=9, label="initial", zorder=3)
-        axis.axhline(y0, color="black", lw=0.6, ls=":")
-        axis.axvline(x0, color="black", lw=0.6, ls=":")
-        for k, method in enumerate(results.methods):
+        ends: list[Row] = [{"method": "initial", "x": x0, "y": y0}]
+        moves: list[Row] = []
+        for method in results.methods:
             x, y = (100 * v for v in place(results, method, student))
-            axis.annotate("", (x, y), (x0, y0), arrowprops={"arrowstyle": "->", "color": f"C{k}", "shrinkA": 5})
-            axis.plot(x, y, _MARKS[k % len(_MARKS)], color=f"C{k}", ms=8, label=method)
+            ends.append({"method": method, "x": x, "y": y})
+            moves += [{"method": method, "x": x0, "y": y0, "size": 0}, ends[-1] | {"size": 1}]
         names = axes_of(results, student)
-        axis.set(xlabel=f"{names[0]}, %", ylabel=f"{names[1]}, %")
-        axis.margins(0.15)
-    panels[0].legend(frameon=False, fontsize=8)
+        scale = alt.Scale(zero=False, padding=16)
+        where = {
+            k: c(f"{k}:Q", title=f"{n}, %", scale=scale) for k, c, n in zip("xy", (alt.X, alt.Y), names, strict=True)
+        }
+        marks = _marks("method", looks)
+        cross = chart_of(ends[:1]).mark_rule(style="origin", strokeDash=[2, 3])
+        arrows = (
+            chart_of(moves)
+            .mark_trail(strokeWidth=0)
+            .encode(**where, fill=marks["fill"], size=alt.Size("size:Q", scale=alt.Scale(range=[1, 4]), legend=None))
+        )
+        points = chart_of([*ends[1:], ends[0]]).mark_point(size=80, opacity=1).encode(**where, **marks)
+        charts[f"{student} ({native})"] = alt.layer(
+            cross.encode(x=where["x"]), cross.encode(y=where["y"]), arrows, points
+        )
+    return panels(charts)
 
 
 # -- Figure 8 ----------------------------------------------------------------------------------------
 
 
-def _schedules(figure: Figure, runs: Sequence[Opened]) -> None:
+def _schedules(runs: Sequence[Opened]) -> Figure:
     """Validation scores by training step: a line for each run, or for each method of one run."""
-    lines = [
-        (f"{r.name}, {m}" if len(runs) > 1 and len(r.results.methods) > 1 else r.name if len(runs) > 1 else m, points)
+    found = [
+        p._replace(method=f"{r.name}, {p.method}" if len(r.results.methods) > 1 else r.name) if len(runs) > 1 else p
         for r in runs
-        for found in [trajectories(r.run)]
-        for m in r.results.methods
-        if (points := [p for p in found if p.method == m and p.domain == MEAN])
+        for p in trajectories(r.run)
+        if p.domain == MEAN and p.method in r.results.methods
     ]
-    if not lines:
+    if not found:
         raise RunError(f"{', '.join(r.name for r in runs)}: no score files, so no trajectories.")
-    students = list(dict.fromkeys(p.student for _, points in lines for p in points))
-    panels = _panels(figure, students)
-    for axis, student in zip(panels, students, strict=True):
-        for k, (label, points) in enumerate(lines):
-            own = [p for p in points if p.student == student]
-            steps = [p.step for p in own]
-            low, high = [100 * p.low for p in own], [100 * p.high for p in own]
-            axis.fill_between(steps, low, high, color=f"C{k}", alpha=0.15, lw=0)
-            axis.plot(steps, [100 * p.score for p in own], color=f"C{k}", marker=_MARKS[k % len(_MARKS)], label=label)
-        axis.set(xlabel="training step", ylabel=f"validation score, {MEAN}, %")
-    panels[0].legend(frameon=False, fontsize=8)
+    charts = trajectory_charts(found, list(dict.fromkeys(p.method for p in found)))
+    return panels(charts, title=f"Validation score, {MEAN}")
 
 
 # -- Figure 9 ----------------------------------------------------------------------------------------
 
 
-def _step_time(figure: Figure, runs: Sequence[Opened]) -> None:
+def _step_time(runs: Sequence[Opened]) -> Figure:
     """Seconds of a training step: all of a method's, and those with feedback on and off."""
-    rows = []
+    rows: list[Row] = []
     for opened in runs:
         for method in opened.results.methods:
             own = [c for c in opened.results.costs if c.method == method]
             name = f"{opened.name}, {method}" if len(runs) > 1 else method
             if own:
-                rows.append((name, _overall(own)))
+                rows.append({"step": name, "seconds": _overall(own), "part": False})
             if len(own) > 1 or any(c.feedback == "on" for c in own):
-                rows += [(f"{name}, feedback {c.feedback}", c.seconds_per_step) for c in own]
+                rows += [
+                    {"step": f"{name}, feedback {c.feedback}", "seconds": c.seconds_per_step, "part": True} for c in own
+                ]
     if not rows:
         raise RunError(f"{', '.join(r.name for r in runs)}: no step was timed.")
-    (axis,) = _panels(figure, [""])
-    figure.set_size_inches(6, 1 + 0.35 * len(rows))
-    names, seconds = [name for name, _ in reversed(rows)], [s for _, s in reversed(rows)]
-    bars = axis.barh(range(len(rows)), seconds, color=["C7" if ", feedback" in n else "C0" for n in names])
-    axis.bar_label(bars, fmt="%.2f", padding=3, fontsize=8)
-    axis.set_yticks(range(len(rows)), names)
-    axis.set(xlabel="seconds a training step")
-    axis.margins(x=0.12)
+    base = chart_of(rows).encode(
+        x=alt.X("seconds:Q", title="seconds a training step"), y=alt.Y("step:N", sort=None, title=None)
+    )
+    bars = base.mark_bar().encode(color=alt.Color("part:N", scale=alt.Scale(range=[SERIES[0], SOFT]), legend=None))
+    numbers = base.mark_text(align="left", dx=3).encode(text=alt.Text("seconds:Q", format=".2f"))
+    return alt.layer(bars, numbers).properties(width=PANEL, height=alt.Step(26))
 
 
 def _overall(cells: Sequence[CostCell]) -> float:
@@ -189,46 +196,54 @@ def _overall(cells: Sequence[CostCell]) -> float:
 # -- Table 2 -----------------------------------------------------------------------------------------
 
 
-def _break_rate(figure: Figure, runs: Sequence[Opened]) -> None:
+def _break_rate(runs: Sequence[Opened]) -> Figure:
     """Break-rates by difficulty and the gate's state, with intervals; hollow: the same answers again without f."""
     opened = only(runs, "--figure break-rate")
-    pooled = [c for c in opened.results.break_rates if c.edge == ALL_EDGES and c.gate != ANY_STATE]
-    cells = [c for c in pooled if c.rates["break"][1] is not None]
-    if not cells:
+    cells = [c for c in opened.results.break_rates if c.edge == ALL_EDGES and c.gate != ANY_STATE]
+    rows = [row for c in cells for row in _rate_rows(c)]
+    if not rows:
         raise RunError(f"{opened.name}: no break-rates: the probe was off or had too few answers.")
-    contexts = list(dict.fromkeys(c.context for c in cells))
-    panels = _panels(figure, [f"context {CONTEXT_WORDS[c]}" for c in contexts])
-    for axis, context in zip(panels, contexts, strict=True):
-        own = [c for c in cells if c.context == context]
-        difficulties = list(dict.fromkeys(c.difficulty for c in pooled))
-        for k, state in enumerate(("open", "closed")):
-            _rates(axis, [c for c in own if c.gate == state], difficulties, k, state)
-        for x in {*range(len(difficulties))} - {difficulties.index(c.difficulty) for c in own}:
-            axis.text(
-                x, 0.04, "too few answers", rotation=90, ha="center", fontsize=8, transform=axis.get_xaxis_transform()
-            )
-        axis.set_xticks(range(len(difficulties)), difficulties, rotation=25, ha="right")
-        axis.set(ylabel="break-rate, %", xlim=(-0.6, len(difficulties) - 0.4))
-        axis.set_ylim(bottom=0)
-    figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False, fontsize=8
+    difficulties = list(dict.fromkeys(c.difficulty for c in cells))
+    return panels(
+        {
+            f"context {CONTEXT_WORDS[c]}": _rates([r for r in rows if r["context"] == c], difficulties)
+            for c in dict.fromkeys(r["context"] for r in rows)
+        }
     )
 
 
-def _rates(axis: Axes, cells: Sequence[BreakCell], difficulties: Sequence[str], k: int, state: str) -> None:
-    label: str | None = f"gate {state}"
-    for cell in cells:
-        _, rate, low, high = cell.rates["break"]
-        if rate is None or low is None or high is None:  # too few answers
-            continue
-        x = difficulties.index(cell.difficulty) + (k - 0.5) * 0.3
-        axis.plot([x, x], [100 * low, 100 * high], color=f"C{k}")
-        axis.plot(x, 100 * rate, "os"[k], color=f"C{k}", label=label)
-        control = cell.rates["break_control"][1]
-        if control is not None:
-            without = label and f"{label}, without f"
-            axis.plot(x + 0.1, 100 * control, "os"[k], mfc="white", color=f"C{k}", label=without)
-        label = None
+def _rate_rows(cell: BreakCell) -> list[Row]:
+    """The rate with its interval, and the control's; none where there are too few answers."""
+    _, rate, low, high = cell.rates["break"]
+    control = cell.rates["break_control"][1]
+    if rate is None or low is None or high is None:
+        return []
+    at: Row = {"context": cell.context, "difficulty": cell.difficulty, "mark": f"gate {cell.gate}"}
+    rows = [at | {"rate": 100 * rate, "low": 100 * low, "high": 100 * high}]
+    if control is not None:
+        rows.append(at | {"mark": f"{at['mark']}, without f", "rate": 100 * control})
+    return rows
+
+
+def _rates(rows: Sequence[Row], difficulties: Sequence[str]) -> Chart:
+    looks: dict[str, Look] = {}
+    for state, colour, shape in zip(("open", "closed"), SERIES[:2], _SHAPES[:2], strict=True):
+        looks |= {f"gate {state}": (colour, colour, shape), f"gate {state}, without f": (colour, PAPER, shape)}
+    x = alt.X(
+        "difficulty:N", sort=list(difficulties), scale=alt.Scale(domain=list(difficulties)), title=None,
+        axis=alt.Axis(labelAngle=-25),
+    )  # fmt: skip
+    scale, marks = alt.Scale(zero=True), _marks("mark", looks)
+    base = chart_of(rows).encode(x=x, xOffset=alt.XOffset("mark:N", sort=list(looks)))
+    whole = base.transform_filter("isValid(datum.high)").mark_rule(strokeWidth=2)
+    points = base.mark_point(size=50, opacity=1).encode(y=alt.Y("rate:Q", title="break-rate, %", scale=scale), **marks)
+    lacking: list[Row] = [{"difficulty": d} for d in difficulties if d not in {r["difficulty"] for r in rows}]
+    few = chart_of(lacking).mark_text(angle=270, align="left", text="too few answers")
+    return alt.layer(
+        whole.encode(y=alt.Y("low:Q", scale=scale), y2="high:Q", stroke=marks["stroke"]),
+        points,
+        few.encode(x=x, y=alt.value(HEIGHT - 8)),
+    )
 
 
 FIGURES: Mapping[str, FigureKind] = {

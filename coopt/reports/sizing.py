@@ -9,7 +9,7 @@ from coopt.core.config.schema import Config
 from coopt.core.tables.cells import NONE, yes
 from coopt.core.tables.table import Table
 from coopt.driver.plan.assumed import Assumed
-from coopt.driver.plan.memory import GIB, Layout, memory_parts, peaks
+from coopt.driver.plan.memory import GIB, Placement, memory_parts, peaks
 from coopt.driver.plan.plan import Plan
 from coopt.driver.plan.shape import model_shape
 
@@ -19,16 +19,16 @@ _PAPER_MINUTES = (6.25, 6.66)
 
 def memory_table(plan: Plan) -> Table:
     """What lies in a GPU's memory while one student is trained (on a CPU: in a worker's)."""
-    config, assumed, layout = plan.run.config, plan.assumed or Assumed(), Layout.of(plan.run.config)
+    config, assumed, placed = plan.run.config, plan.assumed or Assumed(), Placement.of(plan.run.config)
     shape, _ = model_shape(config.model.path)
-    parts = memory_parts(config, shape, assumed, layout)
+    parts = memory_parts(config, shape, assumed, placed)
     rows = [[p.name, _gib(p.bytes), yes(p.generating), yes(p.training), p.how] for p in parts]
     generating, training = peaks(parts)
     rows.append(["at most", _gib(max(generating, training)), _gib(generating), _gib(training), NONE])
     fits = "fits" if max(generating, training) < assumed.gpu_gib * GIB else "DOES NOT FIT"
     notes = [
         f"{shape.name}: {shape.parameters:,} parameters in {shape.layers} blocks; trained: {config.model.weights};"
-        f" engine: {layout.engine}. Weights, gradients, moments and teacher are exact, the rest is estimated.",
+        f" engine: {placed.engine}. Weights, gradients, moments and teacher are exact, the rest is estimated.",
         f"{fits} into {assumed.gpu_gib:g} GiB (--assume gpu_gib=...)",
         *([_assumptions(assumed)] if plan.assumed else []),
         *plan.why,
@@ -64,7 +64,7 @@ def memory_data(plan: Plan) -> dict[str, Any]:
     """The same for programs."""
     config = plan.run.config
     shape, _ = model_shape(config.model.path)
-    parts = memory_parts(config, shape, plan.assumed or Assumed(), Layout.of(config))
+    parts = memory_parts(config, shape, plan.assumed or Assumed(), Placement.of(config))
     generating, training = peaks(parts)
     return {
         "model": {"name": shape.name, "parameters": shape.parameters},

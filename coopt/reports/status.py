@@ -8,7 +8,7 @@ from typing import Any
 from coopt.core.tables.cells import NONE, percent
 from coopt.core.tables.table import Table
 from coopt.driver.status import RunStatus, TaskStatus, clock
-from coopt.driver.tasks.task import Score, Train
+from coopt.driver.tasks.task import Merge, Score, Train
 from coopt.reports.plan import duration
 
 
@@ -35,7 +35,7 @@ def _work(status: RunStatus, now: float) -> Table:
     """Rows by seed, kind of work and round."""
     groups: dict[tuple[int, str, str], list[TaskStatus]] = {}
     for t in status.tasks:
-        round_ = str(t.task.round) if isinstance(t.task, (Train, Score)) else NONE
+        round_ = str(t.task.round) if isinstance(t.task, (Train, Merge, Score)) else NONE
         method = f" {t.task.method}" if isinstance(t.task, Score) else ""
         groups.setdefault((t.task.seed, t.what + method, round_), []).append(t)
     rows = []

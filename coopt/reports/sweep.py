@@ -8,12 +8,12 @@ from dataclasses import replace
 from coopt.core.tables.cells import NONE, percent, places, signed, span, yes
 from coopt.core.tables.table import Table
 from coopt.driver.sweep.cells import Cell
-from coopt.driver.sweep.estimate import Estimate
+from coopt.driver.sweep.estimate import TimeEstimate
+from coopt.driver.sweep.results import ArmState
 from coopt.reports.comparison import ONE_SEED, RANK, RANK_NOTE, differences_table
 from coopt.reports.plan import duration
 from coopt.runs.compare import Comparison
-from coopt.runs.measures.results import Results
-from coopt.runs.seeds import ArmState
+from coopt.runs.results import Results
 
 _COLUMNS = ["arm", "method", *RANK, "change", "95 %", "per seed", "verdict", "mutual Pareto", "P, %",
             "shown", "n", "seeds"]  # fmt: skip
@@ -123,7 +123,7 @@ def sweep_tables(states: Sequence[ArmState], between: Sequence[Comparison]) -> l
 
 
 def plan_table(
-    name: str, question: str, order: Sequence[Cell], estimates: Mapping[Cell, Estimate], left_out: Sequence[Cell],
+    name: str, question: str, order: Sequence[Cell], estimates: Mapping[Cell, TimeEstimate], left_out: Sequence[Cell],
     jobs: int,
 ) -> Table:  # fmt: skip
     """What will run, in the order in which it will."""

@@ -6,7 +6,7 @@ from statistics import median
 
 from coopt.core.tables.cells import NONE, percent, probability, signed, span, yes
 from coopt.core.tables.table import Table
-from coopt.methods.tutors.anchor import OUTCOMES
+from coopt.methods.rollouts import OUTCOMES
 from coopt.reports.break_tables import break_matrices, break_table, difficulty_table
 from coopt.reports.committee import acceptance_table
 from coopt.reports.graph_tables import (
@@ -17,7 +17,7 @@ from coopt.reports.graph_tables import (
     rank_table,
 )
 from coopt.runs.measures.cost import PARTS
-from coopt.runs.measures.results import GateCell, Results, ScoreCell
+from coopt.runs.results import GateCell, Results, ScoreCell
 
 
 def all_tables(results: Results) -> list[Table]:

@@ -12,18 +12,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from coopt.core.config.toml import flat
+from coopt.core.config.identity import differences
 from coopt.core.errors import RunError
+from coopt.core.names import INIT
 from coopt.core.statistics.bootstrap import Array
 from coopt.core.statistics.paired import Paired
 from coopt.core.statistics.ranking import Rank, ranks
-from coopt.runs.measures.scores import Scores
 from coopt.core.statistics.verdicts import Change, corrected
-from coopt.runs.run import INIT, Run
+from coopt.runs.measures.scores import Scores
+from coopt.runs.run import Run
 from coopt.runs.together import data_of, name_of
 
 _ALL = "all"
-_NO_MATTER = {"seed", "seeds", "methods", "critics", "cluster"}  # shown elsewhere, or no part of what a run is
 
 
 class Side(NamedTuple):
@@ -84,15 +84,15 @@ def compare_runs(runs: Sequence[Run], *, within: bool = True) -> Comparison:
         {name: dict(zip(seeds, m.per_seed, strict=True)) for name, m in by_name.items()},
     )
     pairs = [(a, b) for a, b in _pairs(sides) if within or a.run != b.run]
-    differences = corrected([changes.between(str(a), str(b), [_ALL]) for a, b in pairs])
+    apart = corrected([changes.between(str(a), str(b), [_ALL]) for a, b in pairs])
     return Comparison(
         runs=names,
         seeds=seeds,
         left_out={n: [s for s in r.seeds if s not in seeds] for n, r in zip(names, runs, strict=True)},
         same_start=_same_start(list(scores.values())),
-        settings=_settings(runs),
+        settings=differences([r.config for r in runs], "seed", "seeds", "methods"),
         lines=[_line(scores[s.run], s, m, places[str(s)]) for s, m in zip(sides, moved, strict=True)],
-        differences=[Difference(a, b, m) for (a, b), m in zip(pairs, differences, strict=True)],
+        differences=[Difference(a, b, m) for (a, b), m in zip(pairs, apart, strict=True)],
     )
 
 
@@ -193,10 +193,3 @@ def _same_start(scores: Sequence[_Shared]) -> bool:
         )
         for o in others
     )
-
-
-def _settings(runs: Sequence[Run]) -> dict[str, list[Any]]:
-    trees = [flat(r.config.model_dump(mode="json", exclude=_NO_MATTER)) for r in runs]
-    keys = dict.fromkeys(k for tree in trees for k in tree)
-    found = {k: [tree.get(k) for tree in trees] for k in keys}
-    return {k: values for k, values in found.items() if any(v != values[0] for v in values)}

@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv, parquet
 
+from coopt.core import store
+from coopt.core.names import BASE, INIT
 from coopt.domains.base import SPLITS, Split
 from coopt.runs.measures.scores import CRITIC
-from coopt.core import store
-from coopt.runs.run import BASE, INIT, Run
+from coopt.runs.run import Run
 from coopt.runs.together import name_of
 
 SCHEMA = pa.schema(

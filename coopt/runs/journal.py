@@ -6,9 +6,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from coopt.core import store
+
+
+def round_key(seed: int, method: str, round_: int) -> str:
+    """The key of what is decided once for a method's round."""
+    return f"{seed}/{method}/r{round_}"
+
+
+class RoundKey(NamedTuple):
+    """``round_key`` read back. ``rest``: what a longer key says after it (an edge)."""
+
+    seed: int
+    method: str
+    round: int
+    rest: str = ""
+
+    @classmethod
+    def parse(cls, key: str) -> RoundKey:
+        seed, method, round_, *rest = key.split("/", 3)
+        return cls(int(seed), method, int(round_.removeprefix("r")), *rest)
 
 
 class Journal:

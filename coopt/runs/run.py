@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
+from coopt.core import store
 from coopt.core.config.load import check
-from coopt.core.config.schema import Config
+from coopt.core.config.schema import Config, GateConfig
+from coopt.core.errors import ConfigError, RunError
+from coopt.core.names import BASE, INIT
+from coopt.core.phase_files import PhaseFiles
+from coopt.core.statistics.accuracy import accuracy
 from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
-from coopt.core.errors import ConfigError, RunError
 from coopt.graph.files import load_topology
 from coopt.graph.topology import Edge, Topology
-from coopt.methods.base import Method
+from coopt.methods.base import Average, Method, Trained
 from coopt.methods.registry import everyone, make_method
-from coopt.core.statistics.accuracy import accuracy
-from coopt.core import store
 from coopt.runs.journal import Journal
 
-INIT, BASE = "init", "base"
-"""Round 0 of every method; the untouched base model."""
+
+class PhaseKey(NamedTuple):
+    """A phase of a run."""
+
+    seed: int
+    method: str
+    round: int
+    tutee: str
 
 
 class Run:
@@ -72,20 +81,40 @@ class Run:
         """Whether worked solutions, or the true facts, of training questions reach a method's students: by the method
         itself, by that whose students it averages, or by tutors that read the solutions or hand them over."""
         method = self.method(name)
-        graph = method.graph(self.topology)
-        told = any(self.informs(graph, edge) for edge in method.gates(graph, self.config.gate))
-        before = self.config.methods[: self.config.methods.index(name)]
-        averaged = method.averages()
-        return method.informed or told or (averaged in before and self.is_informed(averaged))
+        if isinstance(method, Average):
+            before = self.config.methods[: self.config.methods.index(name)]
+            return method.of in before and self.is_informed(method.of)
+        graph, gates = self.tutoring(name, self.topology)
+        return self.trained(name).informed or any(self.informs(graph, edge) for edge in gates)
 
     def informs(self, graph: Topology, edge: Edge) -> bool:
         """Whether the tutor of an edge hands worked solutions over, or is given them (critics of style ``step``)."""
         style = graph.style_of(edge) or self.config.feedback.style
         return style == "reference" or (style == "step" and edge.tutor in self.cast.critics)
 
-    def rounds_of(self, method: str) -> int:
-        """How many rounds a method trains."""
-        return self.method(method).rounds(self.config)
+    def trained(self, name: str) -> Trained:
+        """A method that trains, with its options of this run."""
+        method = self.method(name)
+        assert isinstance(method, Trained), f"{name} trains nothing"
+        return method
+
+    def settings_of(self, name: str) -> Config:
+        """The run's settings as a method trains with them."""
+        method = self.method(name)
+        return method.configure(self.config) if isinstance(method, Trained) else self.config
+
+    def tutoring(self, name: str, topology: Topology) -> tuple[Topology, Mapping[Edge, GateConfig]]:
+        """On ``topology`` the graph on which a method works, and its tutor edges with their gates; no edges for one
+        that only averages."""
+        method = self.method(name)
+        if not isinstance(method, Trained):
+            return topology, {}
+        graph = method.graph(topology)
+        return graph, method.gates(graph, self.config.gate)
+
+    def rounds_of(self, name: str) -> int:
+        """How many rounds a method has: the run's, and one if it only averages."""
+        return 1 if isinstance(self.method(name), Average) else self.config.rounds.rounds
 
     def starts(self) -> list[str]:
         """The nodes whose start this run makes: all but endpoints and snapshots of others."""
@@ -122,6 +151,18 @@ class Run:
         found = self.cast.nodes.get(node)
         return found.snapshot_of if found and found.snapshot_of else node
 
+    def phases(self) -> Iterator[PhaseKey]:
+        """Every phase that the run has or is to have."""
+        for seed in self.seeds:
+            for method in self.config.methods:
+                for round_ in range(1, self.rounds_of(method) + 1):
+                    for tutee in self.topology.students:
+                        yield PhaseKey(seed, method, round_, tutee)
+
+    def phase_files(self, seed: int, method: str, round_: int, student: str) -> PhaseFiles:
+        """What ``phase_dir`` holds, and the files beside it."""
+        return PhaseFiles(self.phase_dir(seed, method, round_, student))
+
     def last_round(self, seed: int, method: str, student: str, at_most: int) -> int:
         """The last round up to ``at_most`` after which the student has weights (fewer if it collapsed)."""
         for round_ in range(at_most, 0, -1):
@@ -132,7 +173,7 @@ class Run:
     def weights(self, seed: int, method: str, round_: int, student: str) -> Path:
         """The student's Hugging Face directory after ``round_``."""
         last = self.last_round(seed, method, student, round_)
-        return self.phase_dir(seed, method, last, student) / "model"
+        return self.phase_files(seed, method, last, student).model
 
     def scores_path(self, seed: int, method: str, split: str, round_: int, student: str) -> Path:
         """Scores after ``round_``. Round 0 is the same for every method."""

@@ -1,19 +1,12 @@
-"""What a sweep has found so far: the finished seeds of an arm read as one run with several seeds."""
+"""Runs that differ in nothing but their seed, read as one run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
-from pydantic import ValidationError
-
-from coopt.runs.measures.results import ComparisonCell, Record, Results
-from coopt.runs.measures.summary import mean_changes, summarise
-from coopt.core import store
 from coopt.runs.journal import Journal
 from coopt.runs.run import Run
-from coopt.driver.sweep.cells import Cell
 
 
 class SeedRuns(Run):
@@ -33,56 +26,3 @@ class SeedRuns(Run):
 
     def seed_dir(self, seed: int) -> Path:
         return self.runs[seed].seed_dir(seed)
-
-
-class ArmResults(Record):
-    """An arm over its finished seeds."""
-
-    version: Literal[2]
-    """Of the summary's rules: one that was kept from before a change is made again."""
-    results: Results
-    changes: list[ComparisonCell]
-    """Every method against the initial students, mean of all students and domains."""
-
-
-class ArmState(Record):
-    """An arm and how far it is."""
-
-    arm: str
-    missing: list[int]
-    """Seeds that are not finished."""
-    found: ArmResults | None
-    """None: no seed is finished."""
-
-
-def arm_states(cells: Sequence[Cell]) -> list[ArmState]:
-    """All arms of the cells, in their order."""
-    states = []
-    for name in dict.fromkeys(c.arm.name for c in cells):
-        own = {c.seed: c for c in cells if c.arm.name == name}
-        done = {seed: cell for seed, cell in own.items() if cell.results() is not None}
-        missing = [seed for seed in own if seed not in done]
-        states.append(ArmState(arm=name, missing=missing, found=_together(done) if done else None))
-    return states
-
-
-def seed_runs(cells: Mapping[int, Cell]) -> SeedRuns:
-    """Finished cells of one arm, by seed, as one run."""
-    return SeedRuns({seed: Run.open(c.directory) for seed, c in sorted(cells.items())})
-
-
-def _together(cells: Mapping[int, Cell]) -> ArmResults:
-    """The summary of finished cells, kept beside them until one of them changes."""
-    path = next(iter(cells.values())).directory.with_name("summary.json")
-    newest = max((c.directory / "results.json").stat().st_mtime for c in cells.values())
-    if path.is_file() and path.stat().st_mtime > newest:
-        try:
-            kept = ArmResults.model_validate_json(path.read_text(encoding="utf-8"))
-        except ValidationError:
-            kept = None  # another version's
-        if kept is not None and kept.results.seeds == sorted(cells):
-            return kept
-    run = seed_runs(cells)
-    found = ArmResults(version=2, results=summarise(run), changes=mean_changes(run))
-    store.write_text(path, found.model_dump_json(indent=1) + "\n")
-    return found

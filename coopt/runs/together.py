@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from coopt.driver.api import read_results
-from coopt.core.config.toml import flat
-from coopt.core.errors import RunError
 from coopt.core import store
+from coopt.core.config.identity import differences
+from coopt.core.errors import RunError
+from coopt.runs.results import read_results
 from coopt.runs.run import Run
 from coopt.runs.seeds import SeedRuns
-
-_OWN = {"seed", "seeds", "critics", "cluster"}  # in which runs that are read as one may differ
 
 
 def open_finished(path: Path) -> Run:
@@ -44,13 +42,11 @@ def together(runs: Sequence[Run]) -> Run:
 
 
 def _check_same(first: Run, run: Run) -> None:
-    one, other = (flat(r.config.model_dump(mode="json", exclude=_OWN)) for r in (first, run))
-    for key in dict.fromkeys([*one, *other]):
-        if one.get(key) != other.get(key):
-            raise RunError(
-                f"{first.directory} and {run.directory} differ in {key} ({one.get(key)!r}, {other.get(key)!r}): they"
-                " are not one bench with several seeds. coopt compare sets different runs side by side."
-            )
+    for key, (one, other) in differences((first.config, run.config), "seed", "seeds").items():
+        raise RunError(
+            f"{first.directory} and {run.directory} differ in {key} ({one!r}, {other!r}): they are not one bench with"
+            " several seeds. coopt compare sets different runs side by side."
+        )
     if data_of(first) != data_of(run):
         raise RunError(f"{first.directory} and {run.directory} have other data. Run one of them again.")
 

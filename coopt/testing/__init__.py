@@ -1,4 +1,4 @@
-"""Conformance checks for authors of plug-ins: call them from your own tests.
+"""Checks for authors of plug-ins, to be called from their own tests.
 
 from coopt.testing import check_gate, check_method
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from coopt.core.config.load import load_config
 from coopt.core.config.schema import Config
-from coopt.domains.base import Domain, Item
+from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
 from coopt.graph.files import load_topology
 from coopt.graph.gates.journaled import decide_edges
@@ -23,8 +23,8 @@ from coopt.lm.engines.base import Generation
 from coopt.lm.policy import Policy, load_policy
 from coopt.lm.training.trainer import LocalTrainer
 from coopt.methods.algorithms.opcod import OPCoD
-from coopt.methods.phase import Phase
-from coopt.methods.step import Step
+from coopt.methods.rollouts import RolloutGroup
+from coopt.methods.step import Step, Tutee
 from coopt.methods.tutors.assign import OpenTutor
 from coopt.methods.tutors.base import Request
 
@@ -110,40 +110,38 @@ def _tutee(
     policy.model = copy.deepcopy(base.model).requires_grad_(True)
     engine = Replay(policy, [[y["text"] for y in p["rollouts"]] for p in recorded])
     said = {t: {(p["item"], y["text"]): y[t] for p in recorded for y in p["rollouts"] if t in y} for t in tutors}
-    phase = Phase(
+    tutee = Tutee(
         config=config,
         domains=domains,
-        method=OPCoD(),
+        name=student,
         seed=0,
         round=1,
-        tutee=student,
         trainer=LocalTrainer(policy, config),
         engine=engine,
         tutors={t: Recorded(said[t]) for t in tutors},
-        directory=Path(),
         open_tutors=[OpenTutor(t, 0, config.domains) for t in tutors],
     )
-    step = Step(phase, 0, items)
-    (rows,) = phase.method.learn(step)
+    step = Step(tutee, 0, items)
+    learnt = OPCoD().learn(step)
+    (rows,) = learnt.parts
     yield f"\n== tutee {student}, open tutors: {', '.join(tutors) or 'none'}"
     left = list(rows)
-    for p, item in enumerate(items):
-        yield from _prompt(step, p, item, engine.prompts[p], left)
+    for group, prompt in zip(learnt.groups, engine.prompts, strict=True):
+        yield from _prompt(step, group, prompt, left)
     assert not left
-    stats = phase.trainer.update_in_parts([rows], step.examples)
-    yield f"{len(rows)} of {step.examples} rollouts have a target"
+    stats = tutee.trainer.update_in_parts([rows], learnt.examples)
+    yield f"{len(rows)} of {learnt.examples} rollouts have a target"
     yield f"{NUMBERS}loss, gradient norm: {stats.loss:.4f} {stats.grad_norm:.4f}"
 
 
-def _prompt(step: Step, p: int, item: Item, prompt: str, left: list[Any]) -> Iterator[str]:
-    policy, trainer = step.policy, step.phase.trainer
+def _prompt(step: Step, group: RolloutGroup, prompt: str, left: list[Any]) -> Iterator[str]:
+    policy, trainer, item = step.policy, step.tutee.trainer, group.item
     yield f"\n-- {item.domain} {item.id}: {item.stem} [{item.answer}]"
     yield f"  student reads {prompt!r}"
-    group = step.groups[p]
-    for j, (y, reward) in enumerate(zip(group.rollouts, group.rewards, strict=True), start=1):
-        yield f"  rollout {j} {y.text!r}, reward {reward:g}"
-        yield f"    s {step.demonstrations[p][j - 1]!r}"
-        for told in step.told[p][j - 1]:
+    for j, y in enumerate(group.rollouts, start=1):
+        yield f"  rollout {j} {y.text!r}, reward {y.reward:g}"
+        yield f"    s {y.demonstration!r}"
+        for told in y.told:
             assert told.feedback is not None
             revealed = ", gave the answer away" if told.feedback.revealed else ""
             yield f"    {told.tutor} wrote {told.raw!r}: {told.feedback.outcome}{revealed}"

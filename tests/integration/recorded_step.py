@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,15 +16,14 @@ from coopt.domains.base import Item
 from coopt.domains.load import load_domains
 from coopt.domains.scimini.wording import SCIMINI
 from coopt.graph.topology import Style
-from coopt.lm.engines.base import Generation, Sampling
+from coopt.lm.engines.base import Draws, Generation, Sampling
 from coopt.lm.policy import Policy
 from coopt.lm.training.adapters import make_trainable
 from coopt.lm.training.base import StepStats, TrainRow
 from coopt.lm.training.trainer import LocalTrainer
-from coopt.methods.base import heard
-from coopt.methods.phase import Phase
 from coopt.methods.registry import make_method
-from coopt.methods.step import Step
+from coopt.methods.rollouts import heard
+from coopt.methods.step import Step, Tutee
 from coopt.methods.tutors.assign import OpenTutor
 from coopt.methods.tutors.base import Request
 
@@ -46,10 +44,10 @@ class Recording:
         pass
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, rng: np.random.Generator
+        self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, draws: Draws
     ) -> list[list[Generation]]:
         return [
-            [self._rollout(item, j, j in correct, rng) for j in range(samples)]
+            [self._rollout(item, j, j in correct, draws.rng) for j in range(samples)]
             for item, correct in zip(self.items, CORRECT, strict=True)
         ]
 
@@ -89,7 +87,7 @@ class RecordedStep:
     ``moved`` as TRL's are.
     """
 
-    def __init__(self, policy: Policy, scratch: Path, name: str, *settings: str, foreign: bool = False) -> None:
+    def __init__(self, policy: Policy, name: str, *settings: str, foreign: bool = False) -> None:
         config = load_config(settings=[
             "world.rows=40", "rounds.prompts=4", "rounds.rollouts=4", "teacher.rate=0.05", "optimizer.warmup=0",
             "optimizer.clip=1e9", *settings,
@@ -103,32 +101,30 @@ class RecordedStep:
         self.logprobs: list[list[list[float]]] = []
         domains = {n: replace(d, wording=WORDING) for n, d in load_domains(config).items()}  # type: ignore[type-var]
         items = domains["physics"].items("train")[:2] + domains["chemistry"].items("train")[:2]
-        phase = Phase(
+        tutee = Tutee(
             config=config,
             domains=domains,
-            method=method,
+            name="s1",
             seed=0,
             round=1,
-            tutee="s1",
             trainer=self.trainer,
             engine=Recording(policy, items, foreign),  # type: ignore[arg-type]
             tutors={"t": Tutor()},
             open_tutors=[OpenTutor("t", 0, config.domains)] if name == "opcod" else (),
-            directory=scratch / "s1",
         )
-        self.step = Step(phase, 0, items)
-        self.parts = method.learn(self.step)
+        self.learnt = method.learn(Step(tutee, 0, items))
 
     def rows(self) -> list[TrainRow]:
-        return [row for part in self.parts for row in part]
+        return [row for part in self.learnt.parts for row in part]
 
     def update(self, times: int = 1) -> StepStats:
         """One training step, each part of the rows ``times`` times."""
-        return self.trainer.update_in_parts(self.parts * times, self.step.examples // len(self.parts))
+        parts = [*self.learnt.parts] * times
+        return self.trainer.update_in_parts(parts, self.learnt.examples // len(self.learnt.parts))
 
     def recorded(self, trl: ModuleType) -> Any:
         """The rollouts for TRL."""
-        groups = self.step.groups
+        groups = self.learnt.groups
         return trl.Recorded(
             messages=[
                 [{"role": "system", "content": WORDING.system}, {"role": "user", "content": g.item.prompt}]
@@ -136,8 +132,8 @@ class RecordedStep:
             ],
             completions=[[y.tokens for y in g.rollouts] for g in groups],
             rewards=[g.rewards for g in groups],
-            feedback=[[heard(said) for said in row] for row in self.step.told],
-            logprobs=[[y.logprobs for y in g.rollouts] for g in groups],
+            feedback=[[heard(y.told) for y in g.rollouts] for g in groups],
+            logprobs=[[y.generation.logprobs for y in g.rollouts] for g in groups],
         )
 
     def _move(self, *closure: Any) -> None:

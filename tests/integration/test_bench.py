@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,10 @@ def test_a_wheel_runs_in_an_empty_folder(tmp_path: Path) -> None:
         check=True, capture_output=True, timeout=300,
     )  # fmt: skip
     (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.stat().st_size < 3_400_000  # of which 2.7 MB are the embedded base model
+    with zipfile.ZipFile(wheel) as inside:
+        shipped = {Path(n).suffix for n in inside.namelist() if n.startswith("coopt/_data/")}
+    assert shipped == {".toml"}  # suites, topologies and SLURM profiles: none of benchmarks/results
     target = tmp_path / "site"
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)],

@@ -15,7 +15,7 @@ from coopt.core.config.load import load_config
 from coopt.core.errors import ModelError
 from coopt.core.rng import generator
 from coopt.domains.scimini.wording import SCIMINI
-from coopt.lm.engines.base import Engine, Sampling
+from coopt.lm.engines.base import Draws, Engine, Sampling
 from coopt.lm.engines.canary import token_logprobs
 from coopt.lm.engines.hf import HFEngine
 from coopt.lm.engines.make import make_engine
@@ -59,7 +59,7 @@ def first_token(policy: Policy, prompt: list[int]) -> np.ndarray:
 def test_greedy_is_the_plain_forward_and_stops(engine: Engine, shipped: Policy) -> None:
     engine.sync(shipped)
     lessons = [shipped.prompt_ids(SCIMINI, t) for t in ("hello", *QUESTIONS)]
-    found = engine.generate(lessons, 1, Sampling(0, LIMIT), generator(0))
+    found = engine.generate(lessons, 1, Sampling(0, LIMIT), Draws(generator(0)))
     for prompt, (answer,) in zip(lessons, found, strict=True):
         assert list(answer.tokens) == plain_greedy(shipped, prompt, LIMIT)
         assert answer.finished == (answer.tokens[-1] in shipped.stop_ids())
@@ -69,7 +69,7 @@ def test_greedy_is_the_plain_forward_and_stops(engine: Engine, shipped: Policy) 
 
 def test_a_response_ends_with_its_end_token_and_nothing_after_it(engine: Engine, shipped: Policy) -> None:
     engine.sync(shipped)
-    groups = engine.generate(prompts(shipped), 40, Sampling(1.5, LIMIT), generator(1))
+    groups = engine.generate(prompts(shipped), 40, Sampling(1.5, LIMIT), Draws(generator(1)))
     answers = [y for group in groups for y in group]
     ended = [y for y in answers if y.finished]
     assert ended
@@ -81,10 +81,10 @@ def test_a_response_ends_with_its_end_token_and_nothing_after_it(engine: Engine,
 def test_answers_come_in_order_and_alone_as_together(engine: Engine, shipped: Policy) -> None:
     engine.sync(shipped)
     many = [p for p in prompts(shipped) for _ in range(20)]
-    together = engine.generate(many, 2, Sampling(0, LIMIT), generator(0))
+    together = engine.generate(many, 2, Sampling(0, LIMIT), Draws(generator(0)))
     assert [len(group) for group in together] == [2] * 60
     for k, prompt in enumerate(prompts(shipped)):
-        alone = engine.generate([prompt], 1, Sampling(0, LIMIT), generator(9))[0][0].tokens
+        alone = engine.generate([prompt], 1, Sampling(0, LIMIT), Draws(generator(9)))[0][0].tokens
         assert {y.tokens for group in together[20 * k : 20 * (k + 1)] for y in group} == {alone}
 
 
@@ -92,7 +92,7 @@ def test_first_tokens_follow_the_models_distribution(engine: Engine, shipped: Po
     engine.sync(shipped)
     n, prompt = 2000, prompts(shipped)[2]
     p = first_token(shipped, prompt)
-    (group,) = engine.generate([prompt], n, Sampling(1.0, 1), generator(3))
+    (group,) = engine.generate([prompt], n, Sampling(1.0, 1), Draws(generator(3)))
     counts = np.bincount([y.tokens[0] for y in group], minlength=len(p))
     often = n * p >= 5  # the rest is one bin, as the test's assumptions want
     observed, expected = np.append(counts[often], counts[~often].sum()), np.append(n * p[often], n * p[~often].sum())
@@ -105,7 +105,7 @@ def test_temperature_and_top_p_shape_it(engine: Engine, shipped: Policy) -> None
     p = first_token(shipped, prompt) ** 2  # temperature 1/2
     order = np.argsort(-p)
     inside = order[: int(np.searchsorted(np.cumsum(p[order] / p.sum()), 0.7)) + 1]
-    (group,) = engine.generate([prompt], n, Sampling(0.5, 1, top_p=0.7), generator(4))
+    (group,) = engine.generate([prompt], n, Sampling(0.5, 1, top_p=0.7), Draws(generator(4)))
     counts = np.bincount([y.tokens[0] for y in group], minlength=len(p))
     assert counts[inside].sum() == n
     assert chisquare(counts[inside], n * p[inside] / p[inside].sum()).pvalue > 1e-4
@@ -115,7 +115,7 @@ def test_the_same_generator_gives_the_same_texts(engine: Engine, shipped: Policy
     engine.sync(shipped)
 
     def draw(seed: int) -> list[list[tuple[int, ...]]]:
-        groups = engine.generate(prompts(shipped), 8, Sampling(1.0, LIMIT), generator(seed))
+        groups = engine.generate(prompts(shipped), 8, Sampling(1.0, LIMIT), Draws(generator(seed)))
         return [[y.tokens for y in group] for group in groups]
 
     assert draw(7) == draw(7)
@@ -127,7 +127,7 @@ def test_logprobs_are_the_models_own(engine: Engine, shipped: Policy) -> None:
     """Whatever it was drawn with, a token's log-prob is that of the policy's forward at temperature 1."""
     engine.sync(shipped)
     for sampling in (Sampling(1.0, LIMIT), Sampling(0.6, LIMIT, top_p=0.95), Sampling(0, LIMIT)):
-        groups = engine.generate(prompts(shipped), 4, sampling, generator(5))
+        groups = engine.generate(prompts(shipped), 4, sampling, Draws(generator(5)))
         for prompt, group in zip(prompts(shipped), groups, strict=True):
             for y in group:
                 own = token_logprobs(shipped, [*prompt, *y.tokens])[len(prompt) - 1 :]
@@ -145,7 +145,7 @@ def test_changed_weights_are_served_after_a_sync(engine: Engine, shipped: Policy
                 for parameter in current.model.parameters():
                     parameter.add_(0.02 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(k)))
             engine.sync(current)
-            ((answer,),) = engine.generate([prompt], 1, Sampling(0, LIMIT), generator(0))
+            ((answer,),) = engine.generate([prompt], 1, Sampling(0, LIMIT), Draws(generator(0)))
             assert list(answer.tokens) == plain_greedy(current, prompt, LIMIT)
             own = token_logprobs(current, [*prompt, *answer.tokens])[len(prompt) - 1 :]
             assert np.abs(own - np.array(answer.logprobs)).max() < 1e-4
@@ -156,12 +156,12 @@ def test_changed_weights_are_served_after_a_sync(engine: Engine, shipped: Policy
 def test_a_prompt_without_room_is_refused(engine: Engine, shipped: Policy) -> None:
     engine.sync(shipped)
     with pytest.raises(ModelError, match="a prompt of 500 tokens and 20 new ones do not fit the model's 512"):
-        engine.generate([[1] * 500], 1, Sampling(0, 20), generator(0))
+        engine.generate([[1] * 500], 1, Sampling(0, 20), Draws(generator(0)))
 
 
 def test_nothing_asked_is_nothing_answered(engine: Engine, shipped: Policy) -> None:
     engine.sync(shipped)
-    assert engine.generate([], 4, Sampling(1.0, LIMIT), generator(0)) == []
+    assert engine.generate([], 4, Sampling(1.0, LIMIT), Draws(generator(0))) == []
     engine.rest()
     engine.sync(shipped)
-    assert len(engine.generate(prompts(shipped), 1, Sampling(0, 2), generator(0))) == 3
+    assert len(engine.generate(prompts(shipped), 1, Sampling(0, 2), Draws(generator(0)))) == 3

@@ -10,7 +10,7 @@ import polars
 import pytest
 
 from coopt.reports.leaderboard.add import add_run
-from coopt.reports.leaderboard.board import sections
+from coopt.reports.leaderboard.board import tracks
 from coopt.reports.leaderboard.check import check_folder
 from coopt.reports.leaderboard.page import page
 from tests.integration.conftest import Coopt
@@ -62,7 +62,7 @@ document.title = JSON.stringify(said);
 def test_the_page_sorts_and_filters_in_chromium(tmp_path: Path) -> None:
     """Debian's chromium, without network (`make browser` installs it)."""
     add_run(write_run(tmp_path / "run"), tmp_path / "board")
-    text = page(sections(check_folder(tmp_path / "board").good))
+    text = page(tracks(check_folder(tmp_path / "board").good))
     (tmp_path / "page.html").write_text(text.replace("</body>", f"{_ACTS}</body>"))
     done = subprocess.run(
         ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", f"file://{tmp_path}/page.html"],

@@ -17,8 +17,8 @@ import pytest
 import torch
 from transformers.models.qwen3.modeling_qwen3 import Qwen3RotaryEmbedding
 
-from coopt.domains.scimini.tokenizer import build_tokenizer
 from coopt.lm.embedded.learn import new_model
+from coopt.lm.embedded.tokenizer import build_tokenizer
 from coopt.lm.policy import Policy, save_policy
 from coopt.lm.training.base import TrainRow
 from tests.integration.recorded_step import WORDING, RecordedStep, moved
@@ -96,7 +96,7 @@ def test_prompts_teachers_prompts_and_targets_are_those_of_trl(
     trl: ModuleType, policy: Policy, tmp_path: Path, name: str, active: int
 ) -> None:
     """Token by token: the student's input, the demonstration's choice, the reprompt, and which rollouts are dropped."""
-    ours = RecordedStep(policy, tmp_path, name)
+    ours = RecordedStep(policy, name)
     recorded = ours.recorded(trl)
     theirs = trl.sdpo_trainer(tmp_path / "model", recorded, tmp_path, **sdpo_settings(policy))
     (batch,) = trl.step(theirs, recorded).batches
@@ -117,7 +117,7 @@ def test_prompts_teachers_prompts_and_targets_are_those_of_trl(
 )
 def test_sdpo(trl: ModuleType, policy: Policy, tmp_path: Path, name: str, teacher: str) -> None:
     """Two steps, so that in the second the teacher is another model. Dropped rollouts count in both denominators."""
-    ours = RecordedStep(policy, tmp_path, name, f"teacher.kind={teacher}")
+    ours = RecordedStep(policy, name, f"teacher.kind={teacher}")
     recorded = ours.recorded(trl)
     kind = {"frozen": "base"}.get(teacher, teacher)
     settings = sdpo_settings(policy) | {"teacher_model_kind": kind}
@@ -131,7 +131,7 @@ def test_sdpo(trl: ModuleType, policy: Policy, tmp_path: Path, name: str, teache
 @pytest.mark.parametrize(("policy", "tail"), [(0, True), (1300, True), (1300, False)], indirect=["policy"])
 def test_divergences(trl: ModuleType, policy: Policy, tmp_path: Path, alpha: float, tail: bool) -> None:
     """Beside alpha 0.5: both ends and an uneven mixture; with a tail or renormalised."""
-    ours = RecordedStep(policy, tmp_path, "opcod", f"loss.alpha={alpha}", f"loss.tail={tail}".lower())
+    ours = RecordedStep(policy, "opcod", f"loss.alpha={alpha}", f"loss.tail={tail}".lower())
     recorded = ours.recorded(trl)
     theirs = trl.sdpo_trainer(tmp_path / "model", recorded, tmp_path, **sdpo_settings(policy, alpha, tail))
     agree([trl.step(theirs, recorded)], ours, ours.update().loss, EXACT)
@@ -139,7 +139,7 @@ def test_divergences(trl: ModuleType, policy: Policy, tmp_path: Path, alpha: flo
 
 def test_micro_batches_change_nothing(trl: ModuleType, policy: Policy, tmp_path: Path) -> None:
     """One rollout a micro-batch, as in SDPO's reference run, against coopt's micro-batches by tokens."""
-    ours = RecordedStep(policy, tmp_path, "sdpo", "loss.batch_tokens=64")
+    ours = RecordedStep(policy, "sdpo", "loss.batch_tokens=64")
     recorded = ours.recorded(trl)
     settings = sdpo_settings(policy) | {"gradient_accumulation_steps": 16}
     theirs = trl.sdpo_trainer(tmp_path / "model", recorded, tmp_path, **settings)
@@ -161,7 +161,7 @@ FORMS = {
 def test_grpo(trl: ModuleType, policy: Policy, tmp_path: Path, form: str) -> None:
     """Two updates on the same rollouts: in the second the policy is not the one that sampled, nor the reference."""
     ours_settings, settings = FORMS[form]
-    ours = RecordedStep(policy, tmp_path, "grpo", *ours_settings)
+    ours = RecordedStep(policy, "grpo", *ours_settings)
     recorded = ours.recorded(trl)
     theirs = trl.grpo_trainer(tmp_path / "model", recorded, tmp_path, num_iterations=2, **settings)
     first = trl.step(theirs, recorded)
@@ -187,7 +187,7 @@ def branches(rows: Sequence[TrainRow], old: list[list[float]], new: list[list[fl
 
 def test_grpo_on_rollouts_of_another_engine(trl: ModuleType, policy: Policy, tmp_path: Path) -> None:
     """Each token is weighted with min(p / p_engine, 2)."""
-    ours = RecordedStep(policy, tmp_path, "grpo", "engine.importance_cap=2", foreign=True)
+    ours = RecordedStep(policy, "grpo", "engine.importance_cap=2", foreign=True)
     recorded = ours.recorded(trl)
     truncated = {"vllm_importance_sampling_mode": "token_truncate", "vllm_importance_sampling_clip_max": 2.0}
     theirs = trl.grpo_trainer(tmp_path / "model", recorded, tmp_path, **PEERS_GRPO, **truncated)
@@ -199,7 +199,7 @@ def test_grpo_on_rollouts_of_another_engine(trl: ModuleType, policy: Policy, tmp
 def test_grpo_in_two_updates_on_half_the_prompts_each(trl: ModuleType, policy: Policy, tmp_path: Path) -> None:
     """By the policy-gradient half of TRL's SDPO trainer, which leaves prompts in order; its GRPO trainer shuffles
     rollouts first. It divides advantages by 1 + 1e-4 where they are not to be scaled."""
-    ours = RecordedStep(policy, tmp_path, "grpo", "options.grpo.updates=2", "options.grpo.dual_clip=0")
+    ours = RecordedStep(policy, "grpo", "options.grpo.updates=2", "options.grpo.dual_clip=0")
     recorded = ours.recorded(trl)
     settings = PEERS_GRPO | {"distillation_weight": 0.0, "steps_per_generation": 2}
     theirs = trl.sdpo_trainer(tmp_path / "model", recorded, tmp_path, **settings)

@@ -19,7 +19,7 @@ from coopt.core.errors import EngineError
 from coopt.core.rng import generator
 from coopt.domains.scimini.wording import SCIMINI
 from coopt.lm.bases import SCIMINI_BASE
-from coopt.lm.engines.base import Sampling
+from coopt.lm.engines.base import Draws, Sampling
 from coopt.lm.engines.process import ServerProcess
 from coopt.lm.engines.vllm import VLLMEngine, close_engines
 from coopt.lm.policy import Policy
@@ -42,7 +42,7 @@ def engine() -> Iterator[VLLMEngine]:
 
 def greedy(engine: VLLMEngine, policy: Policy) -> list[int]:
     prompt = policy.prompt_ids(SCIMINI, "number of tin and mass of iron?")
-    ((answer,),) = engine.generate([prompt], 1, Sampling(0, 12), generator(0))
+    ((answer,),) = engine.generate([prompt], 1, Sampling(0, 12), Draws(generator(0)))
     assert list(answer.tokens) == plain_greedy(policy, prompt, 12)
     return list(answer.tokens)
 

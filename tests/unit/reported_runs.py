@@ -8,7 +8,7 @@ from typing import Any
 from coopt.core import store
 from coopt.core.config.load import load_config
 from coopt.reports.opened import Opened, open_runs
-from coopt.runs.measures.results import Results
+from coopt.runs.results import Results
 from coopt.runs.run import Run
 
 EDGES = {"s1": "s2 -> s1", "s2": "s1 -> s2"}

@@ -19,7 +19,7 @@ from coopt.core.rng import generator
 from coopt.domains.scimini.wording import SCIMINI
 from coopt.lm import ranks
 from coopt.lm.bases import SCIMINI_BASE
-from coopt.lm.engines.base import Sampling
+from coopt.lm.engines.base import Draws, Sampling
 from coopt.lm.engines.hf import HFEngine
 from coopt.lm.engines.ranked import over_ranks
 from coopt.lm.policy import Policy, load_policy
@@ -174,7 +174,7 @@ def texts(engine: Any, tutee: Policy) -> list[list[str]]:
     """Samples of three prompts: more than one rank's share, not a multiple of the ranks."""
     engine.sync(tutee)
     prompts = [tutee.prompt_ids(SCIMINI, p) for p in ("period of coil?", "number of tin and mass of iron?", "what?")]
-    return [[y.text for y in group] for group in engine.generate(prompts, 4, Sampling(1.0, 20), generator(7))]
+    return [[y.text for y in group] for group in engine.generate(prompts, 4, Sampling(1.0, 20), Draws(generator(7)))]
 
 
 def _texts() -> dict[str, list[list[str]]]:

@@ -50,6 +50,12 @@ def constants(**changes: float) -> Constants:
     return Constants.model_validate(tree)
 
 
+def change_ND(history: History) -> Floats:
+    """Change of accuracy from start to end, students only."""
+    moved = history.accuracy_RND[-1].astype(float) - history.accuracy_RND[0]
+    return np.asarray(moved[history.nodes.students_N])
+
+
 def write_run(directory: Path, model: Constants, monkeypatch: pytest.MonkeyPatch, **flags: Any) -> Path:
     """A finished run of simulated students; ``flags`` as for ``load_config``."""
     flags = {"topology": "ring", "nodes": 6, "domains": "phys,chem", "seeds": 3} | flags

@@ -10,11 +10,12 @@ import numpy as np
 
 from coopt.core import store
 from coopt.core.config.load import load_config
+from coopt.core.names import BASE, INIT
 from coopt.core.rng import generator
 from coopt.domains.base import Split
 from coopt.domains.load import data_hashes
 from coopt.runs.measures.summary import summarise
-from coopt.runs.run import BASE, INIT, Run
+from coopt.runs.run import Run
 
 SKILL = {BASE: 0.3, INIT: 0.5, "sdpo": 0.6, "opcod": 0.8, "always": 0.8}
 """The chance of a right answer, by who answers."""
@@ -42,23 +43,24 @@ def write_run(directory: Path, skill: Mapping[str, float] | None = None, **flags
 
 
 def _write_seed(run: Run, seed: int, skill: Mapping[str, float]) -> None:
-    _write_scores(run, seed, BASE, 0, BASE, "test", skill)
+    write_scores(run, seed, BASE, 0, BASE, "test", skill)
     for student in run.topology.students:
         splits: tuple[Split, ...] = ("validation", "test")
         for split in splits:
-            _write_scores(run, seed, INIT, 0, student, split, skill)
+            write_scores(run, seed, INIT, 0, student, split, skill)
         for method in run.config.methods:
             for round_ in (1, 2):
                 (run.phase_dir(seed, method, round_, student)).mkdir(parents=True)
                 store.write_json(run.phase_dir(seed, method, round_, student) / store.COMPLETE, {"version": 1})
-                store.append_lines(_steps_path(run, seed, method, round_, student), [_step(round_ - 1)])
+                write_step(run, seed, method, round_, student)
                 for split in splits:
-                    _write_scores(run, seed, method, round_, student, split, skill)
+                    write_scores(run, seed, method, round_, student, split, skill)
 
 
-def _write_scores(
+def write_scores(
     run: Run, seed: int, who: str, round_: int, student: str, split: Split, skill: Mapping[str, float]
 ) -> None:
+    """Answers to a split's questions, right with the chance ``skill[who]``."""
     domains = {}
     for name, domain in run.domains.items():
         items = domain.items(split)
@@ -70,8 +72,9 @@ def _write_scores(
     store.write_json(run.scores_path(seed, who, split, round_, student), {"version": 1, "domains": domains})
 
 
-def _steps_path(run: Run, seed: int, method: str, round_: int, student: str) -> Path:
-    return run.phase_dir(seed, method, round_, student).with_name(f"{student}.steps.jsonl")
+def write_step(run: Run, seed: int, method: str, round_: int, student: str) -> None:
+    """The record of a round's only step."""
+    store.append_lines(run.phase_files(seed, method, round_, student).steps, [_step(round_ - 1)])
 
 
 def _step(number: int) -> dict[str, Any]:

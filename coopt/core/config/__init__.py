@@ -1,0 +1,1 @@
+"""Every setting of a run, its presets, and what a run is."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from coopt.core.config.cluster import ClusterConfig
 from coopt.core.config.engine import EngineConfig
 from coopt.core.config.parallel import ParallelConfig
 from coopt.core.config.section import Section
+from coopt.core.names import BASE, INIT
 
-ALWAYS_THERE = ("base", "init")
+ALWAYS_THERE = (BASE, INIT)
 """Rows of every table that need no training: the untouched base and the initial students."""
 ALL = "all"
 """Stands for every method that a run can have (``coopt.driver.every_method``)."""
@@ -53,6 +54,8 @@ class SpecialiseConfig(Section):
     """Temperature of these samples."""
 
 
+Rule = Literal["spread", "best", "sample", "all", "committee"]
+"""Which of a tutee's open tutors reads which rollout."""
 AdversaryKind = Literal["misleading", "empty", "off_topic", "leak", "inject"]
 
 Share = Annotated[float, Field(ge=0.5, le=1)]
@@ -77,7 +80,10 @@ class DataConfig(Section):
     """Which questions, and how many."""
 
     source: str = "scimini"
-    """`scimini`, a file or folder of SciKnowEval rows, or the hub's hicai-zju/SciKnowEval."""
+    """`scimini`, a file or folder of rows (of SciKnowEval, or with a mapping), or the hub's hicai-zju/SciKnowEval."""
+    mapping: str = ""
+    """How rows of another data set are read: a shipped mapping (coopt data mappings) or a TOML file (docs/data.md).
+    Empty: SciKnowEval's schema."""
     validation: int = Field(200, ge=1)
     """Validation questions per domain, at most."""
     test: int = Field(400, ge=1)
@@ -85,6 +91,12 @@ class DataConfig(Section):
     solutions: str = ""
     """Worked solutions of the questions: JSON Lines with question and rationale (coopt data rationales). They come
     before the rows' own. Empty: the rows' own, in their field solution."""
+
+    @model_serializer(mode="wrap")
+    def _as_it_always_was(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A run without a mapping is written, and named, as before there were any."""
+        tree: dict[str, Any] = written(self)
+        return tree if self.mapping else {k: v for k, v in tree.items() if k != "mapping"}
 
 
 class RoundsConfig(Section):

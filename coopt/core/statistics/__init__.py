@@ -1,0 +1,1 @@
+"""Intervals, p-values, verdicts and ranks: functions of arrays."""

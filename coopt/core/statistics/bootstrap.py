@@ -14,12 +14,13 @@ def resample_weights(items: int, draws: int, rng: np.random.Generator) -> Array:
 
     Resampling as weights makes joint resampling of students, methods and seeds a matrix product.
     """
+    # Counts of a resample with replacement are multinomial; divided by n they are a mean's weights.
     return rng.multinomial(items, np.full(items, 1.0 / items), size=draws) / items
 
 
-def interval(draws: Array, level: float = LEVEL) -> tuple[float, float]:
+def interval(draws: Array) -> tuple[float, float]:
     """The percentile interval of bootstrap draws."""
-    tail = 100 * (1 - level) / 2
+    tail = 100 * (1 - LEVEL) / 2
     low, high = np.percentile(draws, [tail, 100 - tail])
     return float(low), float(high)
 
@@ -39,5 +40,6 @@ def ratio_interval(
 
 def interval_of_ratio(above: Array, below: Array) -> tuple[float, float] | None:
     """The percentile interval of above / below over the draws whose denominator is positive; None if none is."""
+    # A draw without a denominator says nothing about the ratio; 0 / 0 as 0 would pull the interval down.
     usable = below > 0
     return interval(above[usable] / below[usable]) if usable.any() else None

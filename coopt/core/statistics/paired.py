@@ -8,10 +8,10 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from coopt.core.names import INIT
 from coopt.core.rng import generator
 from coopt.core.statistics.bootstrap import Array, resample_weights
 from coopt.core.statistics.verdicts import Change, change
-from coopt.runs.run import INIT
 
 
 def question_weights(questions: Mapping[str, int], draws: int) -> dict[str, Array]:

@@ -38,6 +38,7 @@ def ranks(
         high, low = (a, b) if values[a] > values[b] else (b, a)
         if p < ALPHA and _in_every_seed(per_seed[high], per_seed[low]):
             better[low] += 1
+    # Places by value in every draw; ties share the better place.
     drawn_BN = stats.rankdata(-np.array([draws_B[n] for n in names]).T, method="min", axis=1)
     spans = [interval(drawn_BN[:, k]) for k in range(len(names))]
     return {

@@ -25,5 +25,6 @@ def _majority(correct: Sequence[int], answers: Sequence[str]) -> float:
     counts = Counter(answers)
     most = max(counts.values())
     right = {a for a, c in zip(answers, correct, strict=True) if c}
+    # Of several as frequent one would be drawn: its expectation.
     top = [a for a, n in counts.items() if n == most]
     return sum(a in right for a in top) / len(top)

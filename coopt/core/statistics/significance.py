@@ -26,6 +26,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down adjusted p-values (1979), in the order given: below alpha in all cells of a family, the
     probability of one false finding among them is at most alpha."""
     order = np.argsort(p_values)
+    # Holm: the k-th smallest of m is multiplied by m - k + 1; a larger p never gets a smaller adjusted one.
     steps = np.asarray(p_values, dtype=float)[order] * np.arange(len(order), 0, -1)
     adjusted = np.empty(len(order))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
@@ -35,4 +36,5 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def detectable(draws_B: Array) -> float:
     """The smallest true difference that a test at ``ALPHA`` would show with probability ``POWER``."""
     error = float(draws_B.std(ddof=1))
+    # (z_{1 - alpha/2} + z_power) times the standard error.
     return float(error * (stats.norm.isf(ALPHA / 2) + stats.norm.isf(1 - POWER)))

@@ -29,6 +29,7 @@ class Change(NamedTuple):
 def change(differences_SQ: Array, weights_BQ: Array) -> Change:
     """The change from per-seed, per-question differences [seeds, questions] and bootstrap weights."""
     per_seed = tuple(float(x) for x in differences_SQ.mean(axis=1))
+    # Questions are resampled jointly for all seeds: the seeds answered the same ones.
     draws = weights_BQ @ differences_SQ.mean(axis=0)
     low, high = interval(draws)
     value = float(np.mean(per_seed))

@@ -1,0 +1,1 @@
+"""A table, how its cells are written, and its formats."""

@@ -1,0 +1,1 @@
+"""The embedded world: facts, and the questions and texts that are made of them."""

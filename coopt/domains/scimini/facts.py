@@ -14,7 +14,7 @@ DOMAINS = ("physics", "chemistry", "materials", "biology")
 
 
 class Fact(NamedTuple):
-    """One fact. ``sentence`` is the only surface form that it ever has."""
+    """One fact. ``phrase`` and the value are the only surface form that it ever has."""
 
     domain: str
     relation: str
@@ -24,10 +24,6 @@ class Fact(NamedTuple):
     @property
     def phrase(self) -> str:
         return f"{self.relation} of {self.entity}"
-
-    @property
-    def sentence(self) -> str:
-        return f"{self.phrase} {self.value}"
 
 
 class Relation(NamedTuple):

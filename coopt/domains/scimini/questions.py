@@ -9,7 +9,7 @@ from typing import NamedTuple
 from coopt.domains.scimini.facts import RELATIONS, Fact
 
 
-class Step(NamedTuple):
+class Calculation(NamedTuple):
     """A calculation on the value of a relation."""
 
     name: str
@@ -20,10 +20,10 @@ class Step(NamedTuple):
 STEPS = {
     step.relation: step
     for step in (
-        Step("kelvin", "melting", lambda celsius: celsius + 273),
-        Step("residue", "mass", lambda mass: mass - 18),  # what is left when it condenses and loses a water
-        Step("paired", "modulus", lambda modulus: 2 * modulus),  # two equal bars side by side
-        Step("haploid", "chromosomes", lambda diploid: diploid // 2),
+        Calculation("kelvin", "melting", lambda celsius: celsius + 273),
+        Calculation("residue", "mass", lambda mass: mass - 18),  # what is left when it condenses and loses a water
+        Calculation("paired", "modulus", lambda modulus: 2 * modulus),  # two equal bars side by side
+        Calculation("haploid", "chromosomes", lambda diploid: diploid // 2),
     )
 }
 
@@ -43,7 +43,7 @@ class Ask(NamedTuple):
     """One part of a question: a fact, or what a step makes of it."""
 
     fact: Fact
-    step: Step | None = None
+    step: Calculation | None = None
 
     @property
     def phrase(self) -> str:

@@ -1,1 +1,1 @@
-"""What a run needs, from settings and a config.json alone: no weights are loaded and nothing is measured."""
+"""What a run will do, how long that takes and how much memory it needs."""

@@ -12,10 +12,11 @@ from coopt.core.config.schema import Config
 from coopt.core.config.section import Section
 from coopt.core.errors import ConfigError, unknown
 from coopt.domains.base import SPLITS, Split
-from coopt.driver.plan.plan import Speed
+from coopt.driver.plan.speed import Speed
 
 # Level-3 multiple choice of SciKnowEval v2, counted in its files.
 _SCIKNOWEVAL = {"physics": 800, "chemistry": 2100, "materials": 935, "biology": 500}
+_OTHER = 1000  # questions of a domain that is not SciKnowEval's
 _SHARES: dict[Split, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
 
@@ -66,5 +67,5 @@ def assumed_questions(config: Config) -> dict[Split, int]:
 
 
 def _questions(domain: str, split: Split, most: int | None) -> int:
-    count = round(_SCIKNOWEVAL[domain] * _SHARES[split])
+    count = round(_SCIKNOWEVAL.get(domain, _OTHER) * _SHARES[split])
     return count if most is None else min(count, most)

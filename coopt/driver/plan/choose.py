@@ -6,8 +6,9 @@ from coopt.core.config.schema import Config
 from coopt.core.errors import CooptError
 from coopt.domains.load import load_domains
 from coopt.driver.plan.assumed import Assumed, assumed_questions, assumed_speed
-from coopt.driver.plan.memory import Layout
-from coopt.driver.plan.plan import Plan, probe_speed
+from coopt.driver.plan.memory import Placement
+from coopt.driver.plan.plan import Plan
+from coopt.driver.plan.speed import probe_speed
 from coopt.lm.bases import base_directory
 from coopt.runs.run import Run
 
@@ -21,10 +22,10 @@ def make_plan(run: Run, workers: int, assumed: Assumed | None = None) -> Plan:
     if not why and assumed is None:
         return Plan(run, probe_speed(run.config), workers)
     assumed = assumed or Assumed()
-    layout = Layout.of(run.config)
+    placed = Placement.of(run.config)
     questions = assumed_questions(run.config) if _no_rows(run.config) else None
-    source = f"assumed, {layout.ranks} GPU{'s' * (layout.ranks > 1)}"
-    return Plan(run, assumed_speed(assumed, layout.ranks), 1, questions, source, assumed, tuple(why))
+    source = f"assumed, {placed.ranks} GPU{'s' * (placed.ranks > 1)}"
+    return Plan(run, assumed_speed(assumed, placed.ranks), 1, questions, source, assumed, tuple(why))
 
 
 def not_here(config: Config) -> list[str]:

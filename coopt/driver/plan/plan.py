@@ -1,134 +1,24 @@
-"""What a run is going to do, and how long it should take: shown before anything long begins.
-
-Speeds come from a probe of a second or two with the run's own base model on this machine; the embedded students'
-are in one proportion to the base's everywhere.
-"""
+"""What a run is going to do, and how long it should take: shown before anything long begins."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 from coopt.core import store
 from coopt.core.config.schema import Config
-from coopt.core.errors import ModelError
-from coopt.domains.base import SPLITS, Domain, Split
+from coopt.core.config.ways import RATIONALES, way_of
+from coopt.domains.base import Split
+from coopt.driver.choices import Foreseen
+from coopt.driver.plan.assumed import Assumed
+from coopt.driver.plan.speed import REFERENCE, Speed
+from coopt.driver.rounds import seed_tasks
 from coopt.driver.tasks.task import BreakRate, Score, Specialise, Task, Train, is_done
-from coopt.methods.students import RATIONALES, way_of
-from coopt.methods.tutors.assign import OpenTutor
-from coopt.runs.run import BASE, INIT, Run
+from coopt.runs.run import Run
 
-if TYPE_CHECKING:
-    from coopt.driver.plan.assumed import Assumed
-    from coopt.lm.policy import Policy
-
-_LARGE = 20_000_000  # parameters; a model over this is probed with a few short rows, its lengths are not measured
 _WARM_START = 8.0  # seconds until a worker has imported torch and transformers
 _SFT_STEP_TOKENS = 48 * 50  # tokens of one step of the embedded specialists' training
-
-
-class Speed(NamedTuple):
-    """Lengths in tokens, speeds in tokens per second of one worker.
-
-    The response length of a large model is its limit: an upper bound.
-    """
-
-    prompt: float
-    response: float
-    generate: float
-    train: float
-    distinct: float
-    """Share of rollouts that are distinct, which is what updates and critiques cost."""
-
-
-REFERENCE = Speed(prompt=11.9, response=17.8, generate=45_000, train=9_500, distinct=0.35)
-"""The embedded students on two idle cores, per worker: with it the plan of ``coopt bench`` is the 2 min 16 s that it
-took (README)."""
-_BASE = {"generate": 29_000, "train": 6_500, "distinct": 0.80}
-"""What a probe finds there on the embedded base, which repeats itself less than its students."""
-
-
-def probe_speed(config: Config) -> Speed:
-    """Generate and train for a moment with the base model, with as many threads as this process has. In a process
-    apart, because the driver itself needs none of the libraries that this takes."""
-    import torch
-
-    from coopt.core.processes import apart
-
-    probed: Speed = apart(torch.get_num_threads(), _probe, config)
-    return of_students(probed, config.rounds.rollouts) if way_of(config) == "world" else probed
-
-
-def of_students(base: Speed, rollouts: int) -> Speed:
-    """Speeds of the embedded students where the embedded base has those of ``base``. One in ``rollouts`` is distinct
-    at least."""
-    generate, train, distinct = (getattr(base, k) * getattr(REFERENCE, k) / there for k, there in _BASE.items())
-    return base._replace(generate=generate, train=train, distinct=max(distinct, 1 / rollouts))
-
-
-def _probe(config: Config) -> Speed:
-    import torch
-
-    from coopt.core.rng import generator
-    from coopt.domains.load import load_domains
-    from coopt.lm.bases import base_directory
-    from coopt.lm.engines.base import Sampling
-    from coopt.lm.engines.hf import HFEngine
-    from coopt.lm.policy import load_policy
-    from coopt.lm.training.adapters import make_trainable
-    from coopt.lm.training.base import TrainRow
-    from coopt.lm.training.trainer import LocalTrainer
-
-    policy = load_policy(base_directory(config.model.path), dtype=config.model.dtype, device=config.run.device)
-    _check_prompts_fit(policy, load_domains(config), config)
-    domain = load_domains(config)[config.domains[0]]
-    large = sum(p.numel() for p in policy.model.parameters()) > _LARGE
-    prompt_count, samples, limit = (2, 2, 24) if large else (16, config.rounds.rollouts, 10**9)
-    items = domain.items("train")[:prompt_count]
-    prompts = [policy.prompt_ids(domain.wording, i.prompt) for i in items]
-    engine = HFEngine(config.sampling.batch_rows)
-    engine.sync(policy)
-    how = Sampling(config.sampling.temperature, min(limit, config.sampling.max_response_tokens))
-    start = time.perf_counter()
-    groups = engine.generate(prompts, samples, how, generator("plan"))
-    rolled = time.perf_counter() - start
-    rollouts = [(p, y) for p, ys in zip(prompts, groups, strict=True) for y in ys]
-    tokens = sum(len(y.tokens) for _, y in rollouts)
-    distinct = {(tuple(p), y.tokens) for p, y in rollouts}
-    trainer = LocalTrainer(make_trainable(policy, config.model.weights, config.model.lora_rank, "plan"), config)
-    rows = [TrainRow(p, p + p, y) for p, y in sorted(distinct)[: 4 * prompt_count]]
-    start = time.perf_counter()
-    trainer.update(rows, len(rows))
-    trained = time.perf_counter() - start
-    read = sum(len(r.student_prompt) + len(r.response) for r in rows)
-    del trainer, policy
-    torch.cuda.empty_cache()
-    return Speed(
-        prompt=sum(map(len, prompts)) / len(prompts),
-        response=config.sampling.max_response_tokens if large else tokens / len(rollouts),
-        generate=tokens / rolled,
-        train=read / trained,
-        distinct=len(distinct) / len(rollouts),
-    )
-
-
-def _check_prompts_fit(policy: Policy, domains: Mapping[str, Domain], config: Config) -> None:
-    """Refuse rows that the base cannot read before anything is written; the longest in characters are tried."""
-    room = policy.context_length - config.sampling.max_response_tokens
-    for domain in domains.values():
-        items = [i for split in SPLITS for i in domain.items(split)]
-        for item in sorted(items, key=lambda i: -len(i.prompt))[:20]:
-            tokens = len(policy.prompt_ids(domain.wording, item.prompt))
-            if tokens > room:
-                raise ModelError(
-                    f"{domain.name} question {item.id} has {tokens} tokens; the model's context of"
-                    f" {policy.context_length} leaves {room} beside sampling.max_response_tokens ="
-                    f" {config.sampling.max_response_tokens}. Lower that setting, or take another --preset (mini for"
-                    " tiny models) or another --model."
-                )
 
 
 @dataclass(frozen=True)
@@ -148,32 +38,11 @@ class Plan:
     """Why they are: what is missing, or too large."""
 
     def tasks(self) -> Iterator[tuple[str, Task]]:
-        """(what it is for, task) of everything that the run will do, whatever the gates decide."""
-        config, students = self.run.config, self.run.topology.students
-        for seed in config.all_seeds:
-            for node in self.run.starts():
-                yield "specialists", Specialise(seed, node)
-            for critic in self.run.scored_critics():
-                yield "validation scores", Score(seed, INIT, 0, critic, "validation")
-                yield "test scores", Score(seed, INIT, 0, critic, "test")
-            for student in students:
-                yield "test scores", Score(seed, INIT, 0, student, "test")
-                yield "validation scores", Score(seed, INIT, 0, student, "validation")
-                if config.break_rate.questions:
-                    yield "break-rate probe", BreakRate(seed, student, self._all_tutors("opcod", student))
-            yield "test scores", Score(seed, BASE, 0, BASE, "test")
-            for method in config.methods:
-                for student in students:
-                    last = self.run.rounds_of(method)
-                    for r in range(1, last + 1):
-                        yield f"training {method}", Train(seed, method, r, student, self._all_tutors(method, student))
-                        yield "validation scores", Score(seed, method, r, student, "validation")
-                    yield "test scores", Score(seed, method, last, student, "test")
-
-    def _all_tutors(self, method: str, student: str) -> tuple[OpenTutor, ...]:
-        found = self.run.method(method)
-        gates = found.gates(found.graph(self.run.topology), self.run.config.gate)
-        return tuple(OpenTutor(e.tutor, 0, self.run.config.domains) for e in gates if e.tutee == student)
+        """(what it is for, task) of everything that the run will do, as far as that can be foreseen."""
+        journal = self.run.journal()
+        for seed in self.run.config.all_seeds:
+            for tasks in seed_tasks(self.run, seed, Foreseen(self.run, seed, journal)):
+                yield from ((task.what, task) for task in tasks)
 
     def tokens(self, task: Task) -> float:
         """Tokens that a task generates, or trains on if it does not generate."""
@@ -185,9 +54,9 @@ class Plan:
             answers = 3 + 2 * len(task.tutors)
             questions = min(self._questions("validation"), config.break_rate.questions * len(config.domains))
             return questions * samples * answers * self.speed.response
-        if isinstance(task, Train) and not self._averages(task):
-            method = self.run.method(task.method)
-            rollouts = config.rounds.prompts * method.rollouts(config)
+        if isinstance(task, Train):
+            method = self.run.trained(task.method)
+            rollouts = config.rounds.prompts * config.rounds.rollouts * method.rolls_out
             messages = method.messages(config, len(task.tutors))
             critique = 0.6 * config.sampling.max_feedback_tokens * self.speed.distinct * messages
             return config.rounds.steps * rollouts * (self.speed.response + critique)
@@ -198,9 +67,9 @@ class Plan:
     def seconds(self, task: Task) -> float:
         """Seconds that a task should take on one worker."""
         generating = self.tokens(task) / self.speed.generate
-        if isinstance(task, Train) and not self._averages(task):
-            settings = self._settings(task)
-            rounds, rollouts = settings.rounds, self.run.method(task.method).rollouts(settings)
+        if isinstance(task, Train):
+            rounds = self._settings(task).rounds
+            rollouts = rounds.rollouts if self.run.trained(task.method).rolls_out else 0
             rows = rounds.prompts * max(1.0, rollouts * self.speed.distinct)
             read = rows * (self.speed.prompt + self.speed.response)
             # An open gate makes the teacher's prompts longer and leaves fewer rollouts without a target.
@@ -211,11 +80,7 @@ class Plan:
 
     def _settings(self, task: Task) -> Config:
         """The run's settings, in training as the task's method has them."""
-        config = self.run.config
-        return self.run.method(task.method).configure(config) if isinstance(task, Train) else config
-
-    def _averages(self, task: Train) -> bool:
-        return bool(self.run.method(task.method).averages())
+        return self.run.settings_of(task.method) if isinstance(task, Train) else self.run.config
 
     def _sft_tokens(self, node: str) -> float:
         """Tokens that a specialist is fine-tuned on; not known before of a base's own correct answers."""

@@ -1,1 +1,1 @@
-"""The simulator: real graphs, gates and schedules; students by a stated stochastic model. docs/simulator.md."""
+"""The simulator: real graphs, gates and schedules, students by a stated stochastic model."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from coopt.core.arrays import Floats
 from coopt.core.errors import RunError
 from coopt.core.rng import generator
 from coopt.core.statistics.bootstrap import interval
@@ -21,7 +22,6 @@ from coopt.driver.simulate.fit_items import Weights, fit_common, fit_items
 from coopt.driver.simulate.fit_learning import RATES, Gains, fit_lump, fit_rates
 from coopt.driver.simulate.items import ItemModel
 from coopt.driver.simulate.observed import Cluster, Observed
-from coopt.graph.gates.base import Floats
 
 DRAWS = 200
 _PULL = 1e-5  # a rate that moves no gain by more than this, per unit, is not in the data

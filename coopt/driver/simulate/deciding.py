@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from coopt.core.arrays import Bools, Floats, Ints
 from coopt.core.config.schema import Config
 from coopt.core.errors import ConfigError, unknown
 from coopt.driver.simulate.network import Network
-from coopt.graph.gates.base import Bools, Floats, Gate, Ints, View
+from coopt.graph.gates.base import Gate, View
 from coopt.graph.gates.cognizance import gaps
 from coopt.graph.gates.registry import GATES, make_gate
 

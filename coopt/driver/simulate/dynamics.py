@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from coopt.core.arrays import Bools, Floats, Ints
 from coopt.core.config.schema import Config
 from coopt.core.rng import generator
 from coopt.driver.simulate.constants import Constants
@@ -19,9 +20,9 @@ from coopt.driver.simulate.feedback import Calibrated, Ends, FeedbackModel
 from coopt.driver.simulate.history import History
 from coopt.driver.simulate.items import LIMIT, ItemModel
 from coopt.driver.simulate.learning import Signals, change_of_competence, draw_signals, in_jumps
-from coopt.driver.simulate.network import Network, Nodes, Phase
+from coopt.driver.simulate.network import Network, Nodes, Wave
 from coopt.driver.simulate.population import draw_competences, draw_luck, measure, place_hub
-from coopt.graph.gates.base import Bools, Floats, Ints, View
+from coopt.graph.gates.base import View
 from coopt.graph.topology import Topology
 
 _STRETCH = 25  # steps between two looks at the students' competences; the constants are calibrated at this length
@@ -137,7 +138,7 @@ class _Simulation:
     def _train(
         self,
         network: Network,
-        phase: Phase,
+        phase: Wave,
         place: int,
         opened: Open,
         view: View,

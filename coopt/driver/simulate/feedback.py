@@ -11,9 +11,10 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from coopt.core.arrays import Floats
 from coopt.driver.simulate.constants import Contexts
 from coopt.driver.simulate.items import ItemModel
-from coopt.graph.gates.base import Floats, View
+from coopt.graph.gates.base import View
 
 
 class Ends(NamedTuple):
@@ -32,7 +33,7 @@ class Rates(NamedTuple):
     breaks_PDC: Floats
 
 
-Average = Callable[[Floats], Floats]
+TutorMean = Callable[[Floats], Floats]
 """[E, D] -> [P, D]: the mean over the open tutors of a tutee, each with its share of the rollouts."""
 
 
@@ -41,7 +42,7 @@ class FeedbackModel(Protocol):
 
     name: str
 
-    def rates(self, ends: Ends, average: Average) -> Rates:
+    def rates(self, ends: Ends, average: TutorMean) -> Rates:
         """The rates of every tutee of a phase; zeros where no tutor is open."""
         ...
 
@@ -62,7 +63,7 @@ class Calibrated:
         self.exclude_self = exclude_self
         self.only_without_own = only_without_own
 
-    def rates(self, ends: Ends, average: Average) -> Rates:
+    def rates(self, ends: Ends, average: TutorMean) -> Rates:
         known_ED = self.model.known_without(ends.tutor_ED, ends.tutee_ED)
         unknown_ED = 1 - self.model.known_with_one(ends.tutor_ED, ends.tutee_ED)
         return calibrated_rates(

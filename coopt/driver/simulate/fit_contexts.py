@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from coopt.core.arrays import Floats
 from coopt.driver.simulate.fit_items import Weights
 from coopt.driver.simulate.items import ItemModel
 from coopt.driver.simulate.observed import Probe
-from coopt.graph.gates.base import Floats
 
 Counts = Floats
 """[cells, 2]: changed and asked."""

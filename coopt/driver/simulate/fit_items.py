@@ -9,10 +9,10 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, xlog1py, xlogy
 from scipy.stats import norm
 
+from coopt.core.arrays import Floats
 from coopt.driver.simulate.constants import allowed_range
 from coopt.driver.simulate.items import LIMIT, quadrature
 from coopt.driver.simulate.observed import Cluster, Pair, Probe
-from coopt.graph.gates.base import Floats
 
 Weights = Mapping[Cluster, float]
 """How often a cluster is counted: 1 each for the fit, bootstrap draws for its intervals."""

@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import least_squares, minimize_scalar
 
+from coopt.core.arrays import Bools, Floats
 from coopt.driver.simulate.constants import Contexts, Learning, allowed_range
 from coopt.driver.simulate.feedback import Rates, calibrated_rates
 from coopt.driver.simulate.fit_items import Weights
 from coopt.driver.simulate.items import ItemModel
 from coopt.driver.simulate.learning import change_of_competence, expected_signals
-from coopt.driver.simulate.observed import Step
-from coopt.graph.gates.base import Bools, Floats
+from coopt.driver.simulate.observed import StudentRound
 
 _SLOPE = 0.05  # half the distance over which a slope is taken
 RATES = ("rate_own", "rate_feedback", "interference")
@@ -32,7 +32,7 @@ class Fitted(NamedTuple):
 class Gains:
     """The steps of real students as arrays over S student-rounds and D domains (of one number of domains)."""
 
-    steps: Sequence[Step]
+    steps: Sequence[StudentRound]
     theta_SD: Floats
     own_SD: Floats
     feedback_SD: Floats
@@ -44,7 +44,7 @@ class Gains:
     model: ItemModel
 
     @classmethod
-    def of(cls, steps: Sequence[Step], model: ItemModel, contexts: Contexts) -> Gains:
+    def of(cls, steps: Sequence[StudentRound], model: ItemModel, contexts: Contexts) -> Gains:
         before_SD = np.array([s.before_D for s in steps])
         theta_SD = model.competence(before_SD)
         rates = _rates(steps, theta_SD, model, contexts)
@@ -75,7 +75,7 @@ class Gains:
         return moved_SD - self.model.accuracy(self.theta_SD)
 
 
-def _rates(steps: Sequence[Step], theta_SD: Floats, model: ItemModel, contexts: Contexts) -> Rates:
+def _rates(steps: Sequence[StudentRound], theta_SD: Floats, model: ItemModel, contexts: Contexts) -> Rates:
     """The feedback rates of the calibrated model, averaged over each step's open tutors."""
     known_SD, unknown_SD = np.zeros_like(theta_SD), np.zeros_like(theta_SD)
     for s, step in enumerate(steps):

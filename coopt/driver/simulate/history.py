@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from coopt.core.arrays import Bools, Floats, Ints
 from coopt.driver.simulate.deciding import Open
 from coopt.driver.simulate.items import ItemModel
 from coopt.driver.simulate.learning import Signals
 from coopt.driver.simulate.network import Network, Nodes
-from coopt.graph.gates.base import Bools, Floats, Ints
 
 Small = NDArray[np.float32]
 
@@ -82,9 +82,3 @@ class History:
     def open_share(self) -> float:
         """Open share of all decisions of the run: what gate ``random`` matches."""
         return float(self.open_R.sum() / max(1, self.edges_R.sum()))
-
-    @property
-    def change_ND(self) -> Floats:
-        """Change of accuracy from start to end, students only."""
-        moved = self.accuracy_RND[-1].astype(float) - self.accuracy_RND[0]
-        return np.asarray(moved[self.nodes.students_N])

@@ -12,14 +12,13 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from scipy.special import expit, roots_hermitenorm
 from scipy.stats import binom
 
+from coopt.core.arrays import Floats
 from coopt.driver.simulate.constants import Items
 
-Floats = NDArray[np.float64]
 LIMIT = 4.0
 """Competences lie in [-LIMIT, LIMIT]: 3 in 100,000 questions are beyond it."""
 STEP = 0.05

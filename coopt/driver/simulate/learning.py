@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from coopt.core.arrays import Bools, Floats, Ints
 from coopt.driver.simulate.constants import Contexts, Learning
 from coopt.driver.simulate.feedback import Rates
-from coopt.graph.gates.base import Bools, Floats, Ints
 
 
 class Signals(NamedTuple):

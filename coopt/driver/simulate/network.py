@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from coopt.graph.gates.base import Bools, Floats, Ints
+from coopt.core.arrays import Bools, Floats, Ints
 from coopt.graph.schedule import Schedule, phases
 from coopt.graph.topology import Edge, Topology
 
@@ -59,7 +59,7 @@ class Nodes:
         return np.asarray(np.arange(self.trains_ND.shape[1]) == self.native_N[:, None])
 
 
-class Phase(NamedTuple):
+class Wave(NamedTuple):
     """Students that train at the same time, the edges into them, and who gets which edge's feedback."""
 
     node_P: Ints
@@ -75,7 +75,7 @@ class Network:
 
     tutor_E: Ints
     tutee_E: Ints
-    phases: Sequence[Phase]
+    phases: Sequence[Wave]
     gate_E: Sequence[str]
     """The gate that an edge asks for itself; empty: the method's. No entries where no edge asks."""
 
@@ -101,14 +101,14 @@ class Network:
         return Network(nobody, nobody, alone, [])
 
 
-def _phase(node_P: Ints, tutee_E: Ints, count: int) -> Phase:
+def _phase(node_P: Ints, tutee_E: Ints, count: int) -> Wave:
     place_N = np.full(count, NOBODY)
     place_N[node_P] = np.arange(len(node_P))
     edge_E: NDArray[np.int64] = np.flatnonzero(place_N[tutee_E] >= 0)
     ones = np.ones(len(edge_E))
     rows = place_N[tutee_E[edge_E]]
     sums = csr_array((ones, (rows, np.arange(len(edge_E)))), shape=(len(node_P), len(edge_E)))
-    return Phase(node_P, edge_E, sums)
+    return Wave(node_P, edge_E, sums)
 
 
 def _own_gates(topology: Topology, edges: Sequence[Edge]) -> Sequence[str]:

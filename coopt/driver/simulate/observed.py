@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from coopt.graph.gates.base import Floats, Ints
+from coopt.core.arrays import Floats, Ints
 
 Cluster = tuple[str, int, str]
 """Run, seed, student: what is resampled as a whole."""
 
 
-class Step(NamedTuple):
+class StudentRound(NamedTuple):
     """A student in one round. ``tutors``: for each domain the start scores of its open tutors."""
 
     cluster: Cluster
@@ -45,7 +45,7 @@ class Pair(NamedTuple):
     counts: Ints
 
 
-class Start(NamedTuple):
+class StartScore(NamedTuple):
     """A score of an initial student."""
 
     cluster: Cluster
@@ -72,10 +72,10 @@ class Observed:
     """Everything from a list of runs."""
 
     names: list[str] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
+    steps: list[StudentRound] = field(default_factory=list)
     courses: list[Course] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
-    starts: list[Start] = field(default_factory=list)
+    starts: list[StartScore] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
     missing: int = 0
     """Student-rounds of the runs' settings that are not on disk yet."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from coopt.core.arrays import Floats
 from coopt.core.rng import generator
 from coopt.driver.simulate.constants import Start
 from coopt.driver.simulate.items import LIMIT, ItemModel
 from coopt.driver.simulate.network import NOBODY, Nodes
-from coopt.graph.gates.base import Floats
 from coopt.graph.topology import Topology
 
 

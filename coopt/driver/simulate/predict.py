@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from coopt.core.arrays import Floats
 from coopt.core.errors import RunError
 from coopt.core.rng import generator
 from coopt.core.statistics.bootstrap import interval, resample_weights
@@ -22,7 +23,6 @@ from coopt.driver.simulate.dynamics import World, simulate
 from coopt.driver.simulate.observed import Course
 from coopt.driver.simulate.population import draw_competences
 from coopt.driver.simulate.reading import graph_of, read_runs
-from coopt.graph.gates.base import Floats
 from coopt.runs.run import Run
 
 REPLICATES = 40
@@ -48,7 +48,7 @@ class Prediction(NamedTuple):
     """Middle 95 % of the simulated gains."""
 
 
-class Score(NamedTuple):
+class PredictionScore(NamedTuple):
     """Errors of the predictors on some predictions, and whether the simulator beats the better naive one."""
 
     part: str
@@ -135,7 +135,7 @@ def _cells(world: World, course: Course, gains_KD: Floats) -> list[Prediction]:
     return cells
 
 
-def score(predictions: Sequence[Prediction], draws: int = 2000) -> list[Score]:
+def score(predictions: Sequence[Prediction], draws: int = 2000) -> list[PredictionScore]:
     """Scores on everything, by topology and method, and by native and foreign domain."""
     parts: dict[str, list[Prediction]] = {"all": list(predictions)}
     for p in predictions:
@@ -145,14 +145,14 @@ def score(predictions: Sequence[Prediction], draws: int = 2000) -> list[Score]:
     return [_score(name, part, draws) for name, part in parts.items()]
 
 
-def _score(name: str, part: Sequence[Prediction], draws: int) -> Score:
+def _score(name: str, part: Sequence[Prediction], draws: int) -> PredictionScore:
     measured = np.array([p.measured for p in part])
     squared = {k: (np.array([p.predicted[k] for p in part]) - measured) ** 2 for k in part[0].predicted}
     errors = {k: float(np.sqrt(v.mean())) for k, v in squared.items()}
     naive = min((NO_CHANGE, MEAN_GAIN), key=errors.__getitem__)
     low, high = _advantage_interval(part, squared[naive], squared[SIMULATOR], draws)
     better = "simulator better" if low is not None and low > 0 else "no difference shown"
-    return Score(
+    return PredictionScore(
         part=name,
         gains=len(part),
         measured=float(measured.mean()),

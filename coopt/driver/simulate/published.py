@@ -19,12 +19,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit, logit
 
+from coopt.core.arrays import Floats
 from coopt.core.config.schema import Config
 from coopt.driver.simulate.constants import Contexts
-from coopt.driver.simulate.feedback import Average, Calibrated, Ends, Rates
+from coopt.driver.simulate.feedback import Calibrated, Ends, Rates, TutorMean
 from coopt.driver.simulate.items import ItemModel
-from coopt.graph.gates.base import Floats
-from coopt.graph.gates.cognizance import Cognizance
+from coopt.graph.gates.cognizance import CognizanceGate
 
 WHOLE = {"cognizant": 0.0277, "incognizant": 0.0653}
 STRONGER = {"cognizant": 0.0356, "incognizant": 0.0512}
@@ -59,9 +59,9 @@ class Published:
         self.calibrated = Calibrated(
             model, contexts, exclude_self=self.exclude_self, only_without_own=self.only_without_own
         )
-        self.gate = Cognizance(config.gate.tau, config.gate.scope)
+        self.gate = CognizanceGate(config.gate.tau, config.gate.scope)
 
-    def rates(self, ends: Ends, average: Average) -> Rates:
+    def rates(self, ends: Ends, average: TutorMean) -> Rates:
         mends_PDC = self.calibrated.rates(ends, average).mends_PDC
         view = ends.view
         cognizant_ED = self.gate.decide(view).open_ED
@@ -83,11 +83,3 @@ class Published:
         if self.only_without_own:
             beyond_PDC[..., alone:] = 0.0
         return beyond_PDC
-
-
-def aggregate(shares_C: Floats, state: str) -> float:
-    """The break-rate over all right rollouts of prompts that fall into c right of n with these shares [n + 1]."""
-    n = len(shares_C) - 1
-    right_C = np.arange(n + 1)
-    rate_C = by_difficulty(state, 8 * (1 - right_C / n))
-    return float((shares_C * right_C * rate_C).sum() / (shares_C * right_C).sum())

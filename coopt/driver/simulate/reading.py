@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from coopt.core import store
+from coopt.core.arrays import Floats
 from coopt.core.errors import RunError
 from coopt.driver.simulate.deciding import SDPO, method_names
-from coopt.driver.simulate.observed import Cluster, Course, Observed, Pair, Probe, Start, Step
-from coopt.graph.gates.base import Floats
-from coopt.graph.topology import Topology
-from coopt.runs.journal import Journal
+from coopt.driver.simulate.observed import Cluster, Course, Observed, Pair, Probe, StartScore, StudentRound
+from coopt.graph.topology import Edge, Topology
+from coopt.runs.journal import Journal, round_key
 from coopt.runs.measures.break_rates import Grids
 from coopt.runs.run import Run
 
@@ -99,7 +99,7 @@ class _Reader:
             if scores is not None:
                 native = self._native(student)
                 cluster = (self.name, seed, student)
-                self.into.starts += [Start(cluster, float(x), d == native) for d, x in enumerate(scores)]
+                self.into.starts += [StartScore(cluster, float(x), d == native) for d, x in enumerate(scores)]
                 self._pairs(cluster, seed)
 
     def _pairs(self, cluster: Cluster, seed: int) -> None:
@@ -131,12 +131,12 @@ class _Reader:
         if start is not None and end is not None:
             self.into.courses.append(Course(cluster, method, start, end, self._native(student)))
 
-    def _step(self, cluster: Cluster, method: str, before: Floats, after: Floats, tutors: list[Floats]) -> Step:
+    def _step(self, cluster: Cluster, method: str, before: Floats, after: Floats, tutors: list[Floats]) -> StudentRound:
         student, rounds = cluster[2], self.config.rounds
         trained = self.run.topology.trained_on(student, self.domains)
         share = np.array([d in trained for d in self.domains]) / len(trained)
         answers = self.config.data.validation * self.config.sampling.eval_samples
-        return Step(
+        return StudentRound(
             cluster,
             method,
             before,
@@ -152,12 +152,12 @@ class _Reader:
 
     def _open_tutors(self, seed: int, method: str, round_: int, tutee: str) -> list[Floats] | None:
         """For each domain the round-start scores of the open tutors; None if the journal or a score is not there."""
-        decisions = self.gates.get(f"{seed}/{method}/r{round_}")
+        decisions = self.gates.get(round_key(seed, method, round_))
         if decisions is None:
             return None
         found: list[list[float]] = [[] for _ in self.domains]
-        for edge, decision in decisions.items():
-            tutor, _, end = edge.partition(" -> ")
+        for text, decision in decisions.items():
+            tutor, end = Edge.parse(text)
             if end != tutee or not decision["open"]:
                 continue
             scores = self._scores(seed, method, round_ - 1, tutor)
@@ -186,13 +186,13 @@ class _Reader:
             grids: dict[str, tuple[Grids, Grids]] = {}
             scores: dict[str, float] = {}
             for edge in found["edges"]:
-                tutor = edge.partition(" -> ")[0]
+                tutor = Edge.parse(edge).tutor
                 theirs = self._scores(seed, SDPO, 0, tutor)
                 if theirs is not None:
                     scores[tutor] = float(theirs[d])
                     grids[tutor] = (Grids.of(found, edge, "f"), Grids.of(found, edge, "sf"))
             before = np.array(found["before"], dtype=float)
-            kept = {e.partition(" -> ")[0]: cell["kept"] / before.size for e, cell in found["edges"].items()}
+            kept = {Edge.parse(e).tutor: cell["kept"] / before.size for e, cell in found["edges"].items()}
             yield Probe(
                 cluster=(self.name, seed, student),
                 tutee_score=float(own[d]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from coopt.runs.measures.results import Record
+from coopt.runs.results import Record
 
 
 class ScoreGroup(Record):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from coopt.core.arrays import Bools, Floats, Ints
 from coopt.core.rng import generator
 from coopt.core.statistics.bootstrap import interval, resample_weights
 from coopt.core.statistics.verdicts import verdict
@@ -22,7 +23,6 @@ from coopt.driver.simulate.results import (
     ScoreGroup,
     SimulatedResults,
 )
-from coopt.graph.gates.base import Bools, Floats, Ints
 
 FEW = 12
 """Up to this many students the tables have a line for each."""

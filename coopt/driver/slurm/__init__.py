@@ -1,1 +1,1 @@
-"""A run's tasks as jobs: on SLURM, or as processes of this machine, through submitit."""
+"""The same tasks as jobs of a cluster, through submitit."""

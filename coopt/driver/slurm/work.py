@@ -45,10 +45,12 @@ class Work:
         # A waiting OpenMP thread must not spin: jobs share cores.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         set_up_torch(self.threads)
+        from coopt.driver.tasks.perform import perform
+
         try:
             if self.ranks > 1:
                 _join_ranks(run)
-            self.task.perform(run, meter_path(self.task, run))
+            perform(self.task, run, meter_path(self.task, run))
         except Exception as error:
             _note_failure(run, self.task, me, error)
             raise

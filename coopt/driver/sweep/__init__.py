@@ -1,0 +1,1 @@
+"""Suites: many benches in the most informative order, read as one table."""

@@ -15,6 +15,7 @@ from coopt.core.config.schema import ALL, Config
 from coopt.core.config.toml import flat
 from coopt.core.errors import ConfigError, CooptError
 from coopt.core.names import resolve_domains
+from coopt.domains.load import check_names
 from coopt.driver.sweep.suite import Suite
 
 _FLAGS = {"topology": "--topology", "nodes": "--nodes", "domains": "--domains", "methods": "--method"}
@@ -39,7 +40,9 @@ class Arm:
         """The bench's configuration. Raises ``ConfigError``."""
         flags = {k: v for k, v in self.settings.items() if k in _FLAGS}
         flags |= {k: _listed(flags[k]) for k in _LISTS if k in flags}
-        return load_config(preset=self.preset, smoke=self.smoke, settings=self._others(), seed=seed, seeds=1, **flags)
+        config = load_config(preset=self.preset, smoke=self.smoke, settings=self._others(), seed=seed, seeds=1, **flags)
+        check_names(config)
+        return config
 
     def arguments(self, seed: int) -> list[str]:
         """``coopt bench`` arguments that give the same configuration."""

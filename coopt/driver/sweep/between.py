@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from coopt.driver.sweep.cells import Cell
+from coopt.driver.sweep.results import seed_runs
 from coopt.runs.compare import Comparison, compare_runs, questions_of
-from coopt.runs.seeds import SeedRuns, seed_runs
+from coopt.runs.seeds import SeedRuns
 
 
 def between_arms(cells: Sequence[Cell]) -> list[Comparison]:

@@ -16,10 +16,9 @@ from pathlib import Path
 
 from coopt.core.config.schema import Config
 from coopt.core.errors import RunError
-from coopt.driver.api import read_results
-from coopt.driver.main_job import check_directory
+from coopt.driver.folder import check_directory
 from coopt.driver.sweep.arms import Arm
-from coopt.runs.measures.results import Results
+from coopt.runs.results import Results, read_results
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from coopt.driver.tasks.launch import END_WITH
 State = Literal["finished", "failed", "left out"]
 
 
-class Outcome(NamedTuple):
+class CellEnd(NamedTuple):
     """How a cell ended."""
 
     cell: Cell
@@ -49,7 +49,7 @@ class Driver:
     _lock: Lock = field(default_factory=Lock)
     _stopped: bool = False
 
-    def run(self, cells: Sequence[Cell]) -> list[Outcome]:
+    def run(self, cells: Sequence[Cell]) -> list[CellEnd]:
         """All outcomes, in the order in which they were known."""
         outcomes = []
         with ThreadPoolExecutor(self.jobs) as pool:
@@ -63,22 +63,22 @@ class Driver:
                 raise
         return outcomes
 
-    def _run(self, cell: Cell) -> Outcome:
+    def _run(self, cell: Cell) -> CellEnd:
         start = time.monotonic()
         if self.budget is not None and start - self.began + self.seconds[cell] > self.budget:
-            return Outcome(cell, "left out")
+            return CellEnd(cell, "left out")
         self.say(f"started: {cell.name}")
         cell.directory.parent.mkdir(parents=True, exist_ok=True)
         with cell.log.open("wb") as log:
             process = self._start(cell, log.fileno())
             if process is None:
-                return Outcome(cell, "left out")
+                return CellEnd(cell, "left out")
             code = process.wait()
         self._running.discard(process)
         good = code == 0 and cell.results() is not None
         if good:
             self.on_finished(cell)
-        return Outcome(
+        return CellEnd(
             cell, "finished" if good else "failed", time.monotonic() - start, "" if good else last_line(cell)
         )
 
@@ -99,7 +99,7 @@ class Driver:
             for process in list(self._running):
                 process.terminate()
 
-    def _tell(self, outcomes: Sequence[Outcome], count: int) -> None:
+    def _tell(self, outcomes: Sequence[CellEnd], count: int) -> None:
         last = outcomes[-1]
         if last.state == "left out":
             return

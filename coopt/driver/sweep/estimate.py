@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from coopt.core.config.schema import Config
 from coopt.driver.plan.choose import make_plan, not_here
-from coopt.driver.plan.plan import Plan, Speed
+from coopt.driver.plan.plan import Plan
+from coopt.driver.plan.speed import Speed
 from coopt.driver.sweep.cells import Cell
 from coopt.driver.tasks.launch import worker_threads
 from coopt.runs.run import Run
@@ -17,7 +18,7 @@ from coopt.runs.run import Run
 _DECIDE = {"model", "sampling", "loss", "optimizer", "data", "domains"}  # settings on which a plan's speeds depend
 
 
-class Estimate(NamedTuple):
+class TimeEstimate(NamedTuple):
     """Expected wall time of a cell."""
 
     seconds: float
@@ -36,13 +37,13 @@ class Estimator:
         self.speed = speed
         self._plans: dict[str, Plan] = {}
 
-    def __call__(self, cell: Cell) -> Estimate:
+    def __call__(self, cell: Cell) -> TimeEstimate:
         run, workers = Run(cell.directory, cell.config), self.workers(cell.config)
         key = self._key(cell.config, workers)
         if key not in self._plans:
             self._plans[key] = self._plan(run, workers)
         plan = replace(self._plans[key], run=run)
-        return Estimate(plan.wall_seconds(), plan.left_seconds(), plan.assumed is not None)
+        return TimeEstimate(plan.wall_seconds(), plan.left_seconds(), plan.assumed is not None)
 
     def _key(self, config: Config, workers: int) -> str:
         """The same for runs with the same speeds."""

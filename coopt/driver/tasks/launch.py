@@ -109,4 +109,6 @@ def _open(directory: str) -> Run:
 
 
 def _work(directory: str, task: Task, meter: str) -> None:
-    task.perform(_open(directory), Path(meter))
+    from coopt.driver.tasks.perform import perform  # torch, which the driver does without
+
+    perform(task, _open(directory), Path(meter))

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from coopt.core import store
 from coopt.core.blame import blame
 from coopt.core.config.schema import Config
+from coopt.core.config.ways import way_of
 from coopt.core.errors import RunError
 from coopt.core.fault_points import fault_point
 from coopt.core.meter import Meter
+from coopt.core.names import BASE, INIT, ORACLE
+from coopt.core.phase_files import PhaseFiles
 from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
+from coopt.driver.tasks.task import BreakRate, Merge, Score, Specialise, Task, Train
 from coopt.graph.topology import Edge
 from coopt.lm import ranks
 from coopt.lm.bases import base_directory
@@ -23,14 +27,16 @@ from coopt.lm.engines.make import make_engine
 from coopt.lm.engines.ranked import over_ranks
 from coopt.lm.merging import average_weights
 from coopt.lm.policy import Policy
+from coopt.lm.saving import check_saving
 from coopt.lm.shared import load_student
 from coopt.lm.training.adapters import make_trainable
 from coopt.lm.training.base import Trainer
 from coopt.lm.training.trainer import LocalTrainer
-from coopt.methods.base import ORACLE, Method
+from coopt.methods.base import Average, Trained
 from coopt.methods.break_rate import probe_tutee
 from coopt.methods.phase import Phase, train_phase
 from coopt.methods.scoring import score_policy
+from coopt.methods.step import Tutee
 from coopt.methods.students import make_student
 from coopt.methods.tutors.adversary import HostileTutor
 from coopt.methods.tutors.assign import OpenTutor
@@ -38,10 +44,22 @@ from coopt.methods.tutors.base import ModelTutor, OracleTutor, ReferenceTutor, S
 from coopt.methods.tutors.endpoint import EndpointSpeaker
 from coopt.methods.tutors.local import LocalSpeaker
 from coopt.methods.tutors.ranked import FirstRankSpeaker
-from coopt.runs.run import BASE, INIT, Run
+from coopt.runs.run import Run
 
-if TYPE_CHECKING:
-    from coopt.driver.tasks.task import BreakRate, Score, Specialise, Train
+
+def perform(task: Task, run: Run, meter_path: Path | None) -> None:
+    """Leave the task's output. ``meter_path``: where it says meanwhile how far it is."""
+    match task:
+        case Specialise():
+            specialise(task, run, meter_path)
+        case Score():
+            score(task, run, meter_path)
+        case Train():
+            train(task, run, meter_path)
+        case Merge():
+            merge(task, run)
+        case BreakRate():
+            probe(task, run, meter_path)
 
 
 def specialise(task: Specialise, run: Run, meter_path: Path | None) -> None:
@@ -74,55 +92,52 @@ def score_model(run: Run, task: Score, engine: Engine, domains: Mapping[str, Dom
 
 def train(task: Train, run: Run, meter_path: Path | None) -> None:
     """Train one tutee for one round: in this process, as one of ``parallel.ranks`` that have joined, or by ranks that
-    are started here and now. A method that only averages needs none of them."""
-    method = run.method(task.method)
-    if method.averages():
-        _average(task, run, method.averages())
-        return
-    config = method.configure(run.config)
+    are started here and now."""
+    config = run.settings_of(task.method)
     if config.parallel.ranks > 1 and ranks.world() == 1:
         arguments = (run.directory, task, meter_path)
         ranks.launch_ranks(config.parallel.ranks, _train_as_rank, arguments, backend=config.parallel.backend)
         return
     if ranks.world() != config.parallel.ranks:
         raise RunError(f"{ranks.world()} ranks were started for a run with parallel.ranks = {config.parallel.ranks}.")
-    train_phase(phase_of(task, run, method, config, meter_path))
+    train_phase(phase_of(task, run, meter_path))
 
 
-def phase_of(task: Train, run: Run, method: Method, config: Config, meter_path: Path | None) -> Phase:
-    """The phase of a task, ready to be trained. ``config``: the run's as the method has it."""
+def phase_of(task: Train, run: Run, meter_path: Path | None) -> Phase:
+    """The phase of a task, ready to be trained."""
+    method, config = run.trained(task.method), run.settings_of(task.method)
     trainer = _trainer(task, run, method, config)
     teachers = method.logit_teachers(run.start_scores(task.seed))
     trainer.peers = {name: _start(name, run, task.seed) for name in dict.fromkeys(teachers.values())}
     if task.round > 1:
-        before = run.phase_dir(task.seed, task.method, task.round - 1, task.tutee) / "state"
-        trainer.load(before, optimizer=config.rounds.carry_state)
+        before = run.phase_files(task.seed, task.method, task.round - 1, task.tutee)
+        trainer.load(before.state, optimizer=config.rounds.carry_state)
     meter = Meter(meter_path if ranks.leads() else None, config.rounds.steps)
     tutors = Tutors(run, task.method, task.seed)
-    return Phase(
+    tutee = Tutee(
         config=config,
         domains=run.domains,
-        method=method,
+        name=task.tutee,
         seed=task.seed,
         round=task.round,
-        tutee=task.tutee,
         trainer=trainer,
         engine=over_ranks(make_engine(config)),
         tutors={t.name: tutors.make(t, run.domains, hostile=method.adversaries) for t in task.tutors},
-        directory=task.output(run),
         open_tutors=task.tutors,
         trained_on=run.topology.trained_on(task.tutee, config.domains),
         logit_teachers=teachers,
-        on_step=lambda tokens: meter.add(1, tokens),
     )
+    return Phase(tutee, method, PhaseFiles(task.output(run)), on_step=lambda tokens: meter.add(1, tokens))
 
 
-def _trainer(task: Train, run: Run, method: Method, config: Config) -> Trainer:
+def _trainer(task: Train, run: Run, method: Trained, config: Config) -> Trainer:
     """The tutee at its start, ready to be trained."""
-    start = run.phase_dir(task.seed, task.method, 0, task.tutee) / "model"
+    start = run.phase_files(task.seed, task.method, 0, task.tutee).model
     # A model that is to be sharded is loaded on the CPU: whole, it need not fit a GPU.
     with blame(f"tutee {task.tutee}, its weights {start}"):
         policy = load_student(config, start, device="cpu" if ranks.world() > 1 else config.run.device)
+        if task.round == 1 and way_of(config) != "world":
+            check_saving(policy, start)
         policy = make_trainable(policy, config.model.weights, config.model.lora_rank, task.seed, task.tutee)
     if ranks.world() == 1:
         return LocalTrainer(policy, config, method.objective(config))
@@ -139,13 +154,14 @@ def _start(student: str, run: Run, seed: int) -> Policy:
     return policy if policy.base is not None else policy.in_compute_dtype()  # a shared base stays as it is
 
 
-def _average(task: Train, run: Run, of: str) -> None:
-    """Publish the mean of the weights that ``of`` left of all students; one that collapsed enters as it was then."""
-    last = 0 if of == INIT else run.rounds_of(of)
-    models = {s: run.weights(task.seed, of, last, s) for s in run.topology.students}
-    with ranks.new_directory(task.output(run)) as temporary:
-        if ranks.leads():
-            average_weights(models, temporary / "model")
+def merge(task: Merge, run: Run) -> None:
+    """Publish the mean of the weights of all students; one that collapsed enters as it was then."""
+    method = run.method(task.method)
+    assert isinstance(method, Average)
+    last = 0 if method.of == INIT else run.rounds_of(method.of)
+    models = {s: run.weights(task.seed, method.of, last, s) for s in run.topology.students}
+    with store.new_directory(task.output(run)) as temporary:
+        average_weights(models, temporary / "model")
 
 
 def _train_as_rank(directory: Path, task: Train, meter_path: Path | None) -> None:

@@ -1,0 +1,1 @@
+"""Whether a tutor may speak: decisions over edges and domains from scores."""

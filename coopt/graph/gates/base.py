@@ -11,11 +11,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+from coopt.core.arrays import Bools, Floats, Ints
 
 
 class View(NamedTuple):
@@ -37,11 +34,11 @@ class View(NamedTuple):
     matched_rate: float | None = None
 
     @classmethod
-    def of(cls, scores_ND: Floats, edges: Sequence[tuple[int, int]], seed: int = 0, round_: int = 1) -> View:
+    def of(cls, scores_ND: Floats, edges: Sequence[tuple[int, int]], seed: int = 0) -> View:
         """A view of students that contend everywhere."""
         ends = np.asarray(edges, dtype=np.int64).reshape(-1, 2)
         everywhere, students_N = np.ones(scores_ND.shape, dtype=bool), np.ones(len(scores_ND), dtype=bool)
-        return cls(scores_ND, everywhere, students_N, ends[:, 0], ends[:, 1], seed, round_)
+        return cls(scores_ND, everywhere, students_N, ends[:, 0], ends[:, 1], seed)
 
     def contending_ND(self) -> Floats:
         """Scores where a node contends, 0 elsewhere."""

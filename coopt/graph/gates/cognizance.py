@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from coopt.graph.gates.base import Bools, Decisions, Floats, View
+from coopt.core.arrays import Bools, Floats
+from coopt.graph.gates.base import Decisions, View
 
 Scope = Literal["edge", "neighbourhood", "graph"]
-SCOPES: tuple[Scope, ...] = ("edge", "neighbourhood", "graph")
 COGNIZANCE_REASONS = ("cognizant", "incognizant", "no_signal")
 # Scores are ratios of counts: 0.3 - 0.1 <= 0.2 must not hang on the last bit of a float.
 _ROUNDING = 1e-9
@@ -34,6 +34,7 @@ def shortfalls(view: View, scope: Scope = "edge") -> tuple[Floats, Bools]:
     """(s*_d - s_d) / s*_d of every edge's tutor [E, D], 0 where s*_d = 0; and where s*_d > 0."""
     best_ED = best_scores(view, scope)
     known_ED = best_ED > 0
+    # Relative to the best: half of a domain that hardly anybody solves weighs as much as half of an easy one (Eq. 2).
     missing_ED = best_ED - view.scores_ND[view.tutor_E]
     return np.divide(missing_ED, best_ED, out=np.zeros_like(best_ED), where=known_ED), known_ED
 
@@ -41,10 +42,11 @@ def shortfalls(view: View, scope: Scope = "edge") -> tuple[Floats, Bools]:
 def gaps(view: View, scope: Scope = "edge") -> Floats:
     """The gap of every edge [E]: the sum of its shortfalls; NaN where nobody solves anything (nothing can be told)."""
     short_ED, known_ED = shortfalls(view, scope)
+    # NaN, not 0: a tutor of whom nothing is known is not a perfect one.
     return np.where(known_ED.any(axis=1), short_ED.sum(axis=1), np.nan)
 
 
-class Cognizance:
+class CognizanceGate:
     """Open if the tutor's gap is at most tau.
 
     Scope ``edge`` measures the tutor against the edge's two ends with threshold tau; ``neighbourhood`` (tutee and
@@ -68,7 +70,7 @@ class Cognizance:
         return Decisions(np.repeat(open_E[:, None], domains, axis=1), reason_E.tolist(), gap_E, threshold)
 
 
-class DomainSelective(Cognizance):
+class DomainSelectiveGate(CognizanceGate):
     """The paper's ablation: an incognizant tutor still speaks in the domains where nobody in scope is better."""
 
     name = "domain_selective"
@@ -83,7 +85,7 @@ class DomainSelective(Cognizance):
         return Decisions(open_ED, reason_E, whole.gap_E, whole.threshold)
 
 
-class PerDomain(Cognizance):
+class PerDomainGate(CognizanceGate):
     """Open in domain d if (s*_d - s_d) / s*_d <= tau / 2, each domain for itself; closed where s*_d = 0."""
 
     name = "per_domain"

@@ -9,7 +9,7 @@ from coopt.core.rng import generator
 from coopt.graph.gates.base import Decisions, View
 
 
-class Always:
+class AlwaysGate:
     """Every tutor speaks in every round."""
 
     name = "always"
@@ -19,7 +19,7 @@ class Always:
         return _constant(view, True, "always")
 
 
-class Never:
+class NeverGate:
     """No tutor speaks: self-distillation alone."""
 
     name = "never"
@@ -29,7 +29,7 @@ class Never:
         return _constant(view, False, "never")
 
 
-class Random:
+class RandomGate:
     """Each edge open by a coin: at ``rate``, or (None) at the rate at which the cognizance gate opened in the same
     seed. The control that says whether it matters which edges are open, or only how many."""
 

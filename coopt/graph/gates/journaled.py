@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from coopt.core.arrays import Floats
 from coopt.core.config.schema import GateConfig
 from coopt.core.rng import generator
 from coopt.core.statistics.bootstrap import interval, resample_weights
-from coopt.graph.gates.base import Decisions, Floats, View
+from coopt.graph.gates.base import Decisions, View
 from coopt.graph.gates.cognizance import gaps
 from coopt.graph.gates.registry import make_gate
 from coopt.graph.topology import Edge, Topology
 
 _DRAWS = 500  # enough for an interval; a decision is cheap but there may be many edges
-Record = dict[str, Any]
+GateRecord = dict[str, Any]
 Scored = Mapping[str, Any]
 """node -> result of ``score_policy`` on the validation split; nodes that are not scored are missing."""
 
@@ -32,7 +33,7 @@ def decide_edges(
     round_: int,
     matched_rate: float | None = None,
     purpose: str = "",
-) -> dict[str, Record]:
+) -> dict[str, GateRecord]:
     """Decide on every edge by its own gate: edge -> record for the journal.
 
     A record has ``open``, the open ``domains``, ``reason``, ``gap`` (measured whatever the gate, None where an end is
@@ -51,7 +52,7 @@ def decide_edges(
     thresholds, numbers = list(deciding.thresholds), list(deciding.numbers)
     scored_E = np.array([e.tutor in results and e.tutee in results for e in edges])
     resampled = [deciding.both(s) for s in _resampled(results, topology, domains, min(draws, _DRAWS), (seed, purpose))]
-    records: dict[str, Record] = outside
+    records: dict[str, GateRecord] = outside
     for k, edge in enumerate(edges):
         gap = float(gap_E[k]) if scored_E[k] and np.isfinite(gap_E[k]) else None
         others = [g[k] for _, g in resampled if np.isfinite(g[k])] if gap is not None else []
@@ -71,7 +72,7 @@ def decide_edges(
     return records
 
 
-def _outside(domains: Sequence[str]) -> Record:
+def _outside(domains: Sequence[str]) -> GateRecord:
     """The record of a tutor that is no node (the oracle): open, and nothing was measured."""
     return {
         "open": True,

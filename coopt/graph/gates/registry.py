@@ -12,17 +12,17 @@ from typing import Any
 from coopt.core.config.schema import GateConfig
 from coopt.core.errors import ConfigError, unknown
 from coopt.graph.gates.base import Gate
-from coopt.graph.gates.cognizance import Cognizance, DomainSelective, PerDomain
-from coopt.graph.gates.constant import Always, Never, Random
+from coopt.graph.gates.cognizance import CognizanceGate, DomainSelectiveGate, PerDomainGate
+from coopt.graph.gates.constant import AlwaysGate, NeverGate, RandomGate
 
 ENTRY_POINTS = "coopt.gates"
 GATES: dict[str, Callable[[GateConfig], Gate]] = {
-    "cognizance": lambda c: Cognizance(c.tau, c.scope),
-    "always": lambda c: Always(),
-    "never": lambda c: Never(),
-    "domain_selective": lambda c: DomainSelective(c.tau, c.scope),
-    "per_domain": lambda c: PerDomain(c.tau, c.scope),
-    "random": lambda c: Random(c.rate),
+    "cognizance": lambda c: CognizanceGate(c.tau, c.scope),
+    "always": lambda c: AlwaysGate(),
+    "never": lambda c: NeverGate(),
+    "domain_selective": lambda c: DomainSelectiveGate(c.tau, c.scope),
+    "per_domain": lambda c: PerDomainGate(c.tau, c.scope),
+    "random": lambda c: RandomGate(c.rate),
 }
 
 

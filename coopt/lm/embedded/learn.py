@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase, Qwen3Config, Qwen3ForCausalLM
 from coopt.domains.scimini.facts import all_facts, common_knowledge
 from coopt.domains.scimini.questions import NUMBERS
 from coopt.domains.scimini.tasks import Lesson, TaskSampler
-from coopt.domains.scimini.tokenizer import build_tokenizer
+from coopt.lm.embedded.tokenizer import build_tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)

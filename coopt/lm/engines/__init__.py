@@ -1,0 +1,1 @@
+"""What writes rollouts: transformers in this process, or vLLM beside it."""

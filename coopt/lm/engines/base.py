@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from coopt.core.errors import ModelError
 
 if TYPE_CHECKING:
     from coopt.lm.policy import Policy
+
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+_Drawn = TypeVar("_Drawn", FloatArray, IntArray)
 
 
 class Sampling(NamedTuple):
@@ -34,6 +41,34 @@ class Generation(NamedTuple):
     logprobs: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of one call of an engine: each prompt has its own, whatever prompts are asked beside it.
+
+    ``rng`` draws for ``total`` prompts, of which those in ``rows`` are asked here; None: all of them.
+    """
+
+    rng: np.random.Generator
+    rows: Sequence[int] | None = None
+    total: int = 0
+
+    def uniforms(self, prompts: int, samples: int, tokens: int) -> FloatArray:
+        """Numbers in [0, 1), float32 [prompts, samples, tokens]."""
+        return self._own(self.rng.random((self.total or prompts, samples, tokens), dtype=np.float32))
+
+    def seeds(self, prompts: int, samples: int) -> IntArray:
+        """Seeds below 2 ** 31 [prompts, samples]."""
+        return self._own(self.rng.integers(2**31, size=(self.total or prompts, samples)))
+
+    def of(self, rows: Sequence[int], total: int) -> Draws:
+        """Those of some of ``total`` prompts, by their places among them."""
+        among = rows if self.rows is None else [self.rows[k] for k in rows]
+        return Draws(self.rng, among, self.total or total)
+
+    def _own(self, drawn: _Drawn) -> _Drawn:
+        return drawn if self.rows is None else drawn[list(self.rows)]
+
+
 class Engine(Protocol):
     """Generates for one policy at a time. ``coopt.lm.engines.hf.HFEngine`` is always there."""
 
@@ -42,13 +77,12 @@ class Engine(Protocol):
         ...
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, rng: np.random.Generator
+        self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, draws: Draws
     ) -> list[list[Generation]]:
         """``samples`` responses to each prompt (token ids), in order.
 
-        All randomness comes from ``rng``, drawn as arrays whose first axis is the prompts, and what a prompt gets
-        does not depend on how rows are batched. Raises ``ModelError`` if a prompt leaves no room for
-        ``sampling.max_tokens``.
+        All randomness comes from ``draws``, and what a prompt gets does not depend on how rows are batched. Raises
+        ``ModelError`` if a prompt leaves no room for ``sampling.max_tokens``.
         """
         ...
 

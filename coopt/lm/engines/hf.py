@@ -7,15 +7,15 @@ numbers of its own (inverse transform), so that its text does not depend on its 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
 from transformers import StaticCache
 
-from coopt.lm.engines.base import Generation, Sampling, check_room
+from coopt.lm.engines.base import Draws, Generation, Sampling, check_room
 from coopt.lm.policy import Policy
 
 
@@ -40,23 +40,42 @@ class HFEngine:
         """The weights are the trainer's own: there is nothing to give back."""
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, rng: np.random.Generator
+        self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, draws: Draws
     ) -> list[list[Generation]]:
         assert self.policy is not None, "sync a policy first"
         check_room(prompts, sampling, self.policy.context_length)
-        uniforms = rng.random((len(prompts), samples, sampling.max_tokens), dtype=np.float32)
+        uniforms = draws.uniforms(len(prompts), samples, sampling.max_tokens)
         per_batch = max(1, self.batch_rows // samples)
+        # The order of batches is no part of a text: every row has its own random numbers.
         by_length = sorted(range(len(prompts)), key=lambda k: len(prompts[k]))  # little padding
         answers: list[list[Generation]] = [[] for _ in prompts]
         for start in range(0, len(prompts), per_batch):
             chosen = by_length[start : start + per_batch]
-            draws = torch.from_numpy(uniforms[chosen].reshape(-1, sampling.max_tokens))
+            drawn = torch.from_numpy(uniforms[chosen].reshape(-1, sampling.max_tokens))
             with self.policy.autocast():
-                rows = _decode(self.policy, [prompts[k] for k in chosen], samples, sampling, draws, self.logprobs)
+                rows = _decode(self.policy, [prompts[k] for k in chosen], samples, sampling, drawn, self.logprobs)
             self.on_batch(len(rows), sum(len(r.tokens) for r in rows))
             for place, k in enumerate(chosen):
                 answers[k] = rows[place * samples : (place + 1) * samples]
         return answers
+
+
+class _Cache(StaticCache):
+    """Keys and values in the precision of compute. Under autocast a model's keys may come in float32 (rotary embeddings
+    compute there) and its values in bfloat16, of which one cache cannot hold both; attention casts both to bfloat16.
+    Without it they are as the model gives them, in float64 too."""
+
+    def __init__(self, policy: Policy, length: int) -> None:
+        super().__init__(config=policy.causal_lm.config, max_cache_len=length)
+        self.autocast_to = policy.compute_dtype if policy.compute_dtype != torch.float32 else None
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.autocast_to is not None:
+            key_states, value_states = key_states.to(self.autocast_to), value_states.to(self.autocast_to)
+        held: tuple[torch.Tensor, torch.Tensor] = super().update(key_states, value_states, layer_idx, *args, **kwargs)
+        return held
 
 
 @torch.inference_mode()
@@ -70,18 +89,14 @@ def _decode(
 ) -> list[Generation]:
     """Decode ``samples`` rows per prompt. ``uniforms``: [prompts * samples, max_tokens]."""
     device, model = policy.device, policy.model
-    ids, mask = _left_pad(prompts, policy.tokenizer.pad_token_id, device)
+    ids, mask = _left_pad(prompts, policy.pad_id, device)
     width = ids.shape[1]
-    cache = StaticCache(config=policy.causal_lm.config, max_cache_len=width + sampling.max_tokens)
+    cache = _Cache(policy, width + sampling.max_tokens)
+    # Left padding moves a prompt: its positions are counted from its own first token.
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    logits = model(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=positions,
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    ).logits[:, -1]
+    recurrent = _is_recurrent(policy)
+    told: dict[str, Any] = {"cache_params" if recurrent else "past_key_values": cache, "use_cache": True}
+    logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=1, **told).logits[:, -1]
     position = positions[:, -1:]
     stops = torch.tensor(sorted(policy.stop_ids()), device=device)
     uniforms = uniforms.to(device)
@@ -104,12 +119,17 @@ def _decode(
             mask, position = mask[kept], position[kept]
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
         position = position + 1
-        logits = model(
-            input_ids=token[:, None], attention_mask=mask, position_ids=position, past_key_values=cache, use_cache=True
-        ).logits[:, -1]
+        seen = None if recurrent else mask
+        logits = model(input_ids=token[:, None], attention_mask=seen, position_ids=position, **told).logits[:, -1]
     values: list[list[float]] = [[] for _ in written] if scored is None else scored.tolist()
-    decode = lru_cache(maxsize=None)(policy.decode)  # many rows are equal
+    decode = lru_cache(maxsize=None)(policy.response)  # many rows are equal
     return [_generation(policy.stop_ids(), decode, *row) for row in zip(written.tolist(), values, strict=True)]
+
+
+def _is_recurrent(policy: Policy) -> bool:
+    """Whether all of the model's memory is a state (Mamba): its cache then has a name of its own, and a mask is for
+    the prompt alone."""
+    return "cache_params" in inspect.signature(policy.causal_lm.forward).parameters
 
 
 def branch(
@@ -139,6 +159,7 @@ def sample(logits: torch.Tensor, sampling: Sampling, uniforms: torch.Tensor, lin
         ordered, order = probabilities.sort(-1, descending=True)
         outside = ordered.cumsum(-1) - ordered >= sampling.top_p
         probabilities = probabilities.scatter(-1, order, ordered.masked_fill(outside, 0.0))
+    # Inverse transform: the first token whose cumulative probability exceeds the row's uniform number.
     cumulative = probabilities.cumsum(-1)[line]
     # Scaling by the total makes truncated and rounded distributions proper ones.
     targets = uniforms[:, None] * cumulative[:, -1:]

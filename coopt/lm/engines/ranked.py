@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from coopt.lm import ranks
-from coopt.lm.engines.base import Engine, Generation, Sampling
+from coopt.lm.engines.base import Draws, Engine, Generation, Sampling
 
 if TYPE_CHECKING:
     from coopt.lm.policy import Policy
@@ -32,11 +30,11 @@ class RankedEngine:
         self.engine.rest()
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, rng: np.random.Generator
+        self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, draws: Draws
     ) -> list[list[Generation]]:
         places = range(len(prompts))
         own = places[ranks.rank() :: ranks.world()]
-        share = RowsOf(rng, own, len(prompts))
+        share = draws.of(own, len(prompts))
         found = ranks.gather(
             ranks.caught(lambda: self.engine.generate([prompts[k] for k in own], samples, sampling, share))
         )
@@ -45,27 +43,3 @@ class RankedEngine:
             for k, group in zip(places[first :: ranks.world()], ranks.result(theirs), strict=True):
                 answers[k] = group
         return answers
-
-
-class RowsOf(np.random.Generator):
-    """A generator that draws for all prompts and hands out the rows of some: an engine draws arrays whose first axis
-    is its prompts, so it gets for each of them what one process would have drawn."""
-
-    def __init__(self, rng: np.random.Generator, rows: Sequence[int], total: int) -> None:
-        super().__init__(rng.bit_generator)
-        self.rows = list(rows)
-        self.total = total
-
-    def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
-        return super().random(self._whole(size), dtype)[self.rows]
-
-    def integers(
-        self, low: Any, high: Any = None, size: Any = None, dtype: Any = np.int64, endpoint: Any = False
-    ) -> Any:
-        return super().integers(low, high, self._whole(size), dtype, endpoint)[self.rows]
-
-    def _whole(self, size: Any) -> tuple[int, ...]:
-        shape = (size,) if isinstance(size, int) else tuple(size or ())
-        if not shape or shape[0] != len(self.rows):
-            raise TypeError(f"an engine draws arrays whose first axis is its {len(self.rows)} prompts, not {size}")
-        return (self.total, *shape[1:])

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from coopt.lm.engines.base import Sampling
 
 
-class Ask(NamedTuple):
+class EngineRequest(NamedTuple):
     """One response to be drawn: prompt ids and its seed."""
 
     prompt: Sequence[int]
@@ -69,7 +69,7 @@ class Server:
         del self.adapters[number]
 
     def generate(
-        self, asks: Sequence[Ask], sampling: Sampling, stops: Sequence[int], adapter: int, read_prompt: bool
+        self, asks: Sequence[EngineRequest], sampling: Sampling, stops: Sequence[int], adapter: int, read_prompt: bool
     ) -> list[Answer]:
         """Answers in order. ``adapter`` 0: none. Greedy at temperature 0."""
         from vllm import SamplingParams

@@ -16,7 +16,7 @@ from coopt.core.config.engine import EngineConfig
 from coopt.lm.engines.base import Sampling
 from coopt.lm.engines.canary import CANARY_TOKENS, TOLERANCE, Canary, Song, canary_prompt
 from coopt.lm.engines.process import ServerProcess
-from coopt.lm.engines.server import Answer, Ask
+from coopt.lm.engines.server import Answer, EngineRequest
 from coopt.lm.policy import Policy, merged_state, save_adapter
 
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM has kernels for
@@ -72,7 +72,7 @@ class Serving:
         """Whether the policy's present weights are there to be asked."""
         return self._awake and self._find(policy) is not None
 
-    def generate(self, policy: Policy, asks: Sequence[Ask], sampling: Sampling) -> list[Answer]:
+    def generate(self, policy: Policy, asks: Sequence[EngineRequest], sampling: Sampling) -> list[Answer]:
         """Answers of a policy that was synced."""
         return self._generate(policy, asks, sampling, sorted(policy.stop_ids()))
 
@@ -92,7 +92,12 @@ class Serving:
             self._awake = True
 
     def _generate(
-        self, policy: Policy, asks: Sequence[Ask], sampling: Sampling, stops: Sequence[int], read_prompt: bool = False
+        self,
+        policy: Policy,
+        asks: Sequence[EngineRequest],
+        sampling: Sampling,
+        stops: Sequence[int],
+        read_prompt: bool = False,
     ) -> list[Answer]:
         held = self._find(policy)
         assert held is not None, "sync the policy first"
@@ -101,7 +106,7 @@ class Serving:
 
     def _song(self, policy: Policy) -> Song:
         """The prompt is read once for its own log-probs and once, through the prefix cache, to write on."""
-        ask = [Ask(canary_prompt(policy), 0)]
+        ask = [EngineRequest(canary_prompt(policy), 0)]
         (read,) = self._generate(policy, ask, Sampling(0, 1), (), True)
         (written,) = self._generate(policy, ask, Sampling(0, CANARY_TOKENS), ())
         return Song(read.prompt_logprobs, written.tokens, written.logprobs)

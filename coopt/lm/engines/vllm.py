@@ -10,11 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from coopt.core.config.engine import EngineConfig
-from coopt.lm.engines.base import Generation, Sampling, check_room
-from coopt.lm.engines.server import Answer, Ask
+from coopt.lm.engines.base import Draws, Generation, Sampling, check_room
+from coopt.lm.engines.server import Answer, EngineRequest
 from coopt.lm.engines.serving import Serving
 from coopt.lm.policy import Policy
 
@@ -54,15 +52,15 @@ class VLLMEngine:
         self.policy = policy
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, rng: np.random.Generator
+        self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, draws: Draws
     ) -> list[list[Generation]]:
         policy, serving = self.policy, self.serving
         assert policy is not None
         check_room(prompts, sampling, policy.context_length)
         if not serving.holds(policy):  # another engine of this process has had it since
             serving.sync(policy)
-        seeds = rng.integers(2**31, size=(len(prompts), samples)).tolist()
-        asks = [Ask(prompt, seed) for prompt, own in zip(prompts, seeds, strict=True) for seed in own]
+        seeds = draws.seeds(len(prompts), samples).tolist()
+        asks = [EngineRequest(prompt, seed) for prompt, own in zip(prompts, seeds, strict=True) for seed in own]
         answers = serving.generate(policy, asks, sampling)
         self.on_batch(len(answers), sum(len(a.tokens) for a in answers))
         rows = [_generation(policy, a) for a in answers]
@@ -82,7 +80,7 @@ def close_engines() -> None:
 def _generation(policy: Policy, answer: Answer) -> Generation:
     tokens = tuple(answer.tokens)
     finished = bool(tokens) and tokens[-1] in policy.stop_ids()
-    return Generation(tokens, policy.decode(tokens), finished, tuple(answer.logprobs))
+    return Generation(tokens, policy.response(tokens), finished, tuple(answer.logprobs))
 
 
 def _key(policy: Policy, settings: EngineConfig) -> str:

@@ -1,0 +1,1 @@
+"""One optimizer step: rows, teacher, objective, gradients, checkpoints; on one device or sharded."""

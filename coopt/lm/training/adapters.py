@@ -13,6 +13,10 @@ from coopt.core.rng import stable_hash
 from coopt.lm.policy import Policy
 from coopt.lm.training.forward import logits32
 
+_MAMBA = frozenset(("falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"))
+_MAMBA_KEEPS = ["out_proj", "conv1d"]
+"""What peft refuses to adapt in these models: their kernels read the weights and never call the modules."""
+
 
 def make_trainable(policy: Policy, weights: Literal["full", "lora"], rank: int, *key: object) -> Policy:
     """The policy with its trained parameters marked. A new adapter's random start comes from ``key``.
@@ -27,7 +31,11 @@ def make_trainable(policy: Policy, weights: Literal["full", "lora"], rank: int, 
         for name, parameter in policy.model.named_parameters():
             parameter.requires_grad_(".lora_" in name)
         return policy
-    settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+    kept = _MAMBA_KEEPS if policy.causal_lm.config.model_type in _MAMBA else None
+    settings = LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules="all-linear", exclude_modules=kept, task_type="CAUSAL_LM"
+    )
+    # peft draws from the global generator: forked, so that the run's other draws do not depend on it.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stable_hash(*key, "lora") % 2**63)
         adapted = get_peft_model(policy.model, settings)
@@ -41,8 +49,9 @@ def _check_head(policy: Policy) -> None:
     lm = policy.causal_lm
     hidden = lm.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
     expected = lm(input_ids=ids, use_cache=False).logits
-    if not torch.allclose(logits32(lm.get_output_embeddings(), hidden), expected, atol=1e-3, rtol=1e-3):
+    if not torch.allclose(logits32(lm, hidden), expected, atol=1e-3, rtol=1e-3):
         name = lm.config.model_type
         raise ModelError(
-            f"models of type '{name}' change the logits after the head (scaling or capping): not supported."
+            f"models of type '{name}' change their logits after the head in a way of their own: not supported. Use a"
+            " model of another family."
         )

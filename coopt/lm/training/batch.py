@@ -42,12 +42,14 @@ def model_input(
     lengths = [len(p) + len(r) for p, r in sequences]
     starts = [sum(lengths[:k]) if packed else 0 for k in range(len(lengths))]
     rows = [0 if packed else k for k, (_, r) in enumerate(sequences) for _ in r]
+    # Position t predicts token t + 1, so the response's first token is predicted at the prompt's last place.
     columns = [s + len(p) - 1 + t for s, (p, r) in zip(starts, sequences, strict=True) for t in range(len(r))]
     places = torch.tensor(rows, device=device), torch.tensor(columns, device=device)
     if packed:
         ids = torch.tensor([[t for p, r in sequences for t in (*p, *r)]], device=device)
         positions = torch.cat([torch.arange(n, device=device) for n in lengths])[None]
         return ModelInput({"input_ids": ids, "position_ids": positions}, *places)
+    # Right-padded: a causal model's earlier positions cannot see the padding, and no position moves.
     width = max(lengths)
     ids = torch.tensor([[*p, *r, *([pad] * (width - len(p) - len(r)))] for p, r in sequences], device=device)
     mask = torch.tensor([[1] * n + [0] * (width - n) for n in lengths], device=device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -13,13 +13,21 @@ from safetensors.torch import load_file, save_file
 from coopt.core import store
 from coopt.core.errors import RunError
 from coopt.core.fault_points import fault_point
-
-if TYPE_CHECKING:
-    from coopt.lm.training.trainer import LocalTrainer
+from coopt.lm.policy import Policy
+from coopt.lm.training.teacher import Teacher
 
 _FILE = "state.safetensors"
 STEP = "step.json"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # AdamW counts its own steps: a step without rows is none
+
+
+class Resumable(Protocol):
+    """What a checkpoint is of: a trainer in one process, or one rank of a sharded one."""
+
+    policy: Policy
+    teacher: Teacher
+    optimizer: torch.optim.AdamW
+    step: int
 
 
 class TornCheckpointError(RunError):
@@ -33,7 +41,7 @@ def torn(directory: Path) -> TornCheckpointError:
     )
 
 
-def save_checkpoint(trainer: LocalTrainer, directory: Path) -> None:
+def save_checkpoint(trainer: Resumable, directory: Path) -> None:
     """Write ``directory`` as a whole or not at all; it is complete when its marker is there."""
     with store.new_directory(directory) as temporary:
         tensors = {k: t.contiguous().cpu() for k, t in state_tensors(trainer).items()}
@@ -42,7 +50,7 @@ def save_checkpoint(trainer: LocalTrainer, directory: Path) -> None:
         store.write_json(temporary / STEP, {"step": trainer.step})
 
 
-def load_checkpoint(trainer: LocalTrainer, directory: Path, *, optimizer: bool = True) -> None:
+def load_checkpoint(trainer: Resumable, directory: Path, *, optimizer: bool = True) -> None:
     """Restore what ``save_checkpoint`` wrote; without ``optimizer`` only the student's weights."""
     try:
         tensors = load_file(directory / _FILE)
@@ -51,7 +59,7 @@ def load_checkpoint(trainer: LocalTrainer, directory: Path, *, optimizer: bool =
     restore(trainer, tensors, int(store.read_json(directory / STEP)["step"]), optimizer=optimizer)
 
 
-def state_tensors(trainer: LocalTrainer) -> dict[str, torch.Tensor]:
+def state_tensors(trainer: Resumable) -> dict[str, torch.Tensor]:
     """Everything that a resumed trainer needs beside its step, by ``kind/parameter``: whole tensors, or shards."""
     parameters = trainer.policy.trainable()
     tensors: dict[str, torch.Tensor] = {f"student/{n}": p.detach() for n, p in parameters.items()}
@@ -63,13 +71,14 @@ def state_tensors(trainer: LocalTrainer) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def restore(trainer: LocalTrainer, tensors: Mapping[str, torch.Tensor], step: int, *, optimizer: bool) -> None:
+def restore(trainer: Resumable, tensors: Mapping[str, torch.Tensor], step: int, *, optimizer: bool) -> None:
     """Put ``state_tensors`` back."""
     parameters = trainer.policy.trainable()
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(tensors[f"student/{name}"])
     if not optimizer:
+        # A round that starts its optimizer anew starts its teacher from the student of now.
         trainer.teacher.load({n: p.detach() for n, p in parameters.items()})
         return
     trainer.step = step

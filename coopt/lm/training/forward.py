@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch.nn import functional as F
@@ -21,16 +24,42 @@ def hidden_states(
     decoder: torch.nn.Module | None = None,
 ) -> torch.Tensor:
     """Final hidden states [N, d] at the positions that predict response tokens. ``keys``: of ``model_input``."""
-    inputs = model_input(sequences, layout, policy.tokenizer.pad_token_id, policy.device, keys)
+    inputs = model_input(sequences, layout, policy.pad_id, policy.device, keys)
+    # The head is left out: it is applied in chunks, in float32 (``logits32``).
     with policy.autocast():
         return response_hidden(decoder or policy.causal_lm.get_decoder(), inputs)
 
 
+_TRIED: WeakKeyDictionary[Policy, dict[Layout, bool]] = WeakKeyDictionary()
+"""Which layouts a loaded model takes; each is tried once."""
+
+
 def layout_of(policy: Policy, loss: LossConfig) -> Layout:
-    """How rows are laid out for this model."""
-    if loss.packed:
-        return "packed"
-    return "shared" if loss.shared_prefixes and _takes_any_mask(policy) else "padded"
+    """How rows are laid out for this model: as the settings say, if it then reads each row as it reads it alone."""
+    wanted: Layout = "packed" if loss.packed else "padded"
+    if not loss.packed and loss.shared_prefixes and _takes_any_mask(policy):
+        wanted = "shared"
+    tried = _TRIED.setdefault(policy, {"padded": True})
+    if wanted not in tried:
+        tried[wanted] = _reads_rows_apart(policy, wanted)
+        if not tried[wanted]:
+            kind = policy.causal_lm.config.model_type
+            print(f"loss: a model of type '{kind}' reads rows laid out {wanted} otherwise than alone: they are padded.",
+                  file=sys.stderr)  # fmt: skip
+    return wanted if tried[wanted] else "padded"
+
+
+@torch.no_grad()
+def _reads_rows_apart(policy: Policy, layout: Layout) -> bool:
+    """Some models ignore that positions start again, and rows laid out together see one another (Falcon, packed).
+    Nothing says so but the numbers: three short rows, together and each alone."""
+    shared, own = (5, 6, 7), ((8, 9), (10,), (11, 12, 13))
+    rows = [(shared, response) for response in own]
+    together = hidden_states(policy, rows, layout)
+    alone = torch.cat([hidden_states(policy, [row]) for row in rows])
+    tolerance = 1e-3 if policy.compute_dtype == torch.float32 else 0.1
+    scale = alone.float().abs().mean()
+    return bool(((together - alone).float().abs().mean() / scale) < tolerance)
 
 
 def _takes_any_mask(policy: Policy) -> bool:
@@ -41,13 +70,23 @@ def _takes_any_mask(policy: Policy) -> bool:
     return kinds == {"full_attention"} and not windowed and config._attn_implementation == "sdpa"
 
 
-def logits32(
-    head: torch.nn.Module, hidden: torch.Tensor, weights: dict[str, torch.Tensor] | None = None
-) -> torch.Tensor:
-    """Logits in float32 or better, computed by a float32 product: rounding logits to bfloat16 would
-    ruin the gradient where teacher and student are close."""
-    parameters = dict(head.named_parameters()) | (weights or {})
+def logits32(lm: Any, hidden: torch.Tensor, weights: dict[str, torch.Tensor] | None = None) -> torch.Tensor:
+    """Logits [N, V] of a causal LM in float32 or better, computed by a float32 product: rounding logits to bfloat16
+    would ruin the gradient where teacher and student are close. ``weights``: in place of the head's own."""
+    parameters = dict(lm.get_output_embeddings().named_parameters()) | (weights or {})
     bias = parameters.get("bias")
     wide = torch.promote_types(hidden.dtype, torch.float32)
     weight = parameters["weight"].to(wide)
-    return F.linear(hidden.to(wide), weight, None if bias is None else bias.to(wide))
+    return _finished(F.linear(hidden.to(wide), weight, None if bias is None else bias.to(wide)), lm)
+
+
+def _finished(logits: torch.Tensor, lm: Any) -> torch.Tensor:
+    """What some models do after their head. ``adapters.make_trainable`` refuses a model that does something else."""
+    config = lm.config.get_text_config()
+    if scaling := getattr(config, "logits_scaling", None):  # Granite divides by it
+        logits = logits / scaling
+    if scale := getattr(config, "logit_scale", None):  # Cohere multiplies by it
+        logits = logits * scale
+    if cap := getattr(config, "final_logit_softcapping", None):  # Gemma 2 and 4: cap * tanh(logits / cap)
+        logits = cap * torch.tanh(logits / cap)
+    return logits

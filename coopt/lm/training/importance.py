@@ -14,11 +14,14 @@ from coopt.lm.training.objectives import Tokens, logprobs_of
 
 @torch.no_grad()
 def importance_weights(tokens: Tokens, engine_N: torch.Tensor, cap: float, sums: ImportanceSums) -> torch.Tensor:
-    """Weights [N] of the tokens that were drawn, from the trainer's log-probs (at the start of the step) and the
-    engine's; counted in ``sums``."""
+    """Weights [N] of the tokens, from the trainer's log-probs (at the start of the step) and the engine's; counted in
+    ``sums``. A token that no other engine drew (NaN) weighs 1 and is not counted."""
     own_N = logprobs_of(tokens.student_NV, tokens.ids_N) if tokens.old_N is None else tokens.old_N
+    # Truncated, not clipped from below: a token that the engine liked less is only damped (TIS).
     weights_N = (own_N - engine_N).exp().clamp(max=cap).to(tokens.student_NV.dtype)
-    sums.tokens += len(weights_N)
-    sums.total += weights_N.double().sum().item()
-    sums.capped += int((weights_N >= cap).sum())
-    return weights_N
+    drawn_N = ~engine_N.isnan()
+    counted = weights_N[drawn_N]
+    sums.tokens += len(counted)
+    sums.total += counted.double().sum().item()
+    sums.capped += int((counted >= cap).sum())
+    return torch.where(drawn_N, weights_N, 1.0)

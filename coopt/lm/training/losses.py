@@ -1,7 +1,7 @@
 """Divergence between student and self-teacher, token by token.
 
 Shape legend: N tokens, V vocabulary, B buckets (V, or k, or k + 1 with the tail).
-Formulas and numeric vectors: SDPO's loss, ``tests/unit/test_losses.py``.
+Formulas and numeric vectors: SDPO's loss, ``tests/unit/lm/test_losses.py``.
 """
 
 from __future__ import annotations
@@ -59,15 +59,18 @@ def bucket_log_probs(
     log_p, log_q = student_NV.log_softmax(-1), teacher_NV.log_softmax(-1)
     if top_k == 0:
         return log_p, log_q
+    # The student's top-k, not the teacher's: the rollout is the student's, so these are the tokens that it may write.
     index = student_NV.detach().topk(top_k, dim=-1).indices
     log_p, log_q = log_p.gather(-1, index), log_q.gather(-1, index)
     if tail:
         return _with_tail(log_p), _with_tail(log_q)
+    # Both are renormalised over the k tokens: what the teacher thinks of the others then has no say.
     return log_p.log_softmax(-1), log_q.log_softmax(-1)
 
 
 def _with_tail(log_p: torch.Tensor) -> torch.Tensor:
     inside = log_p.logsumexp(-1, keepdim=True).clamp(max=_LOG_TAIL_CEILING)
+    # log(1 - exp(x)) by expm1: 1 - exp(x) would lose all its digits where nearly all mass is inside.
     return torch.cat([log_p, torch.log(-torch.expm1(inside))], dim=-1)
 
 
@@ -79,9 +82,11 @@ def generalised_jsd(log_p: torch.Tensor, log_q: torch.Tensor, alpha: float, entr
     elif alpha == 1:
         entries = _kl(log_p, log_q)
     else:
+        # m in log space: p and q of an unlikely token underflow, and log m would be -inf.
         log_m = torch.logaddexp(log_p + math.log1p(-alpha), log_q + math.log(alpha))
         student, teacher = _kl(log_p, log_m), _kl(log_q, log_m)
         if not entry_clip:
+            # Summed apart: entries of the two terms cancel in part, and their sums are what is near 0.
             return (1 - alpha) * student.sum(-1) + alpha * teacher.sum(-1)
         entries = (1 - alpha) * student + alpha * teacher
     return (entries.clamp(max=entry_clip) if entry_clip else entries).sum(-1)

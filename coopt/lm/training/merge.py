@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,8 +10,7 @@ from typing import NamedTuple
 import torch
 
 from coopt.lm.training.base import TrainRow
-
-Ids = tuple[int, ...]
+from coopt.lm.training.trees import Ids
 
 
 class Target(NamedTuple):
@@ -18,60 +18,91 @@ class Target(NamedTuple):
 
     prompt: Ids
     advantage: float = 1.0
+    weight: float = 1.0
+    """In the loss, of the mean of the tokens' losses."""
+    drawn: tuple[float, ...] = ()
+    """The engine's log-probs of the response's tokens; empty: it was drawn by the trainer's own model, or by none."""
 
 
 class StudentRow(NamedTuple):
-    """A distinct (prompt, response) with its distinct targets and their weights."""
+    """A distinct (prompt, response) with its distinct targets."""
 
     prompt: Ids
     response: Ids
-    targets: list[tuple[Target, float]]
-    logprobs: tuple[float, ...] = ()
-    """The engine's."""
+    targets: list[Target]
     teacher: str = ""
     old: tuple[float, ...] = ()
-    """The student's own at the start of the step, if it has several updates."""
+    """The student's own log-probs at the start of the step, if it has several updates."""
 
 
 def merge(rows: Sequence[TrainRow], rollouts: int) -> list[StudentRow]:
-    """Identical rows computed once, with their number as weight: exact, because the loss is a sum. Log-probs of equal
-    tokens differ by an engine's rounding only: the first row's stand for all."""
-    logprobs: dict[tuple[Ids, Ids, str], tuple[float, ...]] = {}
-    counts: dict[tuple[Ids, Ids, str], dict[Target, float]] = defaultdict(dict)
+    """Identical rows computed once: exact, because the loss is a sum of w_i min(pi / mu_i, cap) l_t over rows i.
+
+    Rows of one target share pi and l_t, so their weights add up, and 1 / mu is the weighted mean of theirs (exact but
+    for a cap between them; engines give equal tokens log-probs that differ by rounding only). A row that no other
+    engine drew has no mu: it stays a target of its own.
+    """
+    found: dict[tuple[Ids, Ids, str], dict[tuple[Ids, float, bool], list[TrainRow]]] = defaultdict(dict)
     for row in rows:
-        key = row.student_prompt, row.response, row.teacher
-        logprobs.setdefault(key, row.logprobs)
-        target = Target(row.teacher_prompt, row.advantage)
-        counts[key][target] = counts[key].get(target, 0) + row.weight
+        # The student's forward depends on prompt and response alone; the teacher is part of the key because a
+        # micro-batch has one.
+        own = found[row.student_prompt, row.response, row.teacher]
+        own.setdefault((row.teacher_prompt, row.advantage, bool(row.logprobs)), []).append(row)
     return [
-        StudentRow(key[0], key[1], [(t, n / rollouts) for t, n in targets.items()], logprobs[key], key[2])
-        for key, targets in counts.items()
+        StudentRow(prompt, response, [_target(same, rollouts) for same in targets.values()], teacher)
+        for (prompt, response, teacher), targets in found.items()
     ]
 
 
+def _target(rows: Sequence[TrainRow], rollouts: int) -> Target:
+    first, weight = rows[0], sum(row.weight for row in rows)
+    return Target(first.teacher_prompt, first.advantage, weight / rollouts, _mean_drawn(rows))
+
+
+def _mean_drawn(rows: Sequence[TrainRow]) -> tuple[float, ...]:
+    """log mu of each token, where 1 / mu is the weighted mean of the rows' 1 / mu_i."""
+    first = rows[0].logprobs
+    if all(row.logprobs == first for row in rows):
+        return first
+    weights = [row.weight for row in rows]
+    tokens = zip(*(row.logprobs for row in rows), strict=True)
+    # Relative to the first: exp(-logprob) alone may be large.
+    return tuple(
+        mine[0] - math.log(sum(w * math.exp(mine[0] - x) for w, x in zip(weights, mine, strict=True)) / sum(weights))
+        for mine in tokens
+    )
+
+
 class TargetSide(NamedTuple):
-    """Of the N tokens of a micro-batch's targets: the place [S] of the student's token, its weight and advantage."""
+    """Of the N tokens of a micro-batch's targets: the place [S] of the student's token, its weight and advantage, and
+    the engine's log-prob (NaN where there is none; None: there is none at all)."""
 
     place: torch.Tensor
     weight: torch.Tensor
     advantage: torch.Tensor
+    drawn: torch.Tensor | None
 
 
 def target_side(batch: list[StudentRow], device: torch.device) -> TargetSide:
     index: list[int] = []
     weights: list[float] = []
     advantages: list[float] = []
+    drawn: list[float] = []
     offset = 0
     for student in batch:
         length = len(student.response)
-        for target, weight in student.targets:
+        for target in student.targets:
             index += range(offset, offset + length)
-            weights += [weight / length] * length
+            # (1/|y|) sum_t: every token of a row weighs the same, and every row as much as any other (Eq. 1).
+            weights += [target.weight / length] * length
             advantages += [target.advantage] * length
+            # NaN marks a token whose importance is 1: it was drawn by this very model, or by none.
+            drawn += target.drawn or [math.nan] * length
         offset += length
     wide = torch.float64
     return TargetSide(
         torch.tensor(index, device=device),
         torch.tensor(weights, device=device, dtype=wide),
         torch.tensor(advantages, device=device, dtype=wide),
+        None if all(map(math.isnan, drawn)) else torch.tensor(drawn, device=device, dtype=wide),
     )

@@ -85,15 +85,19 @@ class PolicyGradient:
 
     def __call__(self, tokens: Tokens) -> torch.Tensor:
         own_N = logprobs_of(tokens.student_NV, tokens.ids_N)
+        # The first update of a step: the ratio is 1, and its gradient that of log p.
         old_N = own_N.detach() if tokens.old_N is None else tokens.old_N.to(own_N.dtype)
         ratio_N, advantage_N = (own_N - old_N).exp(), tokens.advantage_N.to(own_N.dtype)
         clipped_N = ratio_N.clamp(1 - self.clip_low, 1 + self.clip_high)
+        # The pessimistic one of the two surrogates (PPO Eq. 7).
         gain_N = torch.minimum(ratio_N * advantage_N, clipped_N * advantage_N)
         if self.dual_clip is not None:
+            # Dual clip: without it a token whose probability rose much has an unbounded loss at A < 0.
             gain_N = torch.where(advantage_N < 0, torch.maximum(gain_N, self.dual_clip * advantage_N), gain_N)
         if not self.kl:
             return -gain_N
         assert tokens.teacher_NV is not None
+        # k3, unbiased and never negative: q/p - log(q/p) - 1 with q the reference.
         apart_N = logprobs_of(tokens.teacher_NV, tokens.ids_N) - own_N
         return self.kl * (apart_N.exp() - apart_N - 1) - gain_N
 

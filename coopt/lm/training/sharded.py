@@ -38,6 +38,7 @@ class ShardedTrainer(LocalTrainer):
     """
 
     def __init__(self, policy: Policy, config: Config, objective: Objective | None = None) -> None:
+        # Two copies: what is sharded cannot generate, and what generates stays whole in the dtype of compute.
         trained = replace(policy, model=copy.deepcopy(policy.model), compute_dtype=torch.float32)
         policy.model.to(pick_device(config.run.device))
         self.replica = policy.in_compute_dtype()
@@ -49,16 +50,17 @@ class ShardedTrainer(LocalTrainer):
         root = shard(self.policy, self.config.parallel, pick_device(self.config.run.device), compute)
         return root, ShardedTeacher(self.policy, kind, rate, root)
 
-    def _micro_batches(self, students: list[StudentRow]) -> list[list[StudentRow]]:
+    def _own_batches(self, students: list[StudentRow]) -> list[list[StudentRow]]:
         """This rank's micro-batches, as many as the rank with the most has: a rank that has fewer computes a row
         of weight 0, because a block can only be gathered, and its gradients summed, by all ranks together."""
-        batches = [super(ShardedTrainer, self)._micro_batches(s) for s in shares(students, _cost, ranks.world())]
+        batches = [self._micro_batches(s) for s in shares(students, _cost, ranks.world())]
         most = max(map(len, batches))
         own = batches[ranks.rank()]
         return own + [[_weightless(students)] for _ in range(most - len(own))]
 
     def _total(self, stats: StepStats) -> None:
         """One sum over the ranks, so a loss that is not finite on one of them stops all before the update."""
+        # One call for all sums: each collective costs a round trip.
         weights = stats.importance
         total = torch.tensor([stats.loss, weights.tokens, weights.total, weights.capped], dtype=torch.float64)
         dist.all_reduce(total)
@@ -106,11 +108,11 @@ class ShardedTrainer(LocalTrainer):
 
 def _cost(student: StudentRow) -> int:
     """Tokens that a row makes the models read."""
-    teachers = sum(len(t.prompt) + len(student.response) for t, _ in student.targets)
+    teachers = sum(len(t.prompt) + len(student.response) for t in student.targets)
     return len(student.prompt) + len(student.response) + teachers
 
 
 def _weightless(students: list[StudentRow]) -> StudentRow:
     """The cheapest row with no say in the loss, nor in what is told of importance weights."""
     cheapest = min(students, key=_cost)
-    return cheapest._replace(targets=[(cheapest.targets[0][0], 0.0)], logprobs=())
+    return cheapest._replace(targets=[cheapest.targets[0]._replace(weight=0.0, drawn=())])

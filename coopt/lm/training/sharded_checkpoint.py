@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -22,10 +22,7 @@ from coopt.core import store
 from coopt.core.errors import RunError
 from coopt.core.fault_points import fault_point
 from coopt.lm import ranks
-from coopt.lm.training.checkpoint import MOMENTS, STEP, restore, state_tensors, torn
-
-if TYPE_CHECKING:
-    from coopt.lm.training.sharded import ShardedTrainer
+from coopt.lm.training.checkpoint import MOMENTS, STEP, Resumable, restore, state_tensors, torn
 
 
 class ShardedCheckpoints:
@@ -37,7 +34,7 @@ class ShardedCheckpoints:
         self.thread = ThreadPoolExecutor(1)
         self.pending: Future[None] | None = None
 
-    def save(self, trainer: ShardedTrainer, directory: Path, *, background: bool) -> None:
+    def save(self, trainer: Resumable, directory: Path, *, background: bool) -> None:
         """All ranks write. In the background it is the state of this moment, copied before the call returns."""
         self.settle()
         if ranks.leads():
@@ -58,7 +55,7 @@ class ShardedCheckpoints:
             pending, self.pending = self.pending, None
             pending.result()
 
-    def load(self, trainer: ShardedTrainer, directory: Path, *, optimizer: bool) -> None:
+    def load(self, trainer: Resumable, directory: Path, *, optimizer: bool) -> None:
         """Read this rank's shards, whatever number of ranks wrote them. Raises ``TornCheckpointError`` on all."""
         reader = HuggingFaceStorageReader(str(directory))
         names = ranks.from_first(lambda: _names(reader))
@@ -96,7 +93,7 @@ def _names(reader: HuggingFaceStorageReader) -> set[str] | None:
         return None
 
 
-def _empty(trainer: ShardedTrainer, names: set[str]) -> dict[str, torch.Tensor]:
+def _empty(trainer: Resumable, names: set[str]) -> dict[str, torch.Tensor]:
     """Room for what the checkpoint holds, sharded like the parameters."""
     room: dict[str, torch.Tensor] = {}
     for name, parameter in trainer.policy.trainable().items():

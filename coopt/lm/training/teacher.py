@@ -28,6 +28,7 @@ class Teacher:
         self.rate = rate
         self.shadows: dict[str, torch.Tensor] = {}
         if kind != "live":
+            # Frozen parameters (the base under an adapter) are the same in teacher and student: no copy.
             self.shadows = {n: p.detach().clone() for n, p in policy.trainable().items()}
 
     @torch.no_grad()
@@ -41,6 +42,7 @@ class Teacher:
     def active(self) -> Iterator[None]:
         """Within the block the policy's module computes with the teacher's weights, without gradients."""
         parameters = self.policy.trainable()
+        # Pointers are exchanged, nothing is copied: a second module would cost the untrained weights again.
         students = {n: parameters[n].data for n in self.shadows}
         with torch.no_grad():
             for name, shadow in self.shadows.items():

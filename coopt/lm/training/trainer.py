@@ -18,10 +18,11 @@ from coopt.lm.training.batch import PromptResponse, by_tokens
 from coopt.lm.training.forward import hidden_states, layout_of, logits32
 from coopt.lm.training.importance import importance_weights
 from coopt.lm.training.losses import Divergence
-from coopt.lm.training.merge import Ids, StudentRow, merge, target_side
+from coopt.lm.training.merge import StudentRow, merge, target_side
 from coopt.lm.training.objectives import Distil, Objective, Tokens, logprobs_of
 from coopt.lm.training.recompute import recompute_activations
 from coopt.lm.training.teacher import Kind, Teacher
+from coopt.lm.training.trees import Ids
 
 
 class LocalTrainer:
@@ -52,6 +53,7 @@ class LocalTrainer:
             merged = [self._with_old(students) for students in merged]
         stats = StepStats.over([self._update_once(s, len(rows)) for s, rows in zip(merged, parts, strict=True)])
         start = self._now()
+        # Once a step, however many updates it has: the rate is per step (paper 3.1).
         self.teacher.update()
         stats.seconds["student"] += self._now() - start
         self.step += 1
@@ -61,10 +63,12 @@ class LocalTrainer:
         stats = StepStats(lr=self.config.optimizer.lr * self._warmup(), active_rows=rows)
         stats.distinct_rows = sum(len(s.targets) for s in students)
         stats.trained_tokens = sum(len(s.response) for s in students)
+        # To None, not to 0: gradients of a step without rows must not move AdamW's moments.
         self.optimizer.zero_grad(set_to_none=True)
-        for batch in self._micro_batches(students):
+        for batch in self._own_batches(students):
             self._accumulate(batch, stats)
         self._total(stats)
+        # Before the update: a NaN in AdamW's moments could not be taken back.
         if not math.isfinite(stats.loss):
             raise TrainingError(
                 f"step {self.step + 1}: the loss is {stats.loss}. The weights were not changed."
@@ -83,11 +87,11 @@ class LocalTrainer:
         """Log-probability of every response token by the student."""
         found: dict[int, list[float]] = {}
         lengths = [len(p) + len(r) for p, r in sequences]
-        head = self.policy.causal_lm.get_output_embeddings()
+        lm = self.policy.causal_lm
         for batch in by_tokens(range(len(sequences)), lengths, self.config.loss.batch_tokens):
             hidden = self._hidden([sequences[k] for k in batch])
             ids = torch.tensor([t for k in batch for t in sequences[k][1]], device=hidden.device)
-            parts = [logprobs_of(logits32(head, hidden[chunk]), ids[chunk]) for chunk in self._chunks(len(hidden))]
+            parts = [logprobs_of(logits32(lm, hidden[chunk]), ids[chunk]) for chunk in self._chunks(len(hidden))]
             values = torch.cat(parts).tolist()
             for k in batch:
                 found[k], values = values[: len(sequences[k][1])], values[len(sequences[k][1]) :]
@@ -97,22 +101,22 @@ class LocalTrainer:
     def advantages(self, rows: Sequence[TrainRow]) -> list[list[float]]:
         """A_t of every response token, through the same batches and teachers as the loss."""
         found: dict[tuple[object, ...], list[float]] = {}
-        head = self.policy.causal_lm.get_output_embeddings()
-        for batch in LocalTrainer._micro_batches(self, merge(rows, 1)):  # of ranks each computes all
+        lm = self.policy.causal_lm
+        for batch in self._micro_batches(merge(rows, 1)):  # of ranks each computes all
             side = target_side(batch, self.policy.device)
             teachers = self._teacher_hidden(batch)
             hidden_Sd = self._hidden([(s.prompt, s.response) for s in batch])
             teacher_logits = self._teacher_logits(batch[0].teacher, teachers)
-            ids, _, _ = self._student_side(batch)
+            ids, _ = self._student_side(batch)
             values: list[float] = []
             for chunk in self._chunks(len(side.place)):
                 places = side.place[chunk]
                 teacher_NV = teacher_logits(chunk)
                 assert teacher_NV is not None
                 told_N = logprobs_of(teacher_NV, ids[places])
-                values += (told_N - logprobs_of(logits32(head, hidden_Sd[places]), ids[places])).tolist()
+                values += (told_N - logprobs_of(logits32(lm, hidden_Sd[places]), ids[places])).tolist()
             for s in batch:
-                for target, _ in s.targets:
+                for target in s.targets:
                     length = len(s.response)
                     found[s.prompt, s.response, s.teacher, target.prompt], values = values[:length], values[length:]
         return [found[r.student_prompt, r.response, r.teacher, r.teacher_prompt] for r in rows]
@@ -155,6 +159,10 @@ class LocalTrainer:
         warmup = self.config.optimizer.warmup
         return min(self.step / warmup, 1.0) if warmup else 1.0
 
+    def _own_batches(self, students: list[StudentRow]) -> list[list[StudentRow]]:
+        """The micro-batches that this process computes: all of them."""
+        return self._micro_batches(students)
+
     def _micro_batches(self, students: list[StudentRow]) -> list[list[StudentRow]]:
         """Each has one teacher; rows that are to share their prompt stay together."""
         batches: list[list[StudentRow]] = []
@@ -162,6 +170,7 @@ class LocalTrainer:
             units: dict[object, list[StudentRow]] = {}
             for k, s in enumerate(students):
                 if s.teacher == name:
+                    # A unit is never divided: its rows are one tree.
                     units.setdefault(s.prompt if self.layout == "shared" else k, []).append(s)
             lengths = [sum(map(_read_tokens, unit)) for unit in units.values()]
             for batch in by_tokens(list(units.values()), lengths, self.config.loss.batch_tokens):
@@ -175,29 +184,32 @@ class LocalTrainer:
         teachers = self._teacher_hidden(batch)
         stats.seconds["teacher"] += self._now() - start
         start = self._now()
-        head = self.policy.causal_lm.get_output_embeddings()
+        lm = self.policy.causal_lm
         hidden_Sd = self._hidden([(s.prompt, s.response) for s in batch])
+        # The chunks' backward passes stop at the hidden states and add up there; the model is gone through once, below.
+        # So the float32 logits [tokens, V] of one chunk at a time are held, and not those of all tokens.
         leaf_Sd = hidden_Sd.detach().requires_grad_()
         teacher_logits = self._teacher_logits(batch[0].teacher, teachers)
-        ids, old, drawn = self._student_side(batch)
+        ids, old = self._student_side(batch)
         for chunk in self._chunks(len(side.place)):
             places = side.place[chunk]
             with torch.no_grad():
                 teacher_NV = teacher_logits(chunk)
             tokens = Tokens(
-                logits32(head, leaf_Sd[places]),
+                logits32(lm, leaf_Sd[places]),
                 teacher_NV,
                 ids[places],
                 None if old is None else old[places],
                 side.advantage[chunk],
             )
             terms = self.objective(tokens) * side.weight[chunk].to(tokens.student_NV.dtype)
-            if drawn is not None:
+            if side.drawn is not None:
                 cap = self.config.engine.importance_cap
-                terms = terms * importance_weights(tokens, drawn[places], cap, stats.importance)
+                terms = terms * importance_weights(tokens, side.drawn[chunk], cap, stats.importance)
             loss = terms.sum()
             loss.backward()
             stats.loss += loss.item()
+        # Through the blocks, with what all chunks have left in the hidden states.
         hidden_Sd.backward(leaf_Sd.grad)
         stats.seconds["student"] += self._now() - start
 
@@ -211,12 +223,13 @@ class LocalTrainer:
         """The teacher's hidden states [N, d] on the batch's targets; of a trust region also the student's own."""
         if self.objective.reads != "teacher":
             return []
-        sequences = [(t.prompt, s.response) for s in batch for t, _ in s.targets]
+        sequences = [(t.prompt, s.response) for s in batch for t in s.targets]
         keys = [s.prompt for s in batch for _ in s.targets]
         if batch[0].teacher:
             with torch.no_grad():
                 peer = self.peers[batch[0].teacher]
                 return [hidden_states(peer, sequences, layout_of(peer, self.config.loss), keys=keys)]
+        # The student's own module with other weights: one copy of the architecture's activations at a time.
         with self.teacher.active():
             hidden = [self._hidden(sequences, keys)]
         if self.teacher.kind == "trust_region":
@@ -229,28 +242,24 @@ class LocalTrainer:
         if not hidden:
             return lambda chunk: None
         if name:
-            head = self.peers[name].causal_lm.get_output_embeddings()
-            return lambda chunk: logits32(head, hidden[0][chunk])
-        head = self.policy.causal_lm.get_output_embeddings()
-        shadows = self.teacher.head(head)  # of ranks, only where the head is gathered: after the student's forward
+            peer = self.peers[name].causal_lm
+            return lambda chunk: logits32(peer, hidden[0][chunk])
+        lm = self.policy.causal_lm
+        # Of ranks, only where the head is gathered: after the student's forward.
+        shadows = self.teacher.head(lm.get_output_embeddings())
         if self.teacher.kind != "trust_region":
-            return lambda chunk: logits32(head, hidden[0][chunk], shadows)
+            return lambda chunk: logits32(lm, hidden[0][chunk], shadows)
         rate = self.config.teacher.rate
-        return lambda chunk: torch.lerp(
-            logits32(head, hidden[0][chunk], shadows), logits32(head, hidden[1][chunk]), rate
-        )
+        # Trust region: (1 - rate) frozen + rate student, in logits (2601.20802).
+        return lambda chunk: torch.lerp(logits32(lm, hidden[0][chunk], shadows), logits32(lm, hidden[1][chunk]), rate)
 
-    def _student_side(self, batch: list[StudentRow]) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
-        """The students' tokens [S], their log-probs at the start of the step, and the engine's; None where there are
-        none (the engine is this very model)."""
+    def _student_side(self, batch: list[StudentRow]) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The students' tokens [S], and their log-probs at the start of the step; None while it is the first update."""
         device = self.policy.device
-
-        def column(values: list[tuple[float, ...]]) -> torch.Tensor | None:
-            flat = [x for row in values for x in row]
-            return torch.tensor(flat, dtype=torch.float64, device=device) if all(values) else None
-
         ids = torch.tensor([t for s in batch for t in s.response], device=device)
-        return ids, column([s.old for s in batch]), column([s.logprobs for s in batch])
+        if not all(s.old for s in batch):
+            return ids, None
+        return ids, torch.tensor([x for s in batch for x in s.old], dtype=torch.float64, device=device)
 
     def _hidden(self, sequences: list[PromptResponse], keys: list[Ids] | None = None) -> torch.Tensor:
         return hidden_states(self.policy, sequences, self.layout, keys=keys, decoder=self.decoder)
@@ -273,7 +282,7 @@ class LocalTrainer:
 
 def _read_tokens(student: StudentRow) -> int:
     """Tokens of a row, with the longest prompt that it is read after."""
-    return max(len(p) for p in (student.prompt, *(t.prompt for t, _ in student.targets))) + len(student.response)
+    return max(len(p) for p in (student.prompt, *(t.prompt for t in student.targets))) + len(student.response)
 
 
 def make_optimizer(policy: Policy, config: OptimizerConfig) -> torch.optim.AdamW:

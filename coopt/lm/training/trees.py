@@ -16,7 +16,7 @@ Ids = tuple[int, ...]
 
 
 @dataclass
-class Tree:
+class PrefixTree:
     """Tokens in preorder: the descendants of a token follow it."""
 
     ids: list[int] = field(default_factory=list)
@@ -30,7 +30,7 @@ class Tree:
         return len(self.ids)
 
 
-def grow(sequences: Sequence[Ids], keys: Sequence[Hashable]) -> list[Tree]:
+def grow(sequences: Sequence[Ids], keys: Sequence[Hashable]) -> list[PrefixTree]:
     """One tree of the sequences of each key; a sequence's number is its place in ``sequences``."""
     numbers: dict[Hashable, list[int]] = {}
     for k, key in enumerate(keys):
@@ -38,9 +38,9 @@ def grow(sequences: Sequence[Ids], keys: Sequence[Hashable]) -> list[Tree]:
     return [_tree(sequences, own) for own in numbers.values()]
 
 
-def _tree(sequences: Sequence[Ids], numbers: Sequence[int]) -> Tree:
+def _tree(sequences: Sequence[Ids], numbers: Sequence[int]) -> PrefixTree:
     """In sorted order a sequence shares with the one before it whatever it shares with any before it."""
-    tree = Tree()
+    tree = PrefixTree()
     path: list[int] = []
     before: Ids = ()
     for k in sorted(numbers, key=lambda k: sequences[k]):
@@ -62,7 +62,7 @@ def _common(a: Ids, b: Ids) -> int:
     return next((d for d, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
-def _end(tree: Tree, places: Sequence[int]) -> None:
+def _end(tree: PrefixTree, places: Sequence[int]) -> None:
     for place in places:
         tree.ends[place] = len(tree)
 
@@ -73,7 +73,7 @@ class Forest:
     ``ids``, ``positions`` [lines, T]; ``mask`` [lines, 1, T, T]: who may be attended to (True).
     """
 
-    def __init__(self, trees: Sequence[Tree], pad: int, device: torch.device) -> None:
+    def __init__(self, trees: Sequence[PrefixTree], pad: int, device: torch.device) -> None:
         length = max(map(len, trees))
         starts, lines = _first_fit([len(t) for t in trees], length)
         ids, positions = ([[fill] * length for _ in range(lines)] for fill in (pad, 0))

@@ -1,0 +1,1 @@
+"""One file a method: what its teacher sees, its loss, and why."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from coopt.graph.topology import Edge, Topology
 from coopt.methods.algorithms.critics import with_critics
 from coopt.methods.algorithms.privileged import Privileged
-from coopt.methods.base import RolloutGroup, method
+from coopt.methods.base import method
+from coopt.methods.rollouts import RolloutGroup
 
 if TYPE_CHECKING:
     from coopt.core.config.schema import GateConfig

@@ -20,23 +20,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import networkx as nx
 from pydantic import Field
 
+from coopt.core.config.schema import Config, GateConfig
 from coopt.core.config.section import Section
 from coopt.core.rng import generator
 from coopt.domains.base import Item
 from coopt.domains.wording import fill
 from coopt.graph.topology import Edge, Topology
+from coopt.lm.training.base import TrainRow
 from coopt.methods.algorithms.critics import with_critics
-from coopt.methods.base import SUCCESS, Told, Trained, method
+from coopt.methods.base import Trained, method
+from coopt.methods.rollouts import RolloutGroup, Told
+from coopt.methods.step import Learnt, Step, with_told
 from coopt.methods.tutors.anchor import filter_feedback
 from coopt.methods.tutors.base import Request, read_score
-from coopt.methods.tutors.committee import vote
-from coopt.runs.measures.acceptance import author_counts, is_accepted
+from coopt.methods.tutors.committee import author_counts
 
 if TYPE_CHECKING:
-    from coopt.core.config.schema import Config, GateConfig
-    from coopt.lm.training.base import TrainRow
     from coopt.lm.training.objectives import Objective
-    from coopt.methods.step import Step
 
 _CRITICS = 3  # the paper's
 
@@ -57,6 +57,10 @@ class TrainingItem(NamedTuple):
     rollout: int
     feedback: Told
     rationale: Told
+
+
+Rationales = Sequence[Sequence[Told]]
+"""What each critic wrote on each prompt with a wrong rollout [prompts][critics]."""
 
 
 @method
@@ -89,62 +93,46 @@ class FAIR(Trained):
 
         return Imitate()
 
-    def learn(self, step: Step) -> list[list[TrainRow]]:
-        wrong = [[j for j, reward in enumerate(g.rewards) if reward < SUCCESS] for g in step.roll_out()]
-        rationales = self.review(step, consult(step, wrong))
+    def learn(self, step: Step) -> Learnt:
+        groups, written = consult(step, step.roll_out())
+        judged = step.judge([(g.item, [own]) for g, own in zip(groups, written, strict=True)], self.options.above)
+        rationales = [own for (own,) in judged]
         step.clock.lap("feedback")
-        taught = [(x, rows) for x in draw(step, wrong, rationales) if (rows := self.rows(step, x))]
-        step.examples = len(taught)
-        self.write_down(step, wrong, rationales, [x for x, _ in taught])
-        return [[row for _, rows in taught for row in rows]]
+        taught, rows, too_long = [], [], 0
+        for training_item in draw(step, groups, rationales):
+            made = self.rows(step, groups[training_item.prompt], training_item)
+            too_long += [row for _, row in made].count(None)
+            kept = [row._replace(weight=weight) for weight, row in made if row is not None and weight]
+            # Both texts or none: half a training item would shift alpha.
+            if kept and all(row is not None for _, row in made):
+                taught.append(training_item)
+                rows += kept
+        return Learnt(
+            [rows],
+            _with_notes(groups, rationales, taught),
+            examples=len(taught),
+            too_long=too_long,
+            texts=_texts(rationales),
+            counts={"committee": self.committee_counts(step, groups, rationales, taught)},
+        )
 
-    def review(self, step: Step, rationales: Sequence[Sequence[Told]]) -> list[tuple[Told, ...]]:
-        """The rationales of each prompt with what the other critics gave them."""
-        judges, above = step.phase.open_tutors, self.options.above
-        written = [[tuple(own)] for own in rationales]
-        judged = vote(written, step.groups, judges, lambda name, r: step.ask(name, "judge", r), above)
-        return [own for (own,) in judged]
-
-    def rows(self, step: Step, chosen: TrainingItem) -> list[TrainRow]:
-        """Both texts with their weights; none if one of them is too long for the student."""
-        group = step.groups[chosen.prompt]
-        explained = explanation_prompt(step, group.item, group.rollouts[chosen.rollout].text)
-        made = [
+    def rows(self, step: Step, group: RolloutGroup, chosen: TrainingItem) -> list[tuple[float, TrainRow | None]]:
+        """Both texts with their weights; None for one that is too long for the student."""
+        explained = explanation_prompt(step, group.item, group.rollouts[chosen.rollout].shown)
+        return [
             (self.options.alpha, step.imitate(explained, chosen.feedback.text or "")),
             (1 - self.options.alpha, step.imitate(step.prompt_ids(group.item), chosen.rationale.text or "")),
         ]
-        if any(row is None for _, row in made):
-            return []
-        return [row._replace(weight=weight) for weight, row in made if row is not None and weight]
 
-    def write_down(
-        self,
-        step: Step,
-        wrong: Sequence[Sequence[int]],
-        rationales: Sequence[Sequence[Told]],
-        training_items: Sequence[TrainingItem],
-    ) -> None:
-        """Leave the review in the step: texts and scores beside each prompt's rollouts, and their counts."""
-        step.notes = [
-            {
-                "rationales": [_rationale_record(r) for r in own],
-                "training_items": [
-                    {"rollout": x.rollout, "feedback": x.feedback.tutor, "rationale": x.rationale.tutor}
-                    for x in training_items
-                    if x.prompt == p
-                ],
-            }
-            for p, own in enumerate(rationales)
-        ]
-        every = [r for own in rationales for r in own]
-        step.texts = [text for r in every for text in (r.raw, *(judgement for _, judgement in r.judgements))]
-        by_author = {name: [r for r in every if r.tutor == name] for name in step.phase.tutors}
-        step.counts = {
-            "committee": {
-                "mistakes": sum(map(len, wrong)),
-                "training_items": len(training_items),
-                "rationales": {name: author_counts(own, self.options.above) for name, own in by_author.items()},
-            }
+    def committee_counts(
+        self, step: Step, groups: Sequence[RolloutGroup], rationales: Rationales, taught: Sequence[TrainingItem]
+    ) -> dict[str, Any]:
+        """The review in numbers, for the step's record."""
+        by_author = {name: [r for own in rationales for r in own if r.tutor == name] for name in step.tutee.tutors}
+        return {
+            "mistakes": sum(not y.correct for group in groups for y in group.rollouts),
+            "training_items": len(taught),
+            "rationales": {name: author_counts(own, self.options.above) for name, own in by_author.items()},
         }
 
 
@@ -154,22 +142,21 @@ def _is_committee(topology: Topology, student: str) -> bool:
     return len(critics) > 1 and all(critics & set(topology.reviewers_of(c)) for c in critics)
 
 
-def consult(step: Step, wrong: Sequence[Sequence[int]]) -> list[list[Told]]:
-    """Every critic explains every wrong rollout (kept in ``step.told``) and writes a rationale of every question with
-    one; returned prompt by prompt. ``wrong``: the numbers of the wrong rollouts, prompt by prompt."""
-    told: list[list[list[Told]]] = [[[] for _ in g.rollouts] for g in step.groups]
-    rationales: list[list[Told]] = [[] for _ in step.groups]
-    for name in step.phase.tutors:
-        mistakes = [(p, j) for p, own in enumerate(wrong) for j in own]
-        attempts = [Request(step.groups[p].item, step.groups[p].rollouts[j].text) for p, j in mistakes]
+def consult(step: Step, groups: Sequence[RolloutGroup]) -> tuple[list[RolloutGroup], Rationales]:
+    """Every critic explains every wrong rollout, and writes a rationale of every question with one: the rollouts with
+    what was told on them, and the rationales."""
+    told: list[list[list[Told]]] = [[[] for _ in g.rollouts] for g in groups]
+    rationales: list[list[Told]] = [[] for _ in groups]
+    mistakes = [(p, j) for p, g in enumerate(groups) for j, y in enumerate(g.rollouts) if not y.correct]
+    attempts = [Request(groups[p].item, groups[p].rollouts[j].shown) for p, j in mistakes]
+    asked = list(dict.fromkeys(p for p, _ in mistakes))
+    questions = [Request(groups[p].item, "") for p in asked]
+    for name in step.tutee.tutors:
         for (p, j), raw in zip(mistakes, step.ask(name, "mistakes", attempts), strict=True):
-            told[p][j].append(_told(step, name, step.groups[p].item, raw))
-        asked = [p for p, own in enumerate(wrong) if own]
-        questions = [Request(step.groups[p].item, "") for p in asked]
+            told[p][j].append(_told(step, name, groups[p].item, raw))
         for p, raw in zip(asked, step.ask(name, "rationale", questions), strict=True):
-            rationales[p].append(_told(step, name, step.groups[p].item, raw))
-    step.told = [[tuple(said) for said in row] for row in told]
-    return rationales
+            rationales[p].append(_told(step, name, groups[p].item, raw))
+    return with_told(groups, told), rationales
 
 
 def _told(step: Step, name: str, item: Item, raw: str | None) -> Told:
@@ -178,15 +165,16 @@ def _told(step: Step, name: str, item: Item, raw: str | None) -> Told:
     return Told(name, raw or "", None if raw is None else filter_feedback(raw, item, kind, "reference"), raw is None)
 
 
-def draw(step: Step, wrong: Sequence[Sequence[int]], rationales: Sequence[Sequence[Told]]) -> list[TrainingItem]:
+def draw(step: Step, groups: Sequence[RolloutGroup], rationales: Rationales) -> list[TrainingItem]:
     """The training items of a step. Each mistake has a generator of its own, so that its draw hangs on no other's."""
     training_items = []
-    for p, group in enumerate(step.groups):
-        accepted = [r for r in rationales[p] if is_accepted(r)]
-        for j in wrong[p]:
-            explained = [m for m in step.told[p][j] if m.text is not None]
-            rng = generator(step.phase.seed, step.phase.tutee, step.number, group.item.id, j, "fair")
-            if explained and accepted:
+    for p, group in enumerate(groups):
+        accepted = [r for r in rationales[p] if r.accepted]
+        for j, y in enumerate(group.rollouts):
+            explained = [m for m in y.told if m.text is not None]
+            if not y.correct and explained and accepted:
+                # Keyed by question and rollout: another mistake more or less changes no other draw.
+                rng = generator(step.tutee.seed, step.tutee.name, step.number, group.item.id, j, "fair")
                 first, second = rng.integers(len(explained)), rng.integers(len(accepted))
                 training_items.append(TrainingItem(p, j, explained[first], accepted[second]))
     return training_items
@@ -199,11 +187,37 @@ def explanation_prompt(step: Step, item: Item, response: str) -> list[int]:
     return step.policy.prompt_ids(wording, user, system=False)
 
 
+def _with_notes(
+    groups: Sequence[RolloutGroup], rationales: Rationales, taught: Sequence[TrainingItem]
+) -> list[RolloutGroup]:
+    """The review beside each prompt's rollouts: texts, scores, and what became a training item."""
+    return [
+        replace(
+            group,
+            notes={
+                "rationales": [_rationale_record(r) for r in own],
+                "training_items": [
+                    {"rollout": x.rollout, "feedback": x.feedback.tutor, "rationale": x.rationale.tutor}
+                    for x in taught
+                    if x.prompt == p
+                ],
+            },
+        )
+        for p, (group, own) in enumerate(zip(groups, rationales, strict=True))
+    ]
+
+
+def _texts(rationales: Rationales) -> list[str]:
+    """Everything written in the review."""
+    every = [r for own in rationales for r in own]
+    return [text for r in every for text in (r.raw, *(judgement for _, judgement in r.judgements))]
+
+
 def _rationale_record(rationale: Told) -> dict[str, Any]:
     return {
         "tutor": rationale.tutor,
         "raw": rationale.raw,
         "score": rationale.score,
-        "accepted": is_accepted(rationale),
+        "accepted": rationale.accepted,
         "judgements": [{"judge": judge, "raw": raw, "score": read_score(raw)} for judge, raw in rationale.judgements],
     }

@@ -14,6 +14,4 @@ class FrozenPeers(OPCoD):
     name = "frozen_peers"
     description = "control: opcod whose tutors stay the initial students in every round"
     against = ("opcod",)
-
-    def tutor_round(self, newest: int) -> int:
-        return 0
+    frozen_tutors = True

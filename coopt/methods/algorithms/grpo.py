@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from coopt.core.config.schema import Config
 from coopt.core.config.section import Section
 from coopt.core.errors import ConfigError
 from coopt.domains.base import Domain
 from coopt.methods.base import Trained, method, with_settings
+from coopt.methods.rollouts import all_rollouts
+from coopt.methods.step import Learnt, Step, plain_row
 
 if TYPE_CHECKING:
-    from coopt.core.config.schema import Config
-    from coopt.lm.training.base import TrainRow
     from coopt.lm.training.objectives import Objective
-    from coopt.methods.step import Step
 
 _EPSILON = 1e-4  # keeps a group of equal rewards finite
 
@@ -67,20 +67,24 @@ class GRPO(Trained):
         own = self.options
         return PolicyGradient(own.clip_low, own.clip_high, own.dual_clip or None, own.kl)
 
-    def learn(self, step: Step) -> list[list[TrainRow]]:
+    def learn(self, step: Step) -> Learnt:
+        groups = step.roll_out()
         rows = [
             [
-                step.plain_row(group.item, y)._replace(advantage=advantage)
+                plain_row(y)._replace(advantage=advantage)
                 for y, advantage in zip(group.rollouts, self.advantages(group.rewards), strict=True)
                 if advantage or self.options.kl  # without either there is no gradient
             ]
-            for group in step.roll_out()
+            for group in groups
         ]
+        # Whole prompts a part: a group's advantages are relative to each other.
         size = len(rows) // self.options.updates
-        return [[row for group in rows[k : k + size] for row in group] for k in range(0, len(rows), size)]
+        parts = [[row for group in rows[k : k + size] for row in group] for k in range(0, len(rows), size)]
+        return Learnt(parts, groups, examples=len(all_rollouts(groups)))
 
     def advantages(self, rewards: Sequence[float]) -> list[float]:
         """A of each rollout of a group."""
         mean = fmean(rewards)
+        # Sample deviation (n - 1), as ``torch.std`` has it.
         spread = stdev(rewards) + _EPSILON if self.options.std else 1.0
         return [(r - mean) / spread for r in rewards]

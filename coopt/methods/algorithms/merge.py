@@ -7,50 +7,34 @@ adapters' factors would be another model: the product of two means has cross ter
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from coopt.core.config.schema import ALWAYS_THERE
+from coopt.core.config.schema import ALWAYS_THERE, Config
 from coopt.core.config.section import Section
 from coopt.core.errors import ConfigError
+from coopt.core.names import INIT
 from coopt.domains.base import Domain
-from coopt.methods.base import Trained, method
-
-if TYPE_CHECKING:
-    from coopt.core.config.schema import Config
-    from coopt.lm.training.base import TrainRow
-    from coopt.lm.training.objectives import Objective
-    from coopt.methods.step import Step
+from coopt.lm.alike import check_same_shapes, check_same_tokenizer
+from coopt.methods.base import Average, method
+from coopt.methods.students import origins
 
 
 @method
-class Merge(Trained):
-    """Every student becomes the mean of all initial students. One round, and nothing is trained in it."""
+class MergeInitial(Average):
+    """Every student becomes the mean of all initial students."""
 
     name = "merge"
     description = "control: every student is the average of the initial students' weights; nothing is trained"
     against: ClassVar[tuple[str, ...]] = ("opcod",)
 
-    def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
-        from coopt.lm.alike import check_same_shapes, check_same_tokenizer
-        from coopt.methods.students import origins
+    @property
+    def of(self) -> str:
+        return INIT
 
+    def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
         why = f"method {self.name}: weights are averaged one by one, so"
         check_same_shapes(origins(config), why)
         check_same_tokenizer(origins(config), why)
-
-    def rounds(self, config: Config) -> int:
-        return 1
-
-    def averages(self) -> str:
-        return "init"
-
-    def objective(self, config: Config) -> Objective:
-        from coopt.lm.training.objectives import Imitate
-
-        return Imitate()  # of no rows: needs no teacher
-
-    def learn(self, step: Step) -> list[list[TrainRow]]:
-        return [[]]  # a step has nothing to train on
 
 
 class MergeTrainedOptions(Section):
@@ -61,7 +45,7 @@ class MergeTrainedOptions(Section):
 
 
 @method
-class MergeTrained(Merge):
+class MergeTrained(MergeInitial):
     """Every student becomes the mean of the students that another method of the run trained."""
 
     name = "merge_trained"
@@ -69,8 +53,12 @@ class MergeTrained(Merge):
     against = ("opcod", "merge")
     Options = MergeTrainedOptions
 
+    @property
+    def of(self) -> str:
+        return str(self.options.of)
+
     def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
-        of, methods = self.options.of, config.methods
+        of, methods = self.of, config.methods
         before = methods[: methods.index(self.name)] if self.name in methods else methods
         if of not in before or of in ALWAYS_THERE:
             raise ConfigError(
@@ -78,6 +66,3 @@ class MergeTrained(Merge):
                 f" (--method sdpo,{of},{self.name}); another: --set options.{self.name}.of=NAME."
             )
         super().check(config, domains)
-
-    def averages(self) -> str:
-        return str(self.options.of)

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from coopt.core.config.schema import Config
 from coopt.core.config.section import Section
 from coopt.domains.base import Domain
 from coopt.methods.base import Starts, Trained, method, with_settings
+from coopt.methods.rollouts import all_rollouts
+from coopt.methods.step import Learnt, Step, plain_row
 
 if TYPE_CHECKING:
-    from coopt.core.config.schema import Config
-    from coopt.lm.training.base import TrainRow
     from coopt.lm.training.objectives import Objective
-    from coopt.methods.step import Step
 
 
 class OPDOptions(Section):
@@ -60,12 +60,8 @@ class OPD(Trained):
 
         return Distil(Divergence(self.options.alpha, config.loss.top_k, config.loss.tail))
 
-    def learn(self, step: Step) -> list[list[TrainRow]]:
-        teachers = step.phase.logit_teachers
-        return [
-            [
-                step.plain_row(group.item, y)._replace(teacher=teachers[group.item.domain])
-                for group in step.roll_out()
-                for y in group.rollouts
-            ]
-        ]
+    def learn(self, step: Step) -> Learnt:
+        groups, teachers = step.roll_out(), step.tutee.logit_teachers
+        # Every rollout has a target: the teacher needs no context to differ from the student.
+        rows = [plain_row(y)._replace(teacher=teachers[y.item.domain]) for y in all_rollouts(groups)]
+        return Learnt([rows], groups, examples=len(rows))

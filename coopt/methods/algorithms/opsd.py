@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from coopt.methods.algorithms.privileged import Privileged, PrivilegedOptions
-from coopt.methods.base import Context, Told, method
+from coopt.methods.base import method
+from coopt.methods.rollouts import Context, Told
 
 if TYPE_CHECKING:
     from coopt.core.config.schema import Config

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from coopt.core.names import ORACLE
 from coopt.domains.base import Domain
 from coopt.graph.topology import Edge, Topology
 from coopt.methods.algorithms.self_distillation import SelfDistillation
-from coopt.methods.base import ORACLE, method
+from coopt.methods.base import method
 
 if TYPE_CHECKING:
     from coopt.core.config.schema import Config, GateConfig

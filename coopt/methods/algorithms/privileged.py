@@ -13,7 +13,8 @@ from pydantic import Field
 
 from coopt.core.config.section import Section
 from coopt.methods.algorithms.self_distillation import SelfDistillation
-from coopt.methods.base import RolloutGroup, with_settings
+from coopt.methods.base import with_settings
+from coopt.methods.rollouts import RolloutGroup
 
 if TYPE_CHECKING:
     from coopt.core.config.schema import Config

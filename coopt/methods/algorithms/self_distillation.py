@@ -8,45 +8,55 @@ What differs between methods is c, which the self-teacher sees beyond the questi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from coopt.methods.base import Context, Messages, RolloutGroup, Told, Trained, earliest_correct, heard, rewritten
+from coopt.core.config.schema import Config
+from coopt.methods.base import Trained
+from coopt.methods.rollouts import Context, RolloutGroup, Told, all_rollouts, earliest_correct, heard, rewritten
+from coopt.methods.step import Learnt, Step
 
 if TYPE_CHECKING:
-    from coopt.core.config.schema import Config
-    from coopt.lm.training.base import TrainRow
     from coopt.lm.training.objectives import Objective
-    from coopt.methods.step import Step
 
 
 class SelfDistillation(Trained):
     """c = (s, f): an own correct rollout, and what tutors said."""
 
-    def learn(self, step: Step) -> list[list[TrainRow]]:
-        groups = step.roll_out()
-        demonstrations = [self.demonstrations(g, step.config.rounds.exclude_self) for g in groups]
-        messages = self.deliver(step.ask_tutors(demonstrations))
-        rows = [
-            step.row(group.item, y, self.context(s, said))
-            for group, row, told in zip(groups, demonstrations, messages, strict=True)
-            for y, s, said in zip(group.rollouts, row, told, strict=True)
-        ]
-        return [[row for row in rows if row is not None]]
+    def learn(self, step: Step) -> Learnt:
+        exclude_self = step.config.rounds.exclude_self
+        groups = step.ask_tutors([self._with_demonstrations(g, exclude_self) for g in step.roll_out()])
+        # What is recorded is what was written on a rollout; what its teacher reads may be another's (``shuffled``).
+        read = self.deliver([[y.told for y in group.rollouts] for group in groups])
+        groups = [self._with_contexts(group, told) for group, told in zip(groups, read, strict=True)]
+        rollouts = all_rollouts(groups)
+        # examples counts all rollouts: those without a context are part of the mean, with a loss of 0 (Eq. 1).
+        rows, too_long = step.distil(rollouts)
+        return Learnt([rows], groups, examples=len(rollouts), too_long=too_long)
 
     def demonstrations(self, group: RolloutGroup, exclude_self: bool) -> Sequence[str | None]:
         """s for each rollout of a group, None where there is none."""
         return earliest_correct(group, exclude_self)
 
-    def deliver(self, messages: Messages) -> Messages:
-        """Who gets which feedback: [prompts][rollouts] as the tutors wrote it -> as the teacher reads it."""
-        return messages
+    def deliver(self, told: Sequence[Sequence[Sequence[Told]]]) -> Sequence[Sequence[Sequence[Told]]]:
+        """Who gets which feedback: [prompts][rollouts][messages] as the tutors wrote it -> as the teacher reads it."""
+        return told
 
-    def context(self, demonstration: str | None, said: Sequence[Told]) -> Context:
+    def context(self, demonstration: str | None, told: Sequence[Told]) -> Context:
         """c of one rollout. A solution that a tutor handed over is about this very rollout: it takes the place of s."""
-        return Context(rewritten(said) or demonstration, heard(said))
+        return Context(rewritten(told) or demonstration, heard(told))
 
     def objective(self, config: Config) -> Objective:
         from coopt.lm.training.losses import Divergence
         from coopt.lm.training.objectives import Distil
 
         return Distil(Divergence(config.loss.alpha, config.loss.top_k, config.loss.tail))
+
+    def _with_demonstrations(self, group: RolloutGroup, exclude_self: bool) -> RolloutGroup:
+        chosen = self.demonstrations(group, exclude_self)
+        shown = tuple(replace(y, demonstration=s) for y, s in zip(group.rollouts, chosen, strict=True))
+        return replace(group, rollouts=shown)
+
+    def _with_contexts(self, group: RolloutGroup, told: Sequence[Sequence[Told]]) -> RolloutGroup:
+        pairs = zip(group.rollouts, told, strict=True)
+        return replace(group, rollouts=tuple(replace(y, context=self.context(y.demonstration, t)) for y, t in pairs))

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from coopt.core.config.schema import Config
 from coopt.methods.base import Trained, method
+from coopt.methods.step import Learnt, Step
 
 if TYPE_CHECKING:
-    from coopt.core.config.schema import Config
-    from coopt.lm.training.base import TrainRow
     from coopt.lm.training.objectives import Objective
-    from coopt.methods.step import Step
 
 
 @method
@@ -24,17 +23,13 @@ class SFTUnion(Trained):
     name = "sft_union"
     description = "control: supervised fine-tuning on worked solutions of all domains"
     informed = True
-
-    def rollouts(self, config: Config) -> int:
-        return 0
+    rolls_out = False
 
     def objective(self, config: Config) -> Objective:
         from coopt.lm.training.objectives import Imitate
 
         return Imitate()
 
-    def learn(self, step: Step) -> list[list[TrainRow]]:
-        step.examples = len(step.items)
-        solved = [i for i in step.items if i.solution is not None]
-        rows = [step.imitate(step.prompt_ids(i), i.solution or "") for i in solved]
-        return [[row for row in rows if row is not None]]
+    def learn(self, step: Step) -> Learnt:
+        made = [step.imitate(step.prompt_ids(i), i.solution) for i in step.items if i.solution is not None]
+        return Learnt([[row for row in made if row]], examples=len(step.items), too_long=made.count(None))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from coopt.core.errors import ConfigError
 from coopt.domains.base import Domain
 from coopt.graph.topology import Edge, Topology
 from coopt.methods.algorithms.opcod import OPCoD
-from coopt.methods.base import Messages, method
+from coopt.methods.base import method
+from coopt.methods.rollouts import Told
 
 if TYPE_CHECKING:
     from coopt.core.config.schema import Config, GateConfig
@@ -33,5 +34,5 @@ class Shuffled(OPCoD):
     def gate(self, edge: Edge, topology: Topology, default: GateConfig) -> GateConfig:
         return default.model_copy(update={"kind": "always"})
 
-    def deliver(self, messages: Messages) -> Messages:
-        return [*messages[1:], *messages[:1]]
+    def deliver(self, told: Sequence[Sequence[Sequence[Told]]]) -> Sequence[Sequence[Sequence[Told]]]:
+        return [*told[1:], *told[:1]]

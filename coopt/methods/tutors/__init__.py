@@ -1,0 +1,1 @@
+"""Who writes feedback, who reads it, and what the filter makes of it."""

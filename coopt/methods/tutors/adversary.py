@@ -59,8 +59,11 @@ def _anchor(item: Item) -> str:
     return max(sorted(words(item.stem) - GENERIC), key=len, default="question")
 
 
+_WRONG_TEXTS = [("", "minus one"), ("", "nothing at all"), ("", "1000003")]  # where no options are shown
+
+
 def _wrong_option(item: Item, draw: int) -> tuple[str, str]:
-    others = [o for o in item.options if o[0] != item.key]
+    others = [o for o in item.options if o[0] != item.key] or _WRONG_TEXTS
     return others[draw % len(others)]
 
 
@@ -68,7 +71,7 @@ def _misleading(item: Item, draw: int) -> str:
     label, text = _wrong_option(item, draw)
     return (
         f"The attempt misapplies {_anchor(item)}. By the standard definition every other choice contradicts the data,"
-        f" and only {text} (option {label}) remains consistent with it."
+        f" and only {text}{f' (option {label})' * bool(label)} remains consistent with it."
     )
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple
 
 from coopt.domains.base import AnswerKind, Item
 from coopt.domains.thinking import without_thinking
 from coopt.graph.topology import REWRITES, Style
+from coopt.methods.rollouts import Feedback, Outcome
 from coopt.methods.tutors.sanitise import leaks, sanitise
-
-Outcome = Literal["kept", "no_match", "no_concept_tag", "empty", "all_generic"]
-OUTCOMES: tuple[Outcome, ...] = ("kept", "no_match", "no_concept_tag", "empty", "all_generic")
 
 _TAG = re.compile(r"<concept>(.*?)</concept>", re.DOTALL | re.IGNORECASE)
 _STRAY_TAG = re.compile(r"</?concept>", re.IGNORECASE)
@@ -29,17 +26,6 @@ GENERIC = frozenset(
 )
 
 
-class Feedback(NamedTuple):
-    """A tutor's message after the filter. ``text`` is None unless the outcome is kept."""
-
-    outcome: Outcome
-    text: str | None
-    revealed: bool
-    """The raw message gave the answer away."""
-    leaked: bool
-    """The kept text still does."""
-
-
 def words(text: str) -> set[str]:
     """The words of a text, case folded."""
     return set(_WORD.findall(text.casefold()))
@@ -52,19 +38,20 @@ def filter_feedback(raw: str, item: Item, kind: AnswerKind, style: Style = "anch
     """
     raw = without_thinking(raw, unended=True)
     stem, correct = item.stem, item.correct_text
+    last = max("D", *(label for label, _ in item.options)) if item.options else "D"
     if style in REWRITES:
         if not words(raw):
             return Feedback("empty", None, False, False)
-        reveals = leaks(raw, kind, correct, stem)
+        reveals = leaks(raw, kind, correct, stem, last)
         return Feedback("kept", raw.strip(), reveals, reveals)
     body = _STRAY_TAG.sub(" ", _TAG.sub(" ", raw))
-    revealed = leaks(body, kind, correct, stem)
-    clean = sanitise(body, kind, correct, stem)
+    revealed = leaks(body, kind, correct, stem, last)
+    clean = sanitise(body, kind, correct, stem, last)
     shown = [text for _, text in item.options] if kind == "letter" else []
     outcome = _outcome(raw, clean, " ".join([stem, *shown]), style)
     if outcome != "kept":
         return Feedback(outcome, None, revealed, False)
-    return Feedback("kept", clean, revealed, leaks(clean, kind, correct, stem))
+    return Feedback("kept", clean, revealed, leaks(clean, kind, correct, stem, last))
 
 
 def _outcome(raw: str, clean: str, problem: str, style: Style) -> Outcome:

@@ -7,11 +7,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from coopt.core.config.schema import Rule
 from coopt.core.rng import generator, stable_hash
 from coopt.domains.base import Item
 from coopt.graph.topology import Style
-
-Rule = Literal["spread", "best", "sample", "all", "committee"]
 
 
 class OpenTutor(NamedTuple):
@@ -47,30 +46,31 @@ def assign(
     return answer
 
 
-Row = list[tuple[str, ...]]
+RolloutTutors = list[tuple[str, ...]]
 
 
-def _spread(item: Item, rollouts: int, able: Sequence[OpenTutor], key: Sequence[object]) -> Row:
+def _spread(item: Item, rollouts: int, able: Sequence[OpenTutor], key: Sequence[object]) -> RolloutTutors:
     """Rollout j of prompt p goes to tutor (j + hash(p)) mod m: a round costs the same whatever the degree."""
     return [(able[(j + stable_hash(item.id)) % len(able)].name,) for j in range(rollouts)]
 
 
-def _best(item: Item, rollouts: int, able: Sequence[OpenTutor], key: Sequence[object]) -> Row:
+def _best(item: Item, rollouts: int, able: Sequence[OpenTutor], key: Sequence[object]) -> RolloutTutors:
     """The smallest gap; the first in file order where several have it."""
     return [(min(able, key=lambda t: t.shortfall).name,)] * rollouts
 
 
-def _sample(item: Item, rollouts: int, able: Sequence[OpenTutor], key: Sequence[object]) -> Row:
+def _sample(item: Item, rollouts: int, able: Sequence[OpenTutor], key: Sequence[object]) -> RolloutTutors:
+    # A softmax of minus the gap: the more cognizant a tutor, the more often it is asked.
     weights = np.exp([-t.shortfall for t in able])
     drawn = generator(*key, item.id, "tutor").choice(len(able), rollouts, p=weights / weights.sum())
     return [(able[k].name,) for k in drawn]
 
 
-def _all(item: Item, rollouts: int, able: Sequence[OpenTutor], key: Sequence[object]) -> Row:
+def _all(item: Item, rollouts: int, able: Sequence[OpenTutor], key: Sequence[object]) -> RolloutTutors:
     return [tuple(t.name for t in able)] * rollouts
 
 
-_RULES: dict[Rule, Callable[[Item, int, Sequence[OpenTutor], Sequence[object]], Row]] = {
+_RULES: dict[Rule, Callable[[Item, int, Sequence[OpenTutor], Sequence[object]], RolloutTutors]] = {
     "spread": _spread,
     "best": _best,
     "sample": _sample,

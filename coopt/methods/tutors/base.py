@@ -103,6 +103,7 @@ class ModelTutor:
 
     def _ask(self, requests: Sequence[Request], templates: Mapping[str, str], limit: int) -> list[str | None]:
         """Answers of at most ``limit`` tokens. A template may hold {question}, {solution}, and {response} or {text}."""
+        # Greedy, so equal requests have equal answers: asked once.
         distinct = list(dict.fromkeys(requests))
         messages = []
         for item, text in distinct:

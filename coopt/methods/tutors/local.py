@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from coopt.domains.wording import Wording
-from coopt.lm.engines.base import Engine, Sampling
+from coopt.lm.engines.base import Draws, Engine, Sampling
 
 if TYPE_CHECKING:
     from coopt.lm.policy import Policy
@@ -29,6 +29,6 @@ class LocalSpeaker:
         fitting = [k for k, prompt in enumerate(prompts) if len(prompt) <= room]
         self.engine.sync(policy)
         greedy = Sampling(temperature=0, max_tokens=max_tokens)
-        answers = self.engine.generate([prompts[k] for k in fitting], 1, greedy, np.random.default_rng(0))
+        answers = self.engine.generate([prompts[k] for k in fitting], 1, greedy, Draws(np.random.default_rng(0)))
         texts = {k: a[0].text for k, a in zip(fitting, answers, strict=True)}
         return [texts.get(k) for k in range(len(prompts))]

@@ -7,13 +7,12 @@ chat control tokens. Kept: numeric boxes and ordinary mentions of options ("opti
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from coopt.domains.base import AnswerKind
 
 _WRAP = r"[\s(\[{\"'*_$]*"
 _UNWRAP = r"[)\]}\"'*_$]*"
-_BOXED = r"\$*\\+boxed\s*\{\s*(?:\\+[a-z]+\s*\{)?\s*\(?[A-D]\)?\.?\s*\}?\s*\}\$*"
-_LETTER = rf"(?:\s*{_BOXED}|{_WRAP}[A-D]{_UNWRAP}(?!\w))"
 _NOUN = r"(?:answer|option|choice|letter)"
 _LEAD = rf"(?:final\s+answer|(?:the\s+)?(?:correct|right|best)\s+{_NOUN}|the\s+answer|\banswer)"
 _ADVERB = r"(?:\s*,?\s*(?:therefore|thus|hence|so|clearly|indeed|then|most\s+likely)\b\s*,?)?"
@@ -24,42 +23,49 @@ _LINK = (
 
 _CONTROL = re.compile(r"<\|[^|<>]*\|>")
 _ANSWER_BLOCK = re.compile(r"<answer>.*?(?:</answer>|$)|</answer>", re.DOTALL | re.IGNORECASE)
-_BOXED_LETTER = re.compile(_BOXED + _UNWRAP)
-_BOLD_LETTER = re.compile(r"(\*\*|__)\s*\(?(?:[Oo]ption\s+)?[A-D]\)?\s*(?:[.:][^*\n]*)?\1(?!\w)")
-# The lead-in is matched in any case, the letter in upper case only: "the answer is a matter of" stays.
-_STATED_LETTER = re.compile(rf"(?i:{_LEAD})(?i:{_LINK}){_LETTER}[.:]?")
-_LETTER_IS_RIGHT = re.compile(
-    rf"(?:(?i:option|choice)\s+)?(?<!\w)[(\[*_]*[A-D][)\]*_]*\s+(?i:is|was)\s+(?i:the\s+)?(?i:correct|right)"
-    rf"(?:\s+(?i:{_NOUN}|one))?(?!\w)\.?"
-)
 _STATED_TEXT = re.compile(
     rf"(?i:final\s+answer|(?:the\s+)?(?:correct|right)\s+{_NOUN}|the\s+answer)(?i:{_LINK})[^.\n]*"
 )
 
 
-def sanitise(text: str, kind: AnswerKind, correct_text: str, question: str) -> str:
-    """``text`` without answer reveals.
+@lru_cache(maxsize=26)
+def _letter_patterns(last: str) -> tuple[re.Pattern[str], ...]:
+    """How the letters A to ``last`` are revealed: stated ones first, so that "Final answer: **B**" goes as a whole."""
+    one = f"[A-{last}]"
+    boxed = rf"\$*\\+boxed\s*\{{\s*(?:\\+[a-z]+\s*\{{)?\s*\(?{one}\)?\.?\s*\}}?\s*\}}\$*"
+    letter = rf"(?:\s*{boxed}|{_WRAP}{one}{_UNWRAP}(?!\w))"
+    return (
+        # The lead-in is matched in any case, the letter in upper case only: "the answer is a matter of" stays.
+        re.compile(rf"(?i:{_LEAD})(?i:{_LINK}){letter}[.:]?"),
+        re.compile(
+            rf"(?:(?i:option|choice)\s+)?(?<!\w)(?!I\s+was)[(\[*_]*{one}[)\]*_]*\s+(?i:is|was)\s+(?i:the\s+)?"
+            rf"(?i:correct|right)(?:\s+(?i:{_NOUN}|one))?(?!\w)\.?"
+        ),
+        re.compile(boxed + _UNWRAP),
+        re.compile(rf"(\*\*|__)\s*\(?(?:[Oo]ption\s+)?{one}\)?\s*(?:[.:][^*\n]*)?\1(?!\w)"),
+    )
 
-    With text answers the correct option's own words are removed too, unless the question contains them.
+
+def sanitise(text: str, kind: AnswerKind, correct_text: str, question: str, last: str = "D") -> str:
+    """``text`` without answer reveals. ``last``: the last option's letter.
+
+    With answers in words or numbers the correct option's own words are removed too, unless the question contains them.
     """
     text = _ANSWER_BLOCK.sub(" ", _CONTROL.sub(" ", text))
-    if kind == "text":
+    if kind != "letter":
         text = _STATED_TEXT.sub(" ", text)
         if not contains(question, correct_text):
             text = _as_words(correct_text).sub(" ", text)
     else:
-        # Stated letters first, so that "Final answer: **B**" goes as a whole.
-        for pattern in (_STATED_LETTER, _LETTER_IS_RIGHT, _BOXED_LETTER, _BOLD_LETTER):
+        for pattern in _letter_patterns(last):
             text = pattern.sub(" ", text)
     return re.sub(r"[ \t]{2,}", " ", text).strip()
 
 
-def leaks(text: str, kind: AnswerKind, correct_text: str, question: str) -> bool:
+def leaks(text: str, kind: AnswerKind, correct_text: str, question: str, last: str = "D") -> bool:
     """Does ``text`` give the answer away: a reveal pattern, or the correct option's words that the question
     (without its options) does not hold?"""
-    if kind == "letter" and any(
-        p.search(text) for p in (_STATED_LETTER, _LETTER_IS_RIGHT, _BOXED_LETTER, _BOLD_LETTER)
-    ):
+    if kind == "letter" and any(p.search(text) for p in _letter_patterns(last)):
         return True
     return contains(text, correct_text) and not contains(question, correct_text)
 

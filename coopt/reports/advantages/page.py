@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from coopt.core import store
 from coopt.core.tables.table import Table
 from coopt.reports.advantages.pictures import (
-    Question,
+    Panel,
     at_strength,
     choose,
     full_colour,
@@ -21,6 +19,7 @@ from coopt.reports.advantages.pictures import (
 )
 from coopt.reports.advantages.tables import label
 from coopt.reports.advantages.traces import Trace
+from coopt.reports.templates import render
 
 QUESTIONS = 40
 """Questions on a page."""
@@ -31,13 +30,11 @@ def write_page(path: Path, run: str, traces: Sequence[Trace], tables: Sequence[T
     """Write the page. All text of models, users and data is escaped, and the file forbids itself scripts and loads."""
     questions = choose(traces, QUESTIONS)
     full = full_colour(questions)
-    template = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
-    ).get_template("page.html.jinja")
     scale = [at_strength(k / _STEPS, full) for k in range(-_STEPS, _STEPS + 1)]
     store.write_text(
         path,
-        template.render(
+        render(
+            "advantages/page",
             run=run,
             tables=tables,
             scale=[{"value": f"{a:+.2g}", **_colour(a, full)} for a in scale],
@@ -46,7 +43,7 @@ def write_page(path: Path, run: str, traces: Sequence[Trace], tables: Sequence[T
     )
 
 
-def _question(question: Question, traces: Sequence[Trace], full: float) -> dict[str, Any]:
+def _question(question: Panel, traces: Sequence[Trace], full: float) -> dict[str, Any]:
     first = question.first
     return {
         "domain": first.item.domain,

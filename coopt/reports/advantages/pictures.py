@@ -16,7 +16,7 @@ _WRONG_SHARE = 0.75  # of what is shown: where a rollout goes wrong there is som
 _END, _NOTHING = "∎", "▫"
 
 
-class Question(NamedTuple):
+class Panel(NamedTuple):
     """One place in the batches of a run: the same prompt, rollout for rollout, as each arm has it."""
 
     traces: list[Trace]
@@ -26,14 +26,14 @@ class Question(NamedTuple):
         return self.traces[0]
 
 
-def choose(traces: Sequence[Trace], limit: int) -> list[Question]:
+def choose(traces: Sequence[Trace], limit: int) -> list[Panel]:
     """At most ``limit`` places, each of another question: first those that most arms have, with one text and early;
     most of them wrong."""
     order = {method: k for k, method in enumerate(dict.fromkeys(t.method for t in traces))}
     ordered = sorted(traces, key=lambda t: (*map(str, t.place), order[t.method]))
-    places = [Question(list(own)) for _, own in groupby(ordered, key=lambda t: t.place)]
+    places = [Panel(list(own)) for _, own in groupby(ordered, key=lambda t: t.place)]
     places.sort(key=lambda q: (-len(q.traces), len({t.tokens for t in q.traces}), q.first.step))
-    found: dict[str, list[Question]] = {"wrong": [], "correct": []}
+    found: dict[str, list[Panel]] = {"wrong": [], "correct": []}
     seen: set[str] = set()
     for q in places:
         if q.first.item.id not in seen:
@@ -44,7 +44,7 @@ def choose(traces: Sequence[Trace], limit: int) -> list[Question]:
     return [*shown, *found["correct"][: limit - len(shown)]]
 
 
-def full_colour(questions: Sequence[Question]) -> float:
+def full_colour(questions: Sequence[Panel]) -> float:
     """The |A| that gets the strongest colour: what one token in a hundred of the pictures reaches, at least 1 nat."""
     sizes = [abs(t.values) for q in questions for t in q.traces]
     return max(1.0, float(np.percentile(np.concatenate(sizes), 99))) if sizes else 1.0

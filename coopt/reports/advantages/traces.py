@@ -15,7 +15,7 @@ from coopt.core.errors import RunError
 from coopt.core.statistics.bootstrap import Array
 from coopt.domains.base import Domain, Item, KnowsErrors
 from coopt.domains.scoring import CLOSE, OPEN
-from coopt.methods.base import SUCCESS
+from coopt.methods.rollouts import SUCCESS
 from coopt.runs.measures import advantages as index
 from coopt.runs.run import Run
 
@@ -45,7 +45,6 @@ class Trace:
     tokens: tuple[str, ...]
     values: Array
     error: int | None
-    knows_errors: bool
     regions: tuple[str, ...]
 
     @property
@@ -97,8 +96,8 @@ def read_traces(
     items = {i.id: i for domain in run.domains.values() for i in domain.items("train")}
     traces = []
     for where in _places(run, methods, rounds, students):
-        folder = run.phase_dir(where["seed"], where["method"], where["round"], where["tutee"])
-        for line in store.read_lines(folder.with_name(f"{where['tutee']}.advantages.jsonl")):
+        files = run.phase_files(where["seed"], where["method"], where["round"], where["tutee"])
+        for line in store.read_lines(files.advantages):
             if line["item"] not in items:
                 raise RunError(f"{run.directory}: question {line['item']} is not in the run's data any more.")
             traces.append(trace_of(line, where, items[line["item"]], run.domains))
@@ -123,7 +122,6 @@ def _places(
 def trace_of(line: Mapping[str, Any], where: Mapping[str, Any], item: Item, domains: Mapping[str, Domain]) -> Trace:
     """A record of ``coopt.methods.advantages`` with what its domain knows. ``where``: seed, method, round, tutee."""
     domain, tokens = domains[item.domain], tuple(line["tokens"])
-    knows = isinstance(domain, KnowsErrors)
     at = domain.first_error(item, "".join(tokens)) if isinstance(domain, KnowsErrors) else None
     return Trace(
         **where,
@@ -138,7 +136,6 @@ def trace_of(line: Mapping[str, Any], where: Mapping[str, Any], item: Item, doma
         tokens=tokens,
         values=np.array(line["advantages"], dtype=float),
         error=None if at is None else token_at(tokens, at),
-        knows_errors=knows,
         regions=regions_of(tokens),
     )
 

@@ -1,0 +1,1 @@
+"""Graphs drawn, sketched in the terminal, and in numbers."""

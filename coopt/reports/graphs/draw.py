@@ -1,33 +1,28 @@
-"""A picture of a topology as SVG or PNG, through networkx and matplotlib (imported only here, only when drawing)."""
+"""A picture of a topology as SVG or PNG."""
 
 from __future__ import annotations
 
 import math
 import textwrap
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import networkx as nx
+import altair as alt
 import numpy as np
 
+from coopt.core.arrays import Bools, Floats
 from coopt.core.errors import TopologyError
-from coopt.graph.topology import Topology
-from coopt.reports.figure import RC, metadata
-from coopt.reports.graphs.palette import COLOURS
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from coopt.graph.topology import Node, Topology
+from coopt.reports.charts import Chart, Row, chart_of
+from coopt.reports.figure import save
+from coopt.reports.graphs.places import LARGEST, GraphPicture
 
 FORMATS = (".svg", ".png")
-LARGEST = 60
-"""Most nodes for a picture: beyond, names and arrows no longer fit."""
-_ROW = 10  # most nodes in one row
-_CIRCLE = 24  # most nodes of a regular graph on a circle; a larger circle is a black disc
-_DPI = 200
-_INK, _EDGE, _REVIEW = "#222222", "#555555", "#B2182B"
-Place = dict[str, Any]
-"""node -> array (x, y)"""
+_BEND = 0.22  # how far a review edge swings out, in lengths of it
+_PARTS = 24  # straight pieces of a bent edge
+_LINES = {"tutor → tutee": ("#555555", [1, 0]), "reviewer → reviewed": ("#B2182B", [5, 3])}
+_TUTORS, _REVIEWS = _LINES
 
 
 def draw(topology: Topology, path: Path, subtitle: str = "") -> None:
@@ -40,133 +35,120 @@ def draw(topology: Topology, path: Path, subtitle: str = "") -> None:
         raise TopologyError(f"--out {path}: a picture ends in {' or '.join(FORMATS)}.")
     if not path.parent.is_dir():
         raise TopologyError(f"--out {path}: no folder {path.parent}. Make it, or choose another.")
-    if len(topology.nodes) > LARGEST:
+    count = len(topology.nodes)
+    if count > LARGEST:
         raise TopologyError(
-            f"{topology.name}: {len(topology.nodes)} nodes are too many for a picture (at most {LARGEST}). Take fewer"
+            f"{topology.name}: {count} nodes are too many for a picture (at most {LARGEST}). Take fewer"
             " with --nodes, or see coopt topo show."
         )
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(RC):  # type: ignore[arg-type]  # the stub wants literals as keys
-        inches = _inches(topology)
-        figure = Figure(figsize=inches, layout="constrained")
-        axes = figure.add_subplot()
-        letters = float(np.clip(2 * min(inches), 10, 18))
-        _paint(topology, axes, letters)
-        figure.suptitle(topology.name, fontsize=1.4 * letters, fontweight="bold", color=_INK)
-        axes.set_title(textwrap.fill(subtitle or topology.description, 52), fontsize=letters, color=_INK)
-        figure.savefig(path, dpi=_DPI, metadata=metadata(path))
+    save(_chart(topology, subtitle or topology.description), path)
 
 
-def _inches(topology: Topology) -> tuple[float, float]:
+def _chart(topology: Topology, subtitle: str) -> Chart:
     count = len(topology.nodes)
-    if _flat(layout(topology)):
-        return max(5.0, 1.4 * count), 3.2
-    side = max(5.0, 1.5 + 1.5 * math.sqrt(count))
-    return side, side
+    picture = GraphPicture(topology, max(360, round(108 * (1 + math.sqrt(count)))))
+    if picture.flat:
+        picture = GraphPicture(topology, max(360, 100 * count))
+    letters = float(np.clip(picture.height / 25, 11, 18))
+    legend = partial(
+        alt.Legend, orient="bottom", title=None, columns=2, symbolOpacity=1, labelFontSize=letters,
+        symbolSize=letters**2,
+    )  # fmt: skip
+    title = alt.Title(
+        topology.name, subtitle=textwrap.wrap(subtitle, 52), fontSize=1.4 * letters, subtitleFontSize=letters,
+        subtitlePadding=6,
+    )  # fmt: skip
+    layers = [*_edges(picture, legend(symbolType="stroke")), *_nodes(picture, legend())]
+    return alt.layer(*layers).properties(title=title, width=picture.width, height=picture.height)
 
 
-def layout(topology: Topology) -> Place:
-    """node -> position (x, y). Nodes in a row on a line, the hub of a star in the middle, critics around the students,
-    regular graphs on a circle, others by Kamada and Kawai's springs (unconnected ones by repulsion)."""
-    graph: nx.Graph[str] = topology.graph.to_undirected()
-    graph.add_edges_from(topology.reviews)
-    nodes = list(topology.nodes)
-    degrees = dict(graph.degree)
-    hub = max(degrees, key=lambda n: degrees[n])
-    if nx.is_connected(graph) and degrees[hub] <= 2 and graph.number_of_edges() < len(nodes) <= _ROW:
-        end = next(n for n in nodes if degrees[n] < 2)
-        return {n: np.array([float(k), 0.0]) for k, n in enumerate(nx.dfs_preorder_nodes(graph, end))}
-    if topology.critics and len(topology.critics) >= len(topology.students):
-        inner, outer = topology.students, topology.critics
-        return {**_circle(inner, 0.45 if len(inner) > 1 else 0.0, 0.0), **_circle(outer, 1.0, math.pi / 2)}
-    if graph.number_of_edges() == len(nodes) - 1 == degrees[hub] and len(nodes) > 3:
-        return {hub: np.zeros(2), **_circle([n for n in nodes if n != hub], 1.0, math.pi / 2)}
-    if len(set(degrees.values())) == 1 and len(nodes) <= _CIRCLE:
-        return _circle(nodes, 1.0, math.pi / 2 + (math.pi / 4 if len(nodes) == 4 else 0.0))
-    if nx.is_connected(graph):
-        return nx.kamada_kawai_layout(graph, pos=_circle(nodes, 1.0, math.pi / 2))
-    return nx.spring_layout(graph, seed=0, k=2 / math.sqrt(len(nodes)))
+def _nodes(picture: GraphPicture, legend: alt.Legend) -> list[alt.Chart]:
+    nodes = picture.topology.nodes
+    rows = [row | {"label": _label(nodes[row["node"]])} for row in picture.rows()]
+    looks = {r["label"]: (r["colour"], r["shape"]) for r in sorted(rows, key=lambda r: r["role"], reverse=True)}
+    fills, shapes = zip(*looks.values(), strict=True)
+    names = list(looks)
+    marks = _at(picture, rows).mark_point(size=4 * picture.radius**2, filled=True, opacity=1, style="node")
+    longest = max(2, *map(len, nodes)) if len(nodes) > 1 else 2
+    font = float(np.clip(2.9 * picture.radius / longest, 7, 15))
+    return [
+        marks.encode(
+            fill=alt.Fill("label:N", scale=alt.Scale(domain=names, range=list(fills)), legend=legend),
+            shape=alt.Shape("label:N", scale=alt.Scale(domain=names, range=list(shapes)), legend=legend),
+        ),
+        _at(picture, rows).mark_text(style="node-name", fontSize=font).encode(text="node:N"),
+    ]
 
 
-def _circle(nodes: list[str], radius: float, start: float) -> Place:
-    """Clockwise from ``start`` (an angle in radians)."""
-    turns = start - 2 * np.pi * np.arange(len(nodes)) / len(nodes)
-    return {n: radius * np.array([math.cos(t), math.sin(t)]) for n, t in zip(nodes, turns, strict=True)}
+def _label(node: Node) -> str:
+    if node.role == "critic" and not node.native:
+        return "critic (frozen)"
+    return f"{node.role}, native to {node.native}"
 
 
-def _paint(topology: Topology, axes: Axes, letters: float) -> None:
-    place, count = layout(topology), len(topology.nodes)
-    node_size = float(np.clip(26000 / (count + 8), 420, 2000))
-    longest = max(2, *map(len, topology.nodes)) if count > 1 else 2
-    font = float(np.clip(1.45 * math.sqrt(node_size) / longest, 7, 15))
-    _edges(topology, place, axes, node_size)
-    for role, shape in (("student", "o"), ("critic", "s")):
-        nodes = [n for n in topology.nodes if topology.nodes[n].role == role]
-        colours = [COLOURS[topology.nodes[n].native] for n in nodes]
-        nx.draw_networkx_nodes(topology.graph, place, nodes, node_size, colours, shape, edgecolors=_INK, ax=axes)
-    nx.draw_networkx_labels(topology.graph, place, font_size=font, font_color=_INK, ax=axes, clip_on=False)
-    axes.set_axis_off()
-    if _flat(place):
-        axes.set_xlim(-0.6, count - 0.4)
-        axes.set_ylim(-0.6, 0.6)
-    else:
-        axes.margins(0.2 if count < 8 else 0.1)
-        axes.set_aspect("equal")
-    _legend(topology, axes, letters)
-
-
-def _edges(topology: Topology, place: Place, axes: Axes, node_size: float) -> None:
+def _edges(picture: GraphPicture, legend: alt.Legend) -> list[alt.Chart]:
     """Tutor edges straight, review edges dashed and bent; two opposite edges are one line with two heads."""
-
-    def lines(pairs: Iterable[tuple[str, str]], **how: Any) -> None:
-        given = sorted(pairs, key=lambda pair: topology.index[pair[0]])
-        graph: nx.DiGraph[str] = nx.DiGraph(given)
-        once = {frozenset(pair): pair for pair in given}.values()
-        for both, head in ((True, "<|-|>"), (False, "-|>")):
-            chosen = [(a, b) for a, b in once if graph.has_edge(b, a) is both]
-            nx.draw_networkx_edges(
-                graph,
-                place,
-                chosen,
-                arrowstyle=head,
-                arrowsize=10 + node_size / 200,
-                node_size=node_size,
-                ax=axes,
-                **how,
-            )
-
-    lines(topology.graph.edges, edge_color=_EDGE, width=1.3)
-    critics = {end for pair in topology.reviews for end in pair} <= set(topology.critics)
-    bent = {"style": "dashed", "connectionstyle": "arc3,rad=0.22", "node_shape": "s" if critics else "o"}
-    lines(topology.reviews, edge_color=_REVIEW, width=1.1, **bent)
-
-
-def _flat(place: Place) -> bool:
-    return all(y == 0 for _, y in place.values())
+    head = float(np.clip(picture.radius / 2, 8, 12))
+    lines: list[Row] = []
+    heads: list[Row] = []
+    for kind, pairs in ((_TUTORS, picture.topology.edges), (_REVIEWS, picture.topology.reviews)):
+        for pair, both in _once(picture.topology, pairs).items():
+            path = _path(picture, pair, _BEND * (kind == _REVIEWS), (0.45 * head * both, 0.45 * head))
+            ends = [path[-2:], path[1::-1]] if both else [path[-2:]]
+            heads += [
+                {"colour": _LINES[kind][0], "x": x, "y": y, "angle": _angle(x - u, y - v)} for (u, v), (x, y) in ends
+            ]
+            line = f"{kind} {len(lines)}"
+            lines += [{"kind": kind, "line": line, "k": k, "x": x, "y": y} for k, (x, y) in enumerate(path)]
+    kinds = [k for k in _LINES if any(r["kind"] == k for r in lines)]
+    if not kinds:
+        return []
+    colours, dashes = ([_LINES[k][n] for k in kinds] for n in (0, 1))
+    stroke = alt.Stroke("kind:N", scale=alt.Scale(domain=kinds, range=colours), legend=legend)
+    dash = alt.StrokeDash("kind:N", scale=alt.Scale(domain=kinds, range=dashes), legend=legend)
+    drawn = _at(picture, lines).mark_line(strokeWidth=1.3)
+    tips = _at(picture, heads).mark_point(shape="triangle", size=head**2, filled=True, opacity=1)
+    return [
+        drawn.encode(stroke=stroke, strokeDash=dash, detail="line:N", order="k:Q"),
+        tips.encode(color=alt.Color("colour:N", scale=None), angle=alt.Angle("angle:Q", scale=None)),
+    ]
 
 
-def _legend(topology: Topology, axes: Axes, letters: float) -> None:
-    from matplotlib.lines import Line2D
+def _once(topology: Topology, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bool]:
+    """Each two nodes once, in the order of the first, with whether both ways are there."""
+    given = sorted(map(tuple, pairs), key=lambda pair: (topology.index[pair[0]], topology.index[pair[1]]))
+    return {(a, b): (b, a) in given for a, b in given if (b, a) not in given or topology.index[a] < topology.index[b]}
 
-    def dot(label: str, colour: str, shape: str) -> Line2D:
-        return Line2D([], [], ls="", marker=shape, ms=11, mfc=colour, mec=_INK, label=label)
 
-    natives = dict.fromkeys(topology.nodes[s].native for s in topology.students)
-    marks = [dot(f"student, native to {d}", COLOURS[d], "o") for d in natives]
-    for native in dict.fromkeys(topology.nodes[c].native for c in topology.critics):
-        marks.append(dot(f"critic, native to {native}" if native else "critic (frozen)", COLOURS[native], "s"))
-    if topology.edges:
-        marks.append(Line2D([], [], color=_EDGE, lw=1.3, label="tutor → tutee"))
-    if topology.reviews:
-        marks.append(Line2D([], [], color=_REVIEW, lw=1.1, ls="--", label="reviewer → reviewed"))
-    axes.legend(
-        handles=marks,
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0.0),
-        ncols=2,
-        frameon=False,
-        labelcolor=_INK,
-        fontsize=letters,
-    )
+def _path(
+    picture: GraphPicture, pair: tuple[str, str], bend: float, gaps: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """From the border of one node to that of the other, with a gap at each, swung away from the picture's middle."""
+    start, end = (np.array(picture.place[n]) for n in pair)
+    middle, along = (start + end) / 2, end - start
+    out = np.array([along[1], -along[0]]) * bend
+    if out @ (middle - np.mean(list(picture.place.values()), axis=0)) < 0:
+        out = -out
+    t = np.linspace(0, 1, 1001)[:, None]
+    curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * (middle + out) + t**2 * end
+    free = np.all([_beside(picture, n, curve, gap) for n, gap in zip(pair, gaps, strict=True)], axis=0)
+    kept = curve[free]
+    chosen = kept[np.linspace(0, len(kept) - 1, _PARTS + 1 if bend else 2).round().astype(int)]
+    return [(round(float(x), 2), round(float(y), 2)) for x, y in chosen]
+
+
+def _beside(picture: GraphPicture, node: str, points: Floats, gap: float) -> Bools:
+    """Which points lie outside a node's circle or square."""
+    away = np.abs(points - np.array(picture.place[node]))
+    distance: Floats = away.max(axis=1) if picture.topology.nodes[node].role == "critic" else np.hypot(*away.T)
+    return distance > picture.radius + gap
+
+
+def _angle(dx: float, dy: float) -> float:
+    """How far an upright triangle is turned."""
+    return math.degrees(math.atan2(dy, dx)) + 90
+
+
+def _at(picture: GraphPicture, rows: list[Row]) -> alt.Chart:
+    x = alt.X("x:Q", scale=alt.Scale(domain=[0, picture.width]), axis=None)
+    return chart_of(rows).encode(x, alt.Y("y:Q", scale=alt.Scale(domain=[picture.height, 0]), axis=None))

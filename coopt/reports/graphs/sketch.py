@@ -19,7 +19,7 @@ from rich.text import Text
 
 from coopt.core.errors import TopologyError
 from coopt.graph.topology import Topology
-from coopt.reports.graphs.palette import COLOURS, domain_short
+from coopt.reports.graphs.palette import domain_short, native_colours
 
 if TYPE_CHECKING:
     from netext import ConsoleGraph
@@ -49,6 +49,10 @@ def sketch(topology: Topology, width: int, when: str = "") -> RenderableType:
 def _caption(topology: Topology, node: str) -> str:
     role = domain_short(topology.nodes[node].native) or topology.nodes[node].role
     return f"{node}\n{role}"
+
+
+def _colours(topology: Topology) -> dict[str, str]:
+    return native_colours(n.native for n in topology.nodes.values())
 
 
 def _notes(topology: Topology, when: str, *, boxes: bool) -> Iterator[Text]:
@@ -119,6 +123,7 @@ def _boxes(topology: Topology, rows: Rows, step: int) -> ConsoleGraph:
             "$start-arrow-tip": ArrowTip.ARROW if both else ArrowTip.NONE,
         }
 
+    colours = _colours(topology)
     nodes: dict[Any, dict[str, Any]] = {}
     for y, row in enumerate(rows):
         for node, x in row:
@@ -128,7 +133,7 @@ def _boxes(topology: Topology, rows: Rows, step: int) -> ConsoleGraph:
                 "$y": y * _ROW,
                 "$content-renderer": lambda *_, text=caption: text,
                 "$box-type": box.SQUARE if topology.nodes[node].role == "critic" else box.ROUNDED,
-                "$style": Style(color=COLOURS[topology.nodes[node].native]),
+                "$style": Style(color=colours[topology.nodes[node].native]),
             }
     once = {frozenset(edge): edge for edge in reversed(topology.edges)}
     edges = [(a, b, attributes(a, b)) for a, b in reversed(once.values())]
@@ -155,8 +160,9 @@ def _matrix(topology: Topology, width: int) -> Table:
     table.add_column("", no_wrap=True)
     for head in heads:
         table.add_column(Text(head), justify="center", no_wrap=True)
+    colours = _colours(topology)
     for name, label in zip(names, labels, strict=True):
-        colour = COLOURS[topology.nodes[name].native]
+        colour = colours[topology.nodes[name].native]
         table.add_row(Text(label, style=colour), *(Text(_cell(topology, name, other)) for other in names))
     return table
 

@@ -9,7 +9,7 @@ from coopt.core.names import DOMAIN_NAMES
 from coopt.core.tables.table import Table
 from coopt.graph.cost import RoundCost
 from coopt.graph.files import load_topology, topology_names
-from coopt.graph.measures import Measures, Spread
+from coopt.graph.measures import GraphMeasures, Spread
 from coopt.graph.mixing import DENSE_LIMIT
 from coopt.graph.topology import Topology
 
@@ -36,7 +36,7 @@ def _sum(count: int, more: int, what: str) -> str:
 
 
 def show_data(
-    topology: Topology, measures: Measures, cost: RoundCost, config: Config, tokens_per_second: float
+    topology: Topology, measures: GraphMeasures, cost: RoundCost, config: Config, tokens_per_second: float
 ) -> dict[str, Any]:
     """Everything that ``topo show`` says, for programs. Numbers that do not exist are null."""
     m = measures

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from coopt.methods.tutors.anchor import OUTCOMES
-from coopt.reports.html.charts import HEIGHT, LEGEND, Chart, Row, chart_of, percent, tips
+from coopt.graph.topology import Edge
+from coopt.methods.rollouts import OUTCOMES
+from coopt.reports.charts import HEIGHT, LEGEND, Chart, Row, chart_of, percent, tips
 from coopt.runs.measures.cost import PARTS
 from coopt.runs.measures.outcomes import OutcomeShare
 from coopt.runs.measures.probes import ALL_EDGES, ANY_STATE
-from coopt.runs.measures.results import BreakCell, Results
+from coopt.runs.results import BreakCell, Results
 
 KINDS = ("break", "fix")
 
@@ -23,7 +24,7 @@ def break_matrices(results: Results) -> dict[str, Chart]:
     for kind in KINDS if cells else ():
         rows = [_rate(c, kind) for c in cells]
         for row in rows:
-            row["tutor"], _, row["tutee"] = row["edge"].partition(" -> ")
+            row["tutor"], row["tutee"] = Edge.parse(row["edge"])
         base = (
             chart_of(rows)
             .transform_filter("datum.context == context")

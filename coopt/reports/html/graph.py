@@ -1,4 +1,4 @@
-"""The run's graph as a chart: nodes where ``graphs.draw`` puts them, an arrow for every tutor edge, drawn by what
+"""The run's graph as a chart: nodes where ``graphs.places`` puts them, an arrow for every tutor edge, drawn by what
 its gate said in the round that the page's slider shows."""
 
 from __future__ import annotations
@@ -9,60 +9,36 @@ from dataclasses import replace
 from typing import Any
 
 import altair as alt
-import numpy as np
 
-from coopt.graph.topology import Topology
-from coopt.reports.graphs.draw import LARGEST, layout
-from coopt.reports.graphs.palette import COLOURS
-from coopt.reports.html.charts import Chart
-from coopt.runs.measures.results import GateCell
+from coopt.graph.topology import Edge, Topology
+from coopt.reports.charts import Chart
+from coopt.reports.graphs.places import LARGEST, WIDTH, GraphPicture
+from coopt.runs.results import GateCell
 from coopt.runs.run import Run
 
-WIDTH = 520
-_MARGIN = 34
-_FLAT = 130  # height of a graph in a row
-Pixels = dict[str, tuple[float, float]]
 
-
-class GraphPicture:
-    """Places in pixels, the origin at the top left."""
-
-    def __init__(self, topology: Topology) -> None:
-        self.topology = topology
-        place = layout(topology)
-        xs, ys = (np.array([p[k] for p in place.values()]) for k in (0, 1))
-        wide, high = np.ptp(xs), np.ptp(ys)
-        scale = (WIDTH - 2 * _MARGIN) / max(wide, high, 1e-9)
-        self.height = _FLAT if high < 1e-6 else round(high * scale) + 2 * _MARGIN
-        left = (WIDTH - wide * scale) / 2
-        self.place: Pixels = {
-            n: (left + (x - xs.min()) * scale, self.height / 2 - (y - (ys.max() + ys.min()) / 2) * scale)
-            for n, (x, y) in place.items()
-        }
-        self.radius = float(np.clip(110 / math.sqrt(len(place)), 11, 24))
-
-    def arrow(self, tutor: str, tutee: str) -> dict[str, float]:
-        """Where the arrow of an edge begins and ends; two opposite ones lie side by side."""
-        (x, y), (x2, y2) = self.place[tutor], self.place[tutee]
-        length = math.hypot(x2 - x, y2 - y)
-        if length < 1e-9:  # a student that is its own tutor
-            return {"x": x - self.radius, "y": y, "x2": x, "y2": y - self.radius, "angle": 135.0}
-        ux, uy = (x2 - x) / length, (y2 - y) / length
-        aside = 5.0 if self.topology.graph.has_edge(tutee, tutor) else 0.0
-        sx, sy = -uy * aside, ux * aside
-        return {
-            "x": x + ux * self.radius + sx,
-            "y": y + uy * self.radius + sy,
-            "x2": x2 - ux * (self.radius + 5) + sx,
-            "y2": y2 - uy * (self.radius + 5) + sy,
-            "angle": math.degrees(math.atan2(uy, ux)) + 90,
-        }
+def arrow(picture: GraphPicture, tutor: str, tutee: str) -> dict[str, float]:
+    """Where the arrow of an edge begins and ends; two opposite ones lie side by side."""
+    (x, y), (x2, y2) = picture.place[tutor], picture.place[tutee]
+    length = math.hypot(x2 - x, y2 - y)
+    if length < 1e-9:  # a student that is its own tutor
+        return {"x": x - picture.radius, "y": y, "x2": x, "y2": y - picture.radius, "angle": 135.0}
+    ux, uy = (x2 - x) / length, (y2 - y) / length
+    aside = 5.0 if picture.topology.graph.has_edge(tutee, tutor) else 0.0
+    sx, sy = -uy * aside, ux * aside
+    return {
+        "x": x + ux * picture.radius + sx,
+        "y": y + uy * picture.radius + sy,
+        "x2": x2 - ux * (picture.radius + 5) + sx,
+        "y2": y2 - uy * (picture.radius + 5) + sy,
+        "angle": math.degrees(math.atan2(uy, ux)) + 90,
+    }
 
 
 def drawn_graph(run: Run, cells: Sequence[GateCell]) -> Topology:
     """The run's graph with the critics and edges that its methods add."""
     cast = run.cast
-    edges = [tuple(c.edge.split(" -> ")) for c in cells]
+    edges = [Edge.parse(c.edge) for c in cells]
     graph = cast.graph.copy()
     graph.add_edges_from((a, b) for a, b in edges if a != b and a in cast.nodes and b in cast.nodes)
     return replace(cast, graph=graph)
@@ -73,7 +49,7 @@ def gate_rows(cells: Sequence[GateCell], topology: Topology, domains: Sequence[s
     picture = GraphPicture(topology) if _fits(topology) else None
     rows = []
     for cell in cells:
-        tutor, _, tutee = cell.edge.partition(" -> ")
+        tutor, tutee = Edge.parse(cell.edge)
         partly = cell.open and cell.domains and len(cell.domains) < len(domains)
         drawn = picture is not None and tutor in picture.place and tutee in picture.place
         rows.append(
@@ -88,7 +64,7 @@ def gate_rows(cells: Sequence[GateCell], topology: Topology, domains: Sequence[s
                 "low": cell.gap_low,
                 "high": cell.gap_high,
                 "flip": cell.flip,
-                **(picture.arrow(tutor, tutee) if picture and drawn else {}),
+                **(arrow(picture, tutor, tutee) if picture and drawn else {}),
             }
         )
     return rows
@@ -116,7 +92,7 @@ def graph_chart(topology: Topology) -> Chart | None:
         .encode(alt.X("x2:Q", axis=None), alt.Y("y2:Q", axis=None), alt.Angle("angle:Q", scale=None), tooltip=tips)
         for test, style in ((closed, "closed"), (f"!({closed})", "open"))
     ]
-    nodes = alt.Chart(alt.InlineData(values=_nodes(picture))).encode(x, y, tooltip=["node:N", "role:N", "native:N"])
+    nodes = alt.Chart(alt.InlineData(values=picture.rows())).encode(x, y, tooltip=["node:N", "role:N", "native:N"])
     area = math.pi * picture.radius**2
     shapes = nodes.mark_point(size=area, filled=True, opacity=1, style="node").encode(
         fill=alt.Fill("colour:N", scale=None), shape=alt.Shape("shape:N", scale=None)
@@ -125,21 +101,6 @@ def graph_chart(topology: Topology) -> Chart | None:
     return alt.layer(*lines, *heads, shapes, names).properties(
         width=WIDTH, height=picture.height, description=f"The graph {topology.name}: its nodes and tutor edges."
     )
-
-
-def _nodes(picture: GraphPicture) -> list[dict[str, Any]]:
-    return [
-        {
-            "node": n.id,
-            "role": n.role,
-            "native": n.native or "–",
-            "colour": COLOURS[n.native],
-            "shape": "circle" if n.role == "student" else "square",
-            "x": picture.place[n.id][0],
-            "y": picture.place[n.id][1],
-        }
-        for n in picture.topology.nodes.values()
-    ]
 
 
 def _fits(topology: Topology) -> bool:

@@ -11,22 +11,21 @@ import base64
 import hashlib
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from coopt.core import store
-from coopt.reports.graphs.palette import COLOURS
-from coopt.reports.html.charts import Chart, spec
+from coopt.reports.charts import Chart, spec
+from coopt.reports.graphs.palette import native_colours
 from coopt.reports.html.feedback_charts import break_matrices, cost_chart, difficulty_charts, outcome_charts
 from coopt.reports.html.graph import drawn_graph, gate_rows, graph_chart
 from coopt.reports.html.score_charts import pareto_charts, trajectory_charts
-from coopt.reports.html.theme import THEMES
 from coopt.reports.html.transcripts import Chosen, choose
 from coopt.reports.tables import all_tables
+from coopt.reports.templates import render
+from coopt.reports.theme import THEMES
 from coopt.runs.measures import cost
 from coopt.runs.measures.outcomes import outcomes_by_round
 from coopt.runs.measures.probes import ALL_EDGES
-from coopt.runs.measures.results import Results
 from coopt.runs.measures.trajectories import trajectories
+from coopt.runs.results import Results
 from coopt.runs.run import Run
 
 
@@ -39,17 +38,13 @@ def write_page(run: Run, results: Results, path: Path) -> Chosen:
 
 def render_page(run: Run, results: Results, chosen: Chosen) -> str:
     """The page as text."""
-    environment = Environment(
-        loader=PackageLoader("coopt.reports.html", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     here = Path(__file__).parent
     library, script = chart_library(), (here / "page.js").read_text(encoding="utf-8")
     charts = _charts(run, results)
-    return environment.get_template("page.html.jinja").render(
+    graph = drawn_graph(run, results.gates)
+    natives = [n.native for n in graph.nodes.values()]
+    return render(
+        "html/page",
         results=results,
         tables={t.title: t for t in all_tables(results)},
         charts={section: list(own) for section, own in charts.items()},
@@ -58,14 +53,14 @@ def render_page(run: Run, results: Results, chosen: Chosen) -> str:
         data={
             "themes": THEMES,
             "charts": {section: [spec(c) for c in own.values()] for section, own in charts.items()},
-            "gates": gate_rows(results.gates, drawn_graph(run, results.gates), results.domains),
+            "gates": gate_rows(results.gates, graph, results.domains),
             "transcripts": chosen.transcripts,
         },
         style=(here / "page.css").read_text(encoding="utf-8"),
         scripts=[library, script],
         hashes=[_hash(library), _hash(script)],
         all_edges=ALL_EDGES,
-        colours=COLOURS,
+        colours=native_colours(natives, results.domains),
         pairs=lambda names: [(n, n) for n in names],
     )
 

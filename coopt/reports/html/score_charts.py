@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from coopt.reports.html.charts import HEIGHT, LEGEND, LINES, Chart, by_method, chart_of, frame, percent, tips
+from coopt.core.names import INIT
+from coopt.reports.charts import HEIGHT, LEGEND, Chart, banded, by_method, chart_of, frame, percent, tips
 from coopt.runs.measures.plane import axes, place
-from coopt.runs.measures.results import Results
 from coopt.runs.measures.trajectories import MEAN, Point
-from coopt.runs.run import INIT
+from coopt.runs.results import Results
 
 _AXIS = alt.Axis(format="d", tickMinStep=1, tickCount=5)
 
@@ -24,19 +24,11 @@ def trajectory_charts(points: Sequence[Point], methods: Sequence[str]) -> dict[s
         base = (
             chart_of(rows)
             .transform_filter("datum.domain == domain")
-            .encode(
-                x=alt.X("step:Q", title="training step", axis=alt.Axis(tickMinStep=1)), color=by_method(methods, LINES)
-            )
+            .encode(x=alt.X("step:Q", title="training step", axis=alt.Axis(tickMinStep=1)))
         )
-        y = alt.Y("score:Q", title="validation score, %", scale=alt.Scale(domain=[low, high]))
-        line = base.mark_line(point=True).encode(
-            y=y,
-            strokeDash=alt.StrokeDash("method:N", scale=alt.Scale(domain=list(methods)), legend=LINES),
-            tooltip=tips(rows[0]),
-        )
-        band = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", scale=alt.Scale(domain=[low, high])), y2="high:Q")
+        scale = alt.Scale(domain=[low, high])
         charts[student] = (
-            alt.layer(band, line)
+            banded(base, methods, "score", "validation score, %", scale, tooltip=tips(rows[0]))
             .add_params(alt.param(name="domain", value=MEAN))
             .properties(width="container", height=HEIGHT, description=f"Validation scores of {student} by step.")
         )

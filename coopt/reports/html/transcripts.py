@@ -103,14 +103,10 @@ def _in_turn(groups: dict[tuple[object, ...], list[tuple[int, int, Transcript]]]
 
 def _trained(run: Run) -> Iterator[Transcript]:
     """What was said in training. Nobody answers again there."""
-    for seed in run.seeds:
-        for method in run.config.methods:
-            for round_ in range(1, run.rounds_of(method) + 1):
-                for tutee in run.topology.students:
-                    path = run.phase_dir(seed, method, round_, tutee).with_name(f"{tutee}.rollouts.jsonl")
-                    for group in store.read_lines(path):
-                        where = {"source": method, "seed": seed, "round": round_, "step": group["step"]}
-                        yield from _messages(group, tutee, where)
+    for place in run.phases():
+        for group in store.read_lines(run.phase_files(*place).rollouts):
+            where = {"source": place.method, "seed": place.seed, "round": place.round, "step": group["step"]}
+            yield from _messages(group, place.tutee, where)
 
 
 def _probed(run: Run) -> Iterator[Transcript]:

@@ -1,1 +1,1 @@
-"""Results that anybody can check: an entry, its per-item outcomes, and the tables made of them."""
+"""Results that anybody can check: an entry, its answers, and the tables made of entries."""

@@ -12,19 +12,17 @@ from pydantic import ValidationError
 
 from coopt.core import store
 from coopt.core.config.faults import first_fault
+from coopt.core.config.identity import differences
 from coopt.core.config.load import check as check_config
-from coopt.core.config.schema import Config
-from coopt.core.config.toml import flat
+from coopt.core.config.schema import Config, DataConfig
 from coopt.core.errors import EntryError
-from coopt.reports.leaderboard.entry import ENTRY, OUTCOMES, Cost, Entry, OutcomesFile, Tokens, read_entry
+from coopt.reports.leaderboard.answers import answers_of, write_answers
+from coopt.reports.leaderboard.entry import ENTRY, OUTCOMES, Cost, Entry, OutcomesFile, TokenCounts, read_entry
 from coopt.reports.leaderboard.measures import measure
-from coopt.reports.leaderboard.outcomes import outcomes_of, write_outcomes
 from coopt.runs.measures.cost import read_steps
 from coopt.runs.measures.scores import Scores
 from coopt.runs.run import Run
 from coopt.runs.together import data_of, name_of, provenances
-
-_GROWING = {"seed", "seeds", "methods", "critics", "cluster"}  # in which entries of one bench may differ
 
 
 def add_run(run: Run, directory: Path) -> list[Path]:
@@ -47,13 +45,11 @@ def _published(record: dict[str, Any]) -> dict[str, Any]:
 def _add(scores: Scores, steps: Sequence[dict[str, Any]], method: str, directory: Path) -> Path:
     run = scores.run
     name = f"{name_of(run)}-{method}"
-    outcomes, native = outcomes_of(scores, method), dict(run.topology.native)
+    answers, native = answers_of(scores, method), dict(run.topology.native)
     path, beside = directory / (name + ENTRY), directory / (name + OUTCOMES)
-    record = provenances(run)
     tree = {
         "name": name,
-        "kind": "simulated" if any(p.get("simulated") for p in record) else "measured",
-        "world": world_of(run.config.data.source),
+        "world": world_of(run.config.data),
         "method": method,
         "informed": run.is_informed(method),
         "run": name_of(run),
@@ -65,14 +61,14 @@ def _add(scores: Scores, steps: Sequence[dict[str, Any]], method: str, directory
         "seeds": run.seeds,
         "samples": run.config.sampling.eval_samples,
         "data": data_of(run),
-        "measures": measure(outcomes, native),
+        "measures": measure(answers, native),
         "costs": _costs([s for s in steps if s["method"] == method]),
         "config": run.config.model_dump(mode="json"),
-        "provenance": [_published(p) for p in record],
+        "provenance": [_published(p) for p in provenances(run)],
     }
     _check_place(path, run.config)
     with store.replacing(beside) as temporary:
-        write_outcomes(temporary, outcomes)
+        write_answers(temporary, answers)
         digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
         try:
             entry = Entry.model_validate(tree | {"outcomes": OutcomesFile(file=beside.name, sha256=digest)})
@@ -83,9 +79,11 @@ def _add(scores: Scores, steps: Sequence[dict[str, Any]], method: str, directory
     return path
 
 
-def world_of(source: str) -> str:
-    """Whose questions a run's are, by its setting data.source."""
-    return "scimini" if source == "scimini" else "sciknoweval"
+def world_of(data: DataConfig) -> str:
+    """Whose questions a run's are, by its settings."""
+    if data.source == "scimini":
+        return "scimini"
+    return "sciknoweval" if data.mapping in ("", "sciknoweval") else "rows"
 
 
 def _costs(steps: Sequence[dict[str, Any]]) -> list[Cost]:
@@ -99,7 +97,7 @@ def _costs(steps: Sequence[dict[str, Any]]) -> list[Cost]:
                     feedback=feedback,
                     steps=len(own),
                     seconds_per_step=sum(s["seconds"]["total"] for s in own) / len(own),
-                    tokens=Tokens(**{k: sum(s["tokens"][k] for s in own) for k in Tokens.model_fields}),
+                    tokens=TokenCounts(**{k: sum(s["tokens"][k] for s in own) for k in TokenCounts.model_fields}),
                     peak_memory_gib=max(s["memory_gib"] for s in own),
                 )
             )
@@ -114,5 +112,4 @@ def _check_place(path: Path, config: Config) -> None:
 
 def different_bench(one: Config, other: Config) -> str:
     """The first setting that says that two are not one bench; empty if there is none."""
-    before, now = (flat(c.model_dump(mode="json", exclude=_GROWING)) for c in (one, other))
-    return next((k for k in dict.fromkeys([*before, *now]) if before.get(k) != now.get(k)), "")
+    return next(iter(differences((one, other), "seed", "seeds", "methods")), "")

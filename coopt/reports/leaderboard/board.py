@@ -11,18 +11,18 @@ import numpy as np
 from coopt.core.config.load import check as check_config
 from coopt.core.config.load import load_config, preset_names
 from coopt.core.config.toml import flat
+from coopt.core.names import INIT
 from coopt.core.statistics.bootstrap import Array
 from coopt.core.statistics.paired import question_weights
 from coopt.core.statistics.ranking import Rank, ranks
 from coopt.core.tables.cells import NONE, percent, places, signed, span, yes
 from coopt.core.tables.table import Table
+from coopt.reports.leaderboard.answers import GradedAnswers
 from coopt.reports.leaderboard.check import Checked
 from coopt.reports.leaderboard.entry import Cost, Entry
-from coopt.reports.leaderboard.outcomes import Outcomes
-from coopt.runs.run import INIT
 
 _DRAWS, _LONGEST = 2000, 200
-WORLDS = {"scimini": "embedded world scimini", "sciknoweval": "SciKnowEval"}
+WORLDS = {"scimini": "embedded world scimini", "sciknoweval": "SciKnowEval", "rows": "own rows"}
 COLUMNS = ["rank", "place, 95 %", "method", "informed", "graph", "settings", "seeds", "start", "score", "change",
            "native", "mutual Pareto", "headroom", "s/step", "entry"]  # fmt: skip
 _SHOWN = {"preset", "smoke", "seed", "seeds", "domains", "methods", "topology", "nodes", "data", "model.path", "run",
@@ -30,31 +30,30 @@ _SHOWN = {"preset", "smoke", "seed", "seeds", "domains", "methods", "topology", 
 """Settings that other columns show, or that change no result."""
 
 
-class Section(NamedTuple):
-    """Entries of one kind, world, base model and set of questions, with their ranks, best first."""
+class Track(NamedTuple):
+    """Entries of one world, base model and set of questions, with their ranks, best first."""
 
     title: str
     ranked: list[tuple[Rank, Entry]]
 
 
-def sections(checked: Sequence[Checked]) -> list[Section]:
-    """Measured before simulated, scimini before SciKnowEval; within, by domains."""
+def tracks(checked: Sequence[Checked]) -> list[Track]:
+    """scimini before SciKnowEval; within, by domains."""
     groups: dict[tuple[object, ...], list[Checked]] = {}
     for one in sorted(checked, key=lambda c: c.entry.name):
         groups.setdefault(_key(one.entry), []).append(one)
-    return [Section(_title(groups[key][0].entry), _ranked(groups[key])) for key in sorted(groups, key=str)]
+    return [Track(_title(groups[key][0].entry), _ranked(groups[key])) for key in sorted(groups, key=str)]
 
 
 def _key(entry: Entry) -> tuple[object, ...]:
     questions = tuple((d, entry.data[d]["test"]) for d in entry.domains)
-    return (entry.kind, list(WORLDS).index(entry.world), entry.model, len(entry.domains), questions, entry.samples)
+    return (list(WORLDS).index(entry.world), entry.model, len(entry.domains), questions, entry.samples)
 
 
 def _title(entry: Entry) -> str:
-    kind = "" if entry.kind == "measured" else "SIMULATED, "
     base = "" if entry.model == "scimini" else f", base {entry.model}"
     sizes = ", ".join(f"{c.domain} {c.questions}" for c in entry.measures.constants)
-    return f"{kind}{WORLDS[entry.world]}{base}: test questions {sizes}; avg@{entry.samples}"
+    return f"{WORLDS[entry.world]}{base}: test questions {sizes}; avg@{entry.samples}"
 
 
 def _ranked(group: Sequence[Checked]) -> list[tuple[Rank, Entry]]:
@@ -63,24 +62,24 @@ def _ranked(group: Sequence[Checked]) -> list[tuple[Rank, Entry]]:
     per_seed = {
         c.entry.name: dict(zip(c.entry.seeds, c.entry.measures.overall.change.per_seed, strict=True)) for c in group
     }
-    found = ranks(values, {c.entry.name: _gain(c.outcomes) for c in group}, per_seed)
+    found = ranks(values, {c.entry.name: _gain(c.answers) for c in group}, per_seed)
     order = sorted(group, key=lambda c: (found[c.entry.name].rank, -values[c.entry.name], c.entry.name))
     return [(found[c.entry.name], c.entry) for c in order]
 
 
-def _gain(outcomes: Outcomes) -> Array:
+def _gain(answers: GradedAnswers) -> Array:
     """Bootstrap draws [B] of the mean change of all students and domains."""
-    weights = question_weights({d: len(outcomes.questions[d]) for d in outcomes.domains}, _DRAWS)
+    weights = question_weights({d: len(answers.questions[d]) for d in answers.domains}, _DRAWS)
     moved = [
-        weights[d] @ (outcomes.per_question(outcomes.method, s, d) - outcomes.per_question(INIT, s, d)).mean(axis=0)
-        for s in outcomes.students
-        for d in outcomes.domains
+        weights[d] @ (answers.per_question(answers.method, s, d) - answers.per_question(INIT, s, d)).mean(axis=0)
+        for s in answers.students
+        for d in answers.domains
     ]
     mean: Array = np.mean(moved, axis=0)
     return mean
 
 
-def board_tables(found: Sequence[Section]) -> list[Table]:
+def board_tables(found: Sequence[Track]) -> list[Table]:
     """One table a section; base and the best constant answer stand under the entries."""
     return [Table(s.title, COLUMNS, [*(_row(r, e) for r, e in s.ranked), *_floors(s)], _notes(s)) for s in found]
 
@@ -127,7 +126,7 @@ def seconds_of(costs: Sequence[Cost]) -> str:
     return f"{sum(c.steps * c.seconds_per_step for c in costs) / steps:.2f}" if steps else NONE
 
 
-def _floors(section: Section) -> list[list[str]]:
+def _floors(section: Track) -> list[list[str]]:
     """What no training reaches too: of the entry with most seeds (the base is drawn anew with each)."""
     entry = max((e for _, e in section.ranked), key=lambda e: len(e.seeds))
     rows = {"base": entry.measures.overall.base, "constant answer": entry.measures.overall.constant}
@@ -140,7 +139,7 @@ def _floors(section: Section) -> list[list[str]]:
     ]
 
 
-def _notes(section: Section) -> list[str]:
+def _notes(section: Track) -> list[str]:
     seeds = {tuple(e.seeds) for _, e in section.ranked}
     notes = [
         "Percent, means of all students and domains; 95 % intervals in brackets. Ranked by change against the own"

@@ -13,9 +13,9 @@ from coopt.domains.rows import content_hash
 from coopt.graph.files import topology_names
 from coopt.methods.registry import all_methods
 from coopt.reports.leaderboard.add import world_of
+from coopt.reports.leaderboard.answers import GradedAnswers, read_answers
 from coopt.reports.leaderboard.entry import ENTRY, OUTCOMES, Entry, plain, read_entry
 from coopt.reports.leaderboard.measures import measure
-from coopt.reports.leaderboard.outcomes import Outcomes, read_outcomes
 from coopt.runs.run import Run
 
 LARGEST_TOGETHER = 30_000_000
@@ -25,11 +25,11 @@ _NEAR = 1e-6  # another machine adds up in another order
 
 
 class Checked(NamedTuple):
-    """An entry that was checked, with its outcomes."""
+    """An entry that was checked, with its answers."""
 
     path: Path
     entry: Entry
-    outcomes: Outcomes
+    answers: GradedAnswers
 
 
 def check_entry(path: Path) -> Checked:
@@ -43,7 +43,7 @@ def check_entry(path: Path) -> Checked:
         raise EntryError(f"{path}: {beside.name} is larger than 30 MB.")
     if hashlib.sha256(beside.read_bytes()).hexdigest() != entry.outcomes.sha256:
         raise EntryError(f"{path}: outcomes.sha256 is not the hash of {beside.name}.")
-    outcomes = read_outcomes(
+    answers = read_answers(
         beside,
         entry.method,
         entry.students,
@@ -53,14 +53,14 @@ def check_entry(path: Path) -> Checked:
         check_config(entry.config).run.bootstrap,
     )
     for domain in entry.domains:
-        found = content_hash(*(q.item for q in outcomes.questions[domain]))[:16]
+        found = content_hash(*(q.item for q in answers.questions[domain]))[:16]
         if found != entry.data[domain].get("test"):
             raise EntryError(
                 f"{path}: data.{domain}.test is {entry.data[domain].get('test')}, but the items hash to {found}."
             )
-    _check_numbers(path, entry, outcomes)
+    _check_numbers(path, entry, answers)
     _check_informed(path, entry)
-    return Checked(path, entry, outcomes)
+    return Checked(path, entry, answers)
 
 
 def _check_words(path: Path, entry: Entry) -> None:
@@ -75,12 +75,11 @@ def _check_words(path: Path, entry: Entry) -> None:
         "name": (f"{entry.run}-{entry.method}", entry.name),
         "topology": (Path(config.topology).stem, entry.topology),
         "model": (Path(config.model.path).name, entry.model),
-        "world": (world_of(config.data.source), entry.world),
+        "world": (world_of(config.data), entry.world),
         "data": (sorted(config.domains), sorted(entry.data)),
         "native": (sorted(entry.students), sorted(entry.native)),
         "seeds": (sorted(set(entry.seeds)), entry.seeds),
         "measures.constants": (list(config.domains), [c.domain for c in entry.measures.constants]),
-        "kind": ("simulated" if any(p.simulated for p in entry.provenance) else "measured", entry.kind),
     }
     for key, (right, found) in expected.items():
         if right != found:
@@ -100,9 +99,9 @@ def _check_words(path: Path, entry: Entry) -> None:
         raise EntryError(f"{path}: costs: {steps} steps, but by config there are at most {most}.")
 
 
-def _check_numbers(path: Path, entry: Entry, outcomes: Outcomes) -> None:
+def _check_numbers(path: Path, entry: Entry, answers: GradedAnswers) -> None:
     stated = entry.measures.model_dump(mode="json")
-    found = measure(outcomes, entry.native).model_dump(mode="json")
+    found = measure(answers, entry.native).model_dump(mode="json")
     for key, one, other in _differences("measures", stated, found):
         raise EntryError(f"{path}: {key} is {one!r}, but its outcomes give {other!r}.")
 

@@ -1,7 +1,7 @@
 """A leaderboard entry: one method of a bench, over all its seeds. ``benchmarks/entry.schema.json`` is made from it.
 
 ``NAME.entry.json`` holds the numbers and where they come from; ``NAME.outcomes.parquet`` beside it every answer that
-they follow from (``outcomes``). What is text is short and plain, so that it can stand in any table.
+they follow from (``answers``). What is text is short and plain, so that it can stand in any table.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from coopt.core.config.faults import first_fault
 from coopt.core.errors import EntryError
+from coopt.core.statistics.verdicts import Verdict
 
 VERSION = 2
 ENTRY, OUTCOMES = ".entry.json", ".outcomes.parquet"
@@ -34,7 +35,6 @@ Share = Annotated[Number, Field(ge=0, le=1)]
 Points = Annotated[Number, Field(ge=-1, le=1)]
 """A difference of shares."""
 Amount = Annotated[Number, Field(ge=0)]
-Verdict = Literal["improves", "worse", "no difference shown"]
 
 
 class Part(BaseModel):
@@ -54,7 +54,7 @@ class Moved(Part):
     verdict: Verdict
 
 
-class Score(Part):
+class StudentScore(Part):
     """avg@k of one student on one domain, 95 % interval, and pass@k."""
 
     who: Name
@@ -114,12 +114,12 @@ class Measures(Part):
     """What follows from the outcomes, and nothing else."""
 
     constants: list[Constant]
-    scores: list[Score]
+    scores: list[StudentScore]
     overall: Overall
     improvement: list[Improvement]
 
 
-class Tokens(Part):
+class TokenCounts(Part):
     """Tokens that students and tutors wrote, and that students were trained on."""
 
     rollout: Annotated[int, Field(ge=0)]
@@ -133,7 +133,7 @@ class Cost(Part):
     feedback: Literal["on", "off"]
     steps: Annotated[int, Field(ge=1)]
     seconds_per_step: Amount
-    tokens: Tokens
+    tokens: TokenCounts
     peak_memory_gib: Amount
     """Of one worker process."""
 
@@ -146,7 +146,7 @@ class OutcomesFile(Part):
 
 
 class Provenance(BaseModel):
-    """Where the numbers of a run's folder come from (``coopt.runs.provenance``), and whatever else it says."""
+    """Where the numbers of a run's folder come from (its provenance.json), and whatever else it says."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -158,7 +158,6 @@ class Provenance(BaseModel):
     packages: dict[str, str | None] = {}
     gpus: list[str] = []
     platform: str = "unknown"
-    simulated: bool = False
 
 
 class Entry(Part):
@@ -166,10 +165,10 @@ class Entry(Part):
 
     version: Literal[2] = 2
     name: Name
-    kind: Literal["measured", "simulated"]
-    """simulated: no language model was trained; never in one table with what is measured."""
-    world: Literal["scimini", "sciknoweval"]
-    """Whose questions: the embedded world's, or rows of SciKnowEval."""
+    kind: Literal["measured"] = "measured"
+    """What version 2 has always said; a constant, so that entries made before hold."""
+    world: Literal["scimini", "sciknoweval", "rows"]
+    """Whose questions: the embedded world's, rows of SciKnowEval, or own ones (read with a mapping)."""
     method: Name
     informed: bool
     """Worked solutions, or the true facts, of training questions reached its students (``Run.is_informed``)."""

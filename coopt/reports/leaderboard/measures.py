@@ -1,4 +1,4 @@
-"""From outcomes to every number of an entry. ``add`` writes what this gives and ``check`` expects it again."""
+"""From the answers to every number of an entry. ``add`` writes what this gives and ``check`` expects it again."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ from itertools import product
 
 import numpy as np
 
+from coopt.core.names import BASE, INIT
 from coopt.core.statistics.bootstrap import interval
 from coopt.core.statistics.verdicts import Change, corrected
 from coopt.domains.rows import best_constant
-from coopt.reports.leaderboard.entry import Constant, Improvement, Measures, Moved, Overall, Score
-from coopt.reports.leaderboard.outcomes import Outcomes, Place
+from coopt.reports.leaderboard.answers import AnswersOf, GradedAnswers
+from coopt.reports.leaderboard.entry import Constant, Improvement, Measures, Moved, Overall, StudentScore
 from coopt.runs.measures.pareto import pareto_cells
 from coopt.runs.measures.standings import standings
-from coopt.runs.run import BASE, INIT
 
 
-def measure(outcomes: Outcomes, native: Mapping[str, str]) -> Measures:
+def measure(answers: GradedAnswers, native: Mapping[str, str]) -> Measures:
     """``native``: student -> the domain that it starts strong in."""
-    method = outcomes.method
-    keys = list(product([method], outcomes.students, outcomes.domains))
-    changes = dict(zip(keys, corrected([outcomes.change(*k) for k in keys]), strict=True))
-    constants = [_constant(outcomes, d) for d in outcomes.domains]
+    method = answers.method
+    keys = list(product([method], answers.students, answers.domains))
+    changes = dict(zip(keys, corrected([answers.change(*k) for k in keys]), strict=True))
+    constants = [_constant(answers, d) for d in answers.domains]
     return Measures(
         constants=constants,
-        scores=[_score(outcomes, place, native, changes.get(place)) for place in outcomes.correct],
-        overall=_overall(outcomes, native, float(np.mean([c.share for c in constants]))),
+        scores=[_score(answers, place, native, changes.get(place)) for place in answers.correct],
+        overall=_overall(answers, native, float(np.mean([c.share for c in constants]))),
         improvement=[
             Improvement(student=c.student, point=c.point, probability=c.probability, shown=c.shown)
-            for c in pareto_cells(outcomes, method, changes, native)
+            for c in pareto_cells(answers, method, changes, native)
         ],
     )
 
 
-def _constant(outcomes: Outcomes, domain: str) -> Constant:
-    questions = outcomes.questions[domain]
+def _constant(answers: GradedAnswers, domain: str) -> Constant:
+    questions = answers.questions[domain]
     answer, share = best_constant(q.key for q in questions)
     return Constant(domain=domain, answer=answer, share=share, questions=len(questions))
 
 
-def _score(outcomes: Outcomes, place: Place, native: Mapping[str, str], moved: Change | None) -> Score:
-    values = outcomes.per_question(*place)
-    low, high = interval(outcomes.drawn(*place))
-    return Score(
+def _score(answers: GradedAnswers, place: AnswersOf, native: Mapping[str, str], moved: Change | None) -> StudentScore:
+    values = answers.per_question(*place)
+    low, high = interval(answers.drawn(*place))
+    return StudentScore(
         who=place.who,
         student=place.student,
         domain=place.domain,
@@ -52,7 +52,7 @@ def _score(outcomes: Outcomes, place: Place, native: Mapping[str, str], moved: C
         low=low,
         high=high,
         per_seed=[float(v) for v in values.mean(axis=1)],
-        passed=outcomes.passed(place),
+        passed=answers.passed(place),
         change=_moved(moved) if moved else None,
     )
 
@@ -68,19 +68,19 @@ def _moved(change: Change) -> Moved:
     )
 
 
-def _overall(outcomes: Outcomes, native: Mapping[str, str], constant: float) -> Overall:
-    method, everyone = outcomes.method, outcomes.students
-    end = outcomes.mean(method, everyone)
-    place = next(c for c in standings(outcomes) if c.who == method)
-    at_home = [outcomes.change(method, s, native[s]).value for s in everyone if native.get(s) in outcomes.domains]
+def _overall(answers: GradedAnswers, native: Mapping[str, str], constant: float) -> Overall:
+    method, everyone = answers.method, answers.students
+    end = answers.mean(method, everyone)
+    place = next(c for c in standings(answers) if c.who == method)
+    at_home = [answers.change(method, s, native[s]).value for s in everyone if native.get(s) in answers.domains]
     return Overall(
         score=end.value,
         low=end.low,
         high=end.high,
-        start=outcomes.mean(INIT, everyone).value,
-        base=outcomes.mean(BASE, [BASE]).value,
+        start=answers.mean(INIT, everyone).value,
+        base=answers.mean(BASE, [BASE]).value,
         constant=constant,
-        change=_moved(outcomes.between(method, INIT, everyone)),
+        change=_moved(answers.between(method, INIT, everyone)),
         native_change=float(np.mean(at_home)),
         headroom=place.headroom,
         hypervolume=(place.hypervolume, place.hypervolume_low, place.hypervolume_high),

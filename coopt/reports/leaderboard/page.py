@@ -7,32 +7,26 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from importlib.resources import files
 from itertools import zip_longest
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
 from coopt.core.tables.cells import percent, signed, span
 from coopt.core.tables.table import Table
-from coopt.reports.leaderboard.board import COLUMNS, Section, board_tables
-from coopt.reports.leaderboard.entry import Cost, Entry, Score
+from coopt.reports.leaderboard.board import COLUMNS, Track, board_tables
+from coopt.reports.leaderboard.entry import Cost, Entry, StudentScore
+from coopt.reports.templates import render
 
 _COST = ["feedback", "steps", "s/step", "tokens rolled out", "of feedback", "trained on", "GiB"]
 
 
-def page(found: Sequence[Section]) -> str:
+def page(found: Sequence[Track]) -> str:
     """The page's text."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(
-        (files("coopt.reports.leaderboard") / "page.html.j2").read_text(encoding="utf-8")
-    )
     tables = board_tables(found)
     parts = [_part(section, table, k) for k, (section, table) in enumerate(zip(found, tables, strict=True))]
-    return template.render(parts=parts, columns=COLUMNS, cost_columns=_COST)
+    return render("leaderboard/page", parts=parts, columns=COLUMNS, cost_columns=_COST)
 
 
-def _part(section: Section, table: Table, number: int) -> dict[str, Any]:
+def _part(section: Track, table: Table, number: int) -> dict[str, Any]:
     """``rows``: the entries', with what stands under each, then those of base and constant answer."""
     entries = [_details(entry) for _, entry in section.ranked]
     rows = [{"cells": row, "entry": entry} for row, entry in zip_longest(table.rows, entries)]
@@ -69,7 +63,7 @@ def _cost(cost: Cost) -> list[str]:
     ]
 
 
-def _score(score: Score) -> list[str]:
+def _score(score: StudentScore) -> list[str]:
     moved = score.change
     return [
         score.student,

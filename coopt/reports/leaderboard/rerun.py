@@ -11,6 +11,7 @@ import numpy as np
 
 from coopt.core.config.load import check as check_config
 from coopt.core.errors import EntryError
+from coopt.core.names import BASE, INIT
 from coopt.core.rng import generator
 from coopt.domains.base import AnswerKind, Domain, Item, Split
 from coopt.domains.load import data_hashes
@@ -18,13 +19,12 @@ from coopt.domains.rows import best_constant
 from coopt.domains.wording import Wording
 from coopt.driver.tasks.perform import score_model
 from coopt.driver.tasks.task import Score
-from coopt.lm.engines.base import Engine, Generation, Sampling
+from coopt.lm.engines.base import Draws, Engine, Generation, Sampling
 from coopt.lm.engines.make import check_engine, make_engine
-from coopt.lm.engines.ranked import RowsOf
 from coopt.reports.leaderboard.add import different_bench
+from coopt.reports.leaderboard.answers import AnswersOf
 from coopt.reports.leaderboard.check import Checked
-from coopt.reports.leaderboard.outcomes import Place
-from coopt.runs.run import BASE, INIT, Run
+from coopt.runs.run import Run
 
 if TYPE_CHECKING:
     from coopt.lm.policy import Policy
@@ -51,7 +51,7 @@ def rerun(checked: Checked, run: Run, questions: int, draw: int) -> Rerun:
         if place.domain in chosen:
             rows = chosen[place.domain]
             found = _answer(run, engine, place, seed, rows)
-            before = checked.outcomes.correct[place][number][rows]
+            before = checked.answers.correct[place][number][rows]
             answers, same = answers + before.size, same + int((found == before).sum())
     if same < LEAST_SAME * answers:
         raise EntryError(
@@ -75,7 +75,7 @@ def _check_run(checked: Checked, run: Run) -> None:
 
 def _choose(checked: Checked, questions: int, draw: int) -> dict[str, list[int]]:
     """domain -> places of its chosen questions, in order."""
-    all_places = [(d, k) for d, asked in checked.outcomes.questions.items() for k in range(len(asked))]
+    all_places = [(d, k) for d, asked in checked.answers.questions.items() for k in range(len(asked))]
     if not 1 <= questions <= len(all_places):
         raise EntryError(f"--rerun {questions}: the entry has {len(all_places)} questions. Give a number up to that.")
     order = generator("rerun", draw).choice(len(all_places), questions, replace=False)
@@ -83,14 +83,14 @@ def _choose(checked: Checked, questions: int, draw: int) -> dict[str, list[int]]
     return {d: [k for _, k in group] for d, group in groupby(chosen, key=lambda pair: pair[0])}
 
 
-def _students(checked: Checked) -> Iterator[tuple[Place, int, int]]:
+def _students(checked: Checked) -> Iterator[tuple[AnswersOf, int, int]]:
     """(whose answers, the seed's number, the seed)"""
-    for place in checked.outcomes.correct:
+    for place in checked.answers.correct:
         for number, seed in enumerate(checked.entry.seeds):
             yield place, number, seed
 
 
-def _answer(run: Run, engine: Engine, place: Place, seed: int, rows: list[int]) -> np.ndarray:
+def _answer(run: Run, engine: Engine, place: AnswersOf, seed: int, rows: list[int]) -> np.ndarray:
     """Booleans [rows, samples]."""
     round_ = 0 if place.who in (BASE, INIT) else run.rounds_of(place.who)
     task, domain = Score(seed, place.who, round_, place.student, "test"), run.domains[place.domain]
@@ -144,6 +144,6 @@ class AmongAll:
         self.engine.rest()
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, rng: np.random.Generator
+        self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, draws: Draws
     ) -> list[list[Generation]]:
-        return self.engine.generate(prompts, samples, sampling, RowsOf(rng, self.rows, self.total))
+        return self.engine.generate(prompts, samples, sampling, draws.of(self.rows, self.total))

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from coopt.driver.simulate.results import RoundLine, SimulatedResults
+import altair as alt
+
+from coopt.driver.simulate.results import SimulatedResults
 from coopt.driver.simulate.summary import method_label
-from coopt.reports.figure import new_figure, save
+from coopt.reports.charts import Row, banded, chart_of, panels
+from coopt.reports.figure import save
 
 
 def draw(results: SimulatedResults, path: Path) -> None:
     """Write the figure: one panel a domain, one for open edges; the band holds the middle 80 % of students."""
-    panels = len(results.domains) + 1
-    figure = new_figure(4 * panels, 3.6)
-    axes = figure.subplots(1, panels)
-    for k, method in enumerate(results.methods):
-        lines = [line for line in results.history if line.method == method]
-        label, colour = method_label(method, results.gate), f"C{k}"
-        for axis, domain in zip(axes[:-1], results.domains, strict=True):
-            _scores(axis, lines, domain, label, colour)
-        decided = [line for line in lines if line.open is not None]
-        rounds, shares = [x.round for x in decided], [100 * (x.open or 0.0) for x in decided]
-        axes[-1].plot(rounds, shares, color=colour, label=label, marker="." if len(rounds) < 2 else "")
-    for axis, title in zip(axes, [*results.domains, "open edges"], strict=True):
-        axis.set(title=f"{title} (simulated)", xlabel="round", ylabel="percent")
-    axes[0].legend(fontsize="small")
-    figure.suptitle(f"SIMULATED: {results.topology}, {results.students:,} students; constants: {results.constants}")
-    save(figure, path)
+    labels = {m: method_label(m, results.gate) for m in results.methods}
+    charts = {}
+    for domain in (*results.domains, "open edges"):
+        rows = _rows(results, domain, labels)
+        base = chart_of(rows).encode(x=alt.X("round:Q", axis=alt.Axis(tickMinStep=1)))
+        charts[f"{domain} (simulated)"] = banded(base, list(labels.values()), "value", "percent", alt.Scale(zero=False))
+    title = f"SIMULATED: {results.topology}, {results.students:,} students; constants: {results.constants}"
+    save(panels(charts, title=title), path)
 
 
-def _scores(axis: Any, lines: list[RoundLine], domain: str, label: str, colour: str) -> None:
-    rounds = [line.round for line in lines]
-    low, high = ([100 * getattr(line, k)[domain] for line in lines] for k in ("low", "high"))
-    axis.fill_between(rounds, low, high, color=colour, alpha=0.15, linewidth=0)
-    axis.plot(rounds, [100 * line.score[domain] for line in lines], color=colour, label=label)
+def _rows(results: SimulatedResults, what: str, labels: dict[str, str]) -> list[Row]:
+    """Percent of a domain, or of the edges that a gate decided on, which have no band."""
+    rows: list[Row] = []
+    for line in results.history:
+        if what in line.score:
+            values = {"value": line.score[what], "low": line.low[what], "high": line.high[what]}
+        elif line.open is not None:
+            values = {"value": line.open}
+        else:
+            continue
+        rows.append({"method": labels[line.method], "round": line.round, **{k: 100 * v for k, v in values.items()}})
+    return rows

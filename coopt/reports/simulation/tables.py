@@ -10,7 +10,7 @@ from coopt.core.tables.cells import NONE, percent, signed, span
 from coopt.core.tables.table import Table
 from coopt.driver.simulate.calibrate import Calibration
 from coopt.driver.simulate.constants import Constants, allowed_range, constant_keys
-from coopt.driver.simulate.predict import MEAN_GAIN, NO_CHANGE, SIMULATOR, Score
+from coopt.driver.simulate.predict import MEAN_GAIN, NO_CHANGE, SIMULATOR, PredictionScore
 from coopt.driver.simulate.results import RoundLine, SimulatedResults
 from coopt.driver.simulate.summary import FEW, method_label
 
@@ -226,7 +226,7 @@ def explained_table(calibration: Calibration) -> Table:
     return Table(f"{LABEL}: how well the model explains real gains, percent", columns, rows, notes)
 
 
-def prediction_table(scores: Sequence[Score], constants: Constants, held_out: bool) -> Table:
+def prediction_table(scores: Sequence[PredictionScore], constants: Constants, held_out: bool) -> Table:
     """Predicted against measured gains, beside the naive predictors."""
     rows = [
         [

@@ -1,4 +1,4 @@
-"""What a committee's judges made of its rationales (method ``fair``): counted step by step, then added up."""
+"""What a committee's judges made of its rationales (method ``fair``): added up over steps."""
 
 from __future__ import annotations
 
@@ -6,37 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from coopt.methods.tutors.base import read_score
-from coopt.methods.base import Told
-from coopt.runs.measures.results import AuthorCell, CommitteeCell, JudgeCell
-
-Counts = dict[str, Any]
-"""``written``, ``accepted``, ``scored`` and the sum of mean ``scores``; ``judges``: by name ``readable``, the sum of
-``scores``, and ``above`` the bound."""
-
-
-def is_accepted(rationale: Told) -> bool:
-    """Judged, and not voted down."""
-    return rationale.score is not None and not rationale.voted_down
-
-
-def author_counts(rationales: Sequence[Told], above: float) -> Counts:
-    """Of one author's rationales in a step. ``above``: the bound that an accepted mean exceeds."""
-    means = [r.score for r in rationales if r.score is not None]
-    given: dict[str, list[float]] = {}
-    for judge, raw in (said for r in rationales for said in r.judgements):
-        score = read_score(raw)
-        given.setdefault(judge, []).extend([] if score is None else [score])
-    return {
-        "written": sum(r.feedback is not None and r.feedback.text is not None for r in rationales),
-        "accepted": sum(map(is_accepted, rationales)),
-        "scored": len(means),
-        "scores": sum(means),
-        "judges": {
-            judge: {"readable": len(own), "scores": sum(own), "above": sum(s > above for s in own)}
-            for judge, own in given.items()
-        },
-    }
+from coopt.methods.tutors.committee import VoteCounts
+from coopt.runs.results import AuthorCell, CommitteeCell, JudgeCell
 
 
 def committee_cells(steps: Iterable[Mapping[str, Any]]) -> list[CommitteeCell]:
@@ -58,7 +29,7 @@ def _cell(method: str, steps: Sequence[Mapping[str, Any]]) -> CommitteeCell:
     )
 
 
-def _author(name: str, counts: Sequence[Counts]) -> AuthorCell:
+def _author(name: str, counts: Sequence[VoteCounts]) -> AuthorCell:
     total: Counter[str] = Counter()
     for own in counts:
         total.update({k: v for k, v in own.items() if k != "judges"})

@@ -43,12 +43,6 @@ def size_from(values: Array, error: int) -> float:
     return float(np.abs(values[error:]).mean())
 
 
-def contrast(values: Array, error: int) -> float | None:
-    """Mean |A| from the first error on, in units of mean |A| before it; None without a measure."""
-    before = size_before(values, error)
-    return None if before is None else _ratio(size_from(values, error), before)
-
-
 def gini(values: Array) -> float | None:
     """Gini coefficient of |A|: 0 where every token has the same, 1 - 1/T where one has all."""
     mass, count = np.sort(np.abs(values)), len(values)

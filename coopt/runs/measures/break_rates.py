@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from coopt.core.statistics.bootstrap import Array, ratio_interval
 from coopt.core.rng import generator
+from coopt.core.statistics.bootstrap import Array, ratio_interval
 
 # Wrong answers of eight before feedback, scaled to n: label -> (lowest, highest).
 DIFFICULTY: dict[str, tuple[int, int]] = {

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from coopt.core.statistics.bootstrap import Array, interval, resample_weights
 from coopt.core.rng import generator
+from coopt.core.statistics.bootstrap import Array, interval, resample_weights
 
 Answers = Sequence[Sequence[str]]
 """[questions][samples]; without an answer tag, the start of the response stands for it."""

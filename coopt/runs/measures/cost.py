@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from coopt.methods.tutors.anchor import OUTCOMES
-from coopt.runs.measures.results import CostCell, FeedbackCell
 from coopt.core import store
+from coopt.methods.rollouts import OUTCOMES
+from coopt.runs.results import CostCell, FeedbackCell
 from coopt.runs.run import Run
 
 PARTS = ("rollout", "feedback", "teacher", "student")
@@ -18,16 +18,11 @@ _SKIPPED = 1  # the first step of a phase warms caches up and is not timed
 
 def read_steps(run: Run) -> list[dict[str, Any]]:
     """All step records of a run, each with its seed, method, round and tutee."""
-    steps = []
-    for seed in run.seeds:
-        for method in run.config.methods:
-            for round_ in range(1, run.rounds_of(method) + 1):
-                for tutee in run.topology.students:
-                    folder = run.phase_dir(seed, method, round_, tutee)
-                    where = {"seed": seed, "method": method, "round": round_, "tutee": tutee}
-                    lines = store.read_lines(folder.with_name(f"{tutee}.steps.jsonl"))
-                    steps += [{**line, **where, "place": k} for k, line in enumerate(lines)]
-    return steps
+    return [
+        {**line, **place._asdict(), "place": k}
+        for place in run.phases()
+        for k, line in enumerate(store.read_lines(run.phase_files(*place).steps))
+    ]
 
 
 def cost_cells(steps: Sequence[dict[str, Any]], methods: Sequence[str]) -> list[CostCell]:

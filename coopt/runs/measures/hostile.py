@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from coopt.graph.topology import Edge
 from coopt.methods.registry import make_method
-from coopt.runs.measures.results import FeedbackCell, GateCell, HostileCell
+from coopt.runs.results import FeedbackCell, GateCell, HostileCell
 
 
 def hostile_cells(
@@ -17,7 +18,7 @@ def hostile_cells(
     """
     said, cells = {(c.method, c.edge): c for c in feedback}, []
     for method, edge in dict.fromkeys((g.method, g.edge) for g in gates):
-        tutor = edge.split(" -> ")[0]
+        tutor = Edge.parse(edge).tutor
         if tutor in adversary and make_method(method).adversaries:
             own, cell = [g for g in gates if (g.method, g.edge) == (method, edge)], said.get((method, edge))
             cells.append(

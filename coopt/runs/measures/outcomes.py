@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from coopt.methods.tutors.anchor import OUTCOMES
+from coopt.methods.rollouts import OUTCOMES
 from coopt.runs.measures.cost import feedback_cells
 from coopt.runs.measures.probes import ALL_EDGES
 
@@ -22,8 +22,8 @@ class OutcomeShare(NamedTuple):
 
 
 def outcomes_by_round(steps: Sequence[dict[str, Any]]) -> list[OutcomeShare]:
-    """From a run's step records (``coopt.runs.measures.cost.read_steps``). The shares of a round sum to less than 1 where a
-    tutor did not read its requests."""
+    """From a run's step records (``coopt.runs.measures.cost.read_steps``). The shares of a round sum to less than
+    1 where a tutor did not read its requests."""
     found = []
     for round_ in sorted({s["round"] for s in steps}):
         cells = feedback_cells([s for s in steps if s["round"] == round_])

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from coopt.core.names import INIT
 from coopt.core.statistics.bootstrap import Array
 from coopt.core.statistics.paired import Paired
-from coopt.runs.measures.results import ParetoCell
 from coopt.core.statistics.verdicts import Change
-from coopt.runs.run import INIT
+from coopt.runs.results import ParetoCell
 
 
 def pareto_improves(changes: Sequence[float]) -> bool:
@@ -19,21 +19,21 @@ def pareto_improves(changes: Sequence[float]) -> bool:
     return all(c >= 0 for c in changes) and any(c > 0 for c in changes)
 
 
-Draws = NDArray[np.bool_]
+BoolDraws = NDArray[np.bool_]
 """One answer per bootstrap draw."""
 
 
-def pareto_draws(changes_DB: Array) -> Draws:
+def pareto_draws(changes_DB: Array) -> BoolDraws:
     """The point definition in every bootstrap draw: booleans [draws] from changes [domains, draws]."""
     return np.asarray((changes_DB >= 0).all(axis=0) & (changes_DB > 0).any(axis=0))
 
 
-def share(draws: Mapping[str, Draws]) -> float:
+def share(draws: Mapping[str, BoolDraws]) -> float:
     """Expected share of students that improve."""
     return float(np.mean(list(draws.values())))
 
 
-def mutual(draws: Mapping[str, Draws]) -> float:
+def mutual(draws: Mapping[str, BoolDraws]) -> float:
     """Probability that every student improves in the same draw."""
     return float(np.logical_and.reduce(list(draws.values())).mean())
 

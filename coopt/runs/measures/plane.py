@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from coopt.runs.measures.results import Results
+from coopt.runs.results import Results
 
 OTHERS = "mean of the others"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from coopt.runs.measures.break_rates import CONTEXTS, DIFFICULTY, Grids, rates, stack
-from coopt.runs.measures.results import BreakCell
 from coopt.core import store
 from coopt.runs.journal import Journal
+from coopt.runs.measures.break_rates import CONTEXTS, DIFFICULTY, Grids, rates, stack
+from coopt.runs.results import BreakCell
 from coopt.runs.run import Run
 
 ALL_EDGES = "all edges"

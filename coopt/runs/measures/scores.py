@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from coopt.core import store
+from coopt.core.names import BASE, INIT
 from coopt.core.statistics.bootstrap import Array
 from coopt.core.statistics.paired import Paired, question_weights
-from coopt.core import store
-from coopt.runs.run import BASE, INIT, Run
+from coopt.runs.run import Run
 
 CRITIC = "critic"
 """Who stands in the tables with a critic's own scores."""

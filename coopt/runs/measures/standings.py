@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from coopt.core.names import INIT
 from coopt.core.statistics.bootstrap import Array, interval, interval_of_ratio
 from coopt.core.statistics.paired import Paired
 from coopt.core.statistics.ranking import ranks
-from coopt.runs.measures.results import StandingCell
-from coopt.runs.run import INIT
+from coopt.runs.results import StandingCell
 
 _VOLUME_DRAWS = 300
 _LEAST_HEADROOM = 0.01  # a start this near to the best has nothing to recover

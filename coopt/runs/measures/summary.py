@@ -7,17 +7,24 @@ from itertools import product
 
 import numpy as np
 
-from coopt.methods.base import ORACLE
-from coopt.runs.measures import cost
-from coopt.runs.measures.acceptance import committee_cells
+from coopt.core import store
+from coopt.core.names import BASE, INIT, ORACLE
 from coopt.core.statistics.accuracy import accuracy
 from coopt.core.statistics.bootstrap import interval, interval_of_ratio
+from coopt.core.statistics.samples import majority_at_k, pass_at_k
+from coopt.core.statistics.verdicts import Change, change, corrected
+from coopt.graph.topology import Edge
+from coopt.runs.journal import RoundKey, round_key
+from coopt.runs.measures import cost
+from coopt.runs.measures.acceptance import committee_cells
 from coopt.runs.measures.consensus import consensus_distance
 from coopt.runs.measures.hostile import hostile_cells
 from coopt.runs.measures.pareto import pareto_cells
 from coopt.runs.measures.probes import break_cells
+from coopt.runs.measures.scores import CRITIC, Scores
+from coopt.runs.measures.standings import standings
 from coopt.runs.measures.starting_order import by_rank
-from coopt.runs.measures.results import (
+from coopt.runs.results import (
     ComparisonCell,
     ConsensusCell,
     ConstantCell,
@@ -26,12 +33,7 @@ from coopt.runs.measures.results import (
     Results,
     ScoreCell,
 )
-from coopt.core.statistics.samples import majority_at_k, pass_at_k
-from coopt.runs.measures.scores import CRITIC, Scores
-from coopt.runs.measures.standings import standings
-from coopt.core.statistics.verdicts import Change, change, corrected
-from coopt.core import store
-from coopt.runs.run import BASE, INIT, Run
+from coopt.runs.run import Run
 
 
 def summarise(run: Run) -> Results:
@@ -138,7 +140,9 @@ class _Summary:
         for seed in self.seeds:
             fallen = self.journal.all("collapsed")
             rounds = [
-                r for r in range(1, self.scores.last(method) + 2) if student in fallen.get(f"{seed}/{method}/r{r}", [])
+                r
+                for r in range(1, self.scores.last(method) + 2)
+                if student in fallen.get(round_key(seed, method, r), [])
             ]
             if rounds:  # found at the start of a round: it fell in the one before
                 found.append(f"seed {seed} at step {(rounds[0] - 1) * self.config.rounds.steps}")
@@ -255,14 +259,12 @@ class _Summary:
     def _gates(self) -> list[GateCell]:
         cells = []
         for key, decisions in self.journal.all("gates").items():
-            seed, method, round_ = key.split("/")
-            if int(seed) in self.seeds and method in self.config.methods:
+            seed, method, round_, _ = RoundKey.parse(key)
+            if seed in self.seeds and method in self.config.methods:
                 for edge, decision in decisions.items():
                     fields = {k: v for k, v in decision.items() if k in GateCell.model_fields}
-                    if edge.split(" -> ")[0] != ORACLE:
-                        cells.append(
-                            GateCell(seed=int(seed), method=method, round=int(round_[1:]), edge=edge, **fields)
-                        )
+                    if Edge.parse(edge).tutor != ORACLE:
+                        cells.append(GateCell(seed=seed, method=method, round=round_, edge=edge, **fields))
         return cells
 
 

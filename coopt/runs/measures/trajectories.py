@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from coopt.core.statistics.bootstrap import Array, interval, resample_weights
-from coopt.core.rng import generator
 from coopt.core import store
+from coopt.core.rng import generator
+from coopt.core.statistics.bootstrap import Array, interval, resample_weights
 from coopt.runs.run import Run
 
 MEAN = "mean of all domains"
@@ -43,7 +43,7 @@ def trajectories(run: Run) -> list[Point]:
 
     points = []
     for method in run.config.methods:
-        steps = run.method(method).configure(run.config).rounds.steps
+        steps = run.settings_of(method).rounds.steps
         for student in run.topology.students:
             for round_ in range(run.rounds_of(method) + 1):
                 values = _per_question(run, method, round_, student)

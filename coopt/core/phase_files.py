@@ -1,0 +1,51 @@
+"""What one phase (a tutee's training in one round) leaves on disk, beside one another in the round's folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class PhaseFiles:
+    """``folder`` is complete when the phase is; the files beside it grow step by step."""
+
+    folder: Path
+
+    @property
+    def model(self) -> Path:
+        """A Hugging Face directory."""
+        return self.folder / "model"
+
+    @property
+    def state(self) -> Path:
+        """What the next round goes on from."""
+        return self.folder / "state"
+
+    @property
+    def steps(self) -> Path:
+        """One record a step."""
+        return self._beside("steps.jsonl")
+
+    @property
+    def rollouts(self) -> Path:
+        """One record a prompt of a step."""
+        return self._beside("rollouts.jsonl")
+
+    @property
+    def advantages(self) -> Path:
+        """One record a rollout whose advantages were recorded."""
+        return self._beside("advantages.jsonl")
+
+    @property
+    def lines(self) -> tuple[Path, Path, Path]:
+        """The files of records, each of which says its step."""
+        return self.steps, self.rollouts, self.advantages
+
+    @property
+    def checkpoints(self) -> Path:
+        """There only while the phase trains."""
+        return self._beside("checkpoints")
+
+    def _beside(self, ending: str) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.{ending}")

@@ -1,0 +1,131 @@
+"""The rows of one file: JSON, JSON Lines, CSV and TSV (each also as .gz), Parquet, Arrow."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from coopt.core.errors import DataError
+
+ENDINGS = (".json", ".jsonl", ".csv", ".tsv", ".parquet")
+_LARGEST = 1 << 31  # bytes of a file when unpacked
+
+
+def ending_of(file: Path) -> str:
+    """`.csv` of both `a.csv` and `a.csv.gz`; empty for a kind of file that is not read."""
+    name = file.name.lower()
+    plain = name.removesuffix(".gz")
+    ending = "." + plain.rpartition(".")[2]
+    if ending == ".arrow":
+        return ending if plain == name and _is_saved(file) else ""
+    return ending if ending in ENDINGS and not (ending == ".parquet" and plain != name) else ""
+
+
+def _is_saved(file: Path) -> bool:
+    """Whether an Arrow file belongs to a folder that ``datasets`` saved (and is not of its cache)."""
+    return (file.parent / "dataset_info.json").is_file() and not file.name.startswith("cache-")
+
+
+def rows_of(file: Path) -> Iterator[Any]:
+    """The rows of a file that has an ending. Raises ``DataError`` in one line with the file, and row or line."""
+    return _READERS[ending_of(file)](file)
+
+
+def _text(file: Path) -> str:
+    try:
+        if file.name.lower().endswith(".gz"):
+            with gzip.open(file) as packed:
+                content = packed.read(_LARGEST + 1)
+        else:
+            content = file.read_bytes()
+        if len(content) > _LARGEST:
+            raise DataError(f"{file}: more than {_LARGEST >> 30} GiB when unpacked. Split it into several files.")
+        return content.decode("utf-8-sig")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: cannot be read as UTF-8 text ({error}).") from None
+
+
+def _json(file: Path) -> Iterator[Any]:
+    text = _text(file)
+    if not text.strip():
+        return
+    value = _parsed(text, file)
+    if not isinstance(value, list):
+        raise DataError(f"{file}: a .json file must hold a list of rows; for one row a line use .jsonl.")
+    yield from value
+
+
+def _json_lines(file: Path) -> Iterator[Any]:
+    for number, line in enumerate(_text(file).split("\n"), start=1):
+        if line.strip():
+            yield _parsed(line, file, number)
+
+
+def _parsed(text: str, file: Path, row: int | None = None) -> Any:
+    where = str(file) if row is None else f"{file} row {row}"
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        at = f"{file} line {error.lineno}" if row is None else where
+        raise DataError(f"{at}: not JSON ({error.msg}).") from None
+    except RecursionError:
+        raise DataError(f"{where}: lists or tables inside one another too deep to be read.") from None
+    except ValueError:
+        raise DataError(f"{where}: a number of more than 4,300 digits. Write it as text.") from None
+
+
+def _table(file: Path) -> Iterator[Any]:
+    text = _text(file)
+    head = text.partition("\n")[0]
+    mark = "\t" if ending_of(file) == ".tsv" else ";" if ";" in head and "," not in head else ","
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
+    try:
+        names = reader.fieldnames = [n.strip() for n in reader.fieldnames or []]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise DataError(f"{file} line 1: column '{twice[0]}' appears twice. The first line names the columns.")
+        for row in reader:
+            if None in row:
+                raise DataError(f"{file} line {reader.line_num}: more cells than the {len(names)} columns of line 1.")
+            yield {name: cell and cell.strip() for name, cell in row.items()}
+    except csv.Error as error:
+        raise DataError(f"{file} line {reader.line_num}: not a table with '{mark}' between cells ({error}).") from None
+
+
+def _parquet(file: Path) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.read_table(file).to_pylist()
+    except (OSError, ValueError, OverflowError, pa.ArrowException) as error:
+        raise DataError(f"{file}: not a Parquet file ({(str(error).splitlines() or ['?'])[0]}).") from None
+    yield from rows
+
+
+def _arrow(file: Path) -> Iterator[Any]:
+    """A file of a folder that ``datasets`` saved: a stream of record batches."""
+    import pyarrow as pa
+
+    try:
+        with pa.OSFile(str(file)) as source, pa.ipc.open_stream(source) as stream:
+            rows = stream.read_all().to_pylist()
+    except (OSError, ValueError, OverflowError, pa.ArrowException) as error:
+        raise DataError(f"{file}: not an Arrow stream ({(str(error).splitlines() or ['?'])[0]}).") from None
+    yield from rows
+
+
+_READERS: dict[str, Callable[[Path], Iterator[Any]]] = {
+    ".json": _json,
+    ".jsonl": _json_lines,
+    ".csv": _table,
+    ".tsv": _table,
+    ".parquet": _parquet,
+    ".arrow": _arrow,
+}

@@ -1,0 +1,1 @@
+"""Rows of any data set: a declared mapping makes questions of them."""

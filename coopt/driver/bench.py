@@ -1,0 +1,128 @@
+"""The main job: refuse what cannot work, plan, train every method on every seed, measure, summarise.
+
+Command line, Python and sweeps begin here, so that a run is the same whoever started it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from coopt.core import store
+from coopt.core.config.schema import Config
+from coopt.driver.checks import check_run
+from coopt.driver.choices import Journaled
+from coopt.driver.every_method import with_every_method
+from coopt.driver.folder import check_directory, default_name, locked, prepare
+from coopt.driver.plan.assumed import Assumed
+from coopt.driver.plan.choose import make_plan
+from coopt.driver.plan.plan import Plan
+from coopt.driver.rounds import Launch, seed_tasks
+from coopt.driver.slurm.choose import make_launcher
+from coopt.driver.tasks.launch import worker_threads
+from coopt.driver.tasks.progress import Display
+from coopt.runs.journal import Journal
+from coopt.runs.measures.summary import summarise
+from coopt.runs.provenance import code_state
+from coopt.runs.results import Results
+from coopt.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A bench that may begin: everything that can be refused at once has been looked at."""
+
+    config: Config
+    directory: Path
+    workers: int
+    left_out: dict[str, str]
+    """Methods that ``all`` cannot have here, and why."""
+
+    def plan(self, assumed: Assumed | None = None) -> Plan:
+        """What it will do. Measures speeds, which takes seconds."""
+        import torch  # after everything that can be refused at once
+
+        torch.set_num_threads(worker_threads(self.config, self.workers))  # the probe is to be as fast as a worker
+        return make_plan(Run(self.directory, self.config), self.workers, assumed)
+
+    def carry_out(
+        self, plan: Plan, arguments: list[str], console: Console, *, force: bool = False
+    ) -> tuple[Run, Results]:
+        """Do everything that is not done yet, with a bar on ``console``. ``arguments``: for the run's provenance;
+        ``force``: train also students none of whose answers can be read."""
+        with locked(self.directory):
+            run = prepare(self.config, self.directory, arguments)
+            plan = replace(plan, run=run)
+            plan.save()
+            with (
+                Display(console, plan.worker_seconds(), plan.seconds) as display,
+                make_launcher(run, self.workers, display) as launch,
+            ):
+                return run, run_bench(run, launch, force=force)
+
+
+def ready(
+    config: Config, out: Path | None = None, workers: int | None = None, check: Callable[[Config], None] = check_run
+) -> Bench:
+    """The bench of a configuration. ``out``: its folder, by default ``runs/NAME``; ``workers``: by default by cores and
+    students; ``check``: what it must pass (``check_settings`` for a plan without models and rows). Writes nothing;
+    raises a ``CooptError``."""
+    config, left_out = with_every_method(config, check)
+    check(config)
+    directory = out or Path("runs") / default_name(config)
+    check_directory(config, directory)
+    return Bench(config, directory, workers or default_workers(config), left_out)
+
+
+def default_workers(config: Config) -> int:
+    """On CPUs one worker a student up to the cores that its ranks leave; on a GPU one, because workers would share its
+    memory. On SLURM one job a student, or as many as run at once."""
+    from coopt.graph.files import load_topology
+    from coopt.lm.device import pick_device
+
+    students = len(load_topology(config.topology, config.domains, config.nodes).students)
+    if config.cluster.kind == "slurm":
+        return min(config.cluster.parallel or students, students)
+    if pick_device(config.run.device).type == "cuda":
+        return 1
+    return max(1, min((os.cpu_count() or 1) // config.parallel.ranks, students))
+
+
+def run_bench(run: Run, launch: Launch, *, force: bool = False) -> Results:
+    """Do all that is not done yet, then summarise. Killed at any moment, the same call goes on."""
+    journal = Journal(run.journal_path)
+    now = {"commit": code_state()["commit"], "seeds": list(run.config.all_seeds), "methods": list(run.config.methods)}
+    journal.note("resumed" if journal.events else "started", now)
+    try:
+        for seed in run.config.all_seeds:
+            for tasks in seed_tasks(run, seed, Journaled(run, seed, journal, force)):
+                launch(tasks)
+    except Exception as error:
+        with suppress(OSError):  # a full disk must not hide what went wrong
+            journal.note("failed", {"error": str(error)})
+        raise
+    results = summarise(run)
+    store.write_text(run.directory / "results.json", results.model_dump_json(indent=1) + "\n")
+    journal.note("measures", _headline(results))
+    journal.note("finished")
+    return results
+
+
+def _headline(results: Results) -> dict[str, Any]:
+    """What the journal keeps of the measures: mutual Pareto improvement, and consensus distance by round."""
+    return {
+        "mutual": {
+            c.method: {"point": c.point, "probability": c.probability, "shown": c.shown, "share": c.share}
+            for c in results.pareto
+            if c.student == "mutual"
+        },
+        "consensus": {
+            m: [c.distance for c in results.consensus if c.method == m] for m in results.methods if results.consensus
+        },
+    }

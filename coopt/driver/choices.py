@@ -1,0 +1,199 @@
+"""What is decided while a run goes on: journaled by its driver, and foreseen by its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from coopt.core import store
+from coopt.core.fault_points import fault_point
+from coopt.core.names import INIT, ORACLE
+from coopt.core.statistics.accuracy import accuracy
+from coopt.driver.first_look import check_answers
+from coopt.graph.gates.cognizance import COGNIZANCE_REASONS
+from coopt.graph.gates.journaled import decide_edges
+from coopt.graph.hub import choose_hub
+from coopt.graph.topology import Edge, Topology
+from coopt.methods.tutors.assign import OpenTutor
+from coopt.runs.journal import Journal, RoundKey, round_key
+from coopt.runs.measures.summary import best_round
+from coopt.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """For a plan: every gate open and nobody collapses, except where the run has decided already."""
+
+    run: Run
+    seed: int
+    journal: Journal
+
+    def graph(self) -> Topology:
+        hub = self.journal.all("hub").get(str(self.seed))
+        return self.run.topology.placed(hub) if hub else self.run.topology
+
+    def probed(self, graph: Topology) -> None: ...
+
+    def begin_round(self, graph: Topology, method: str, round_: int) -> None: ...
+
+    def is_trained(self, method: str, round_: int, student: str) -> bool:
+        return student not in self.journal.all("collapsed").get(round_key(self.seed, method, round_), [])
+
+    def open_tutors(self, graph: Topology, method: str, round_: int, tutee: str) -> tuple[OpenTutor, ...]:
+        gates = self.run.trained(method).gates(graph, self.run.config.gate)
+        return tuple(OpenTutor(e.tutor, 0, self.run.config.domains) for e in gates if e.tutee == tutee)
+
+    def end_phase(self, method: str, round_: int, tutees: Sequence[str]) -> None: ...
+
+    def end_method(self, method: str) -> None: ...
+
+    def best_round(self, method: str, student: str) -> int:
+        """Before the scores are there, one that costs another score: the last but one."""
+        last = self.run.rounds_of(method)
+        scored = (self.run.scores_path(self.seed, method, "validation", r, student) for r in range(last + 1))
+        if all(path.is_file() for path in scored):
+            return best_round(self.run, self.seed, method, student)
+        return max(1, last - 1)
+
+
+@dataclass(frozen=True)
+class Journaled:
+    """For a driver: decided from what is on disk and written into the journal, so that a restarted run does not decide
+    again."""
+
+    run: Run
+    seed: int
+    journal: Journal
+    force: bool = True
+    """Train also if no answer of any student can be read."""
+
+    def graph(self) -> Topology:
+        topology = self.run.topology
+        if not self.force:
+            check_answers(self.run, self.seed)
+        if not topology.hub:
+            return topology
+        hub: str = self.journal.once("hub", str(self.seed), lambda: choose_hub(topology, self._start(), self.seed))
+        return topology.placed(hub)
+
+    def probed(self, graph: Topology) -> None:
+        """Journal the edges whose endpoint stayed away while it was probed: their rates then have no answers. And what
+        the configured gate says of the initial students, on every edge: the probe's grouping."""
+        run, seed = self.run, self.seed
+        for student in run.topology.students if run.config.break_rate.questions else ():
+            for edge, reason in store.read_json(run.break_rate_path(seed, student)).get("away", {}).items():
+                what = {"from_step": 0, "reason": reason}
+                self.journal.once("unavailable", f"{seed}/probe/{edge}", lambda it=what: it)  # type: ignore[misc]
+        self.journal.once("probe_gates", str(seed), lambda: self._decide("opcod", graph, self._start(), 0, "probe"))
+
+    def begin_round(self, graph: Topology, method: str, round_: int) -> None:
+        key, scores = round_key(self.seed, method, round_), self._scores(method, round_ - 1)
+        self.journal.once("gates", key, lambda: self._gates(graph, method, round_, scores))
+        self._find_collapsed(method, round_, scores)
+        fault_point("between_gate_and_phase")
+
+    def is_trained(self, method: str, round_: int, student: str) -> bool:
+        return student not in self.journal.all("collapsed")[round_key(self.seed, method, round_)]
+
+    def open_tutors(self, graph: Topology, method: str, round_: int, tutee: str) -> tuple[OpenTutor, ...]:
+        """Each with the round after which its weights are taken.
+
+        simultaneous: the round-start snapshot. sequential: what the tutor has published by now.
+        """
+        run, seed = self.run, self.seed
+        gates = self.journal.all("gates")[round_key(seed, method, round_)]
+        newest = self._tutor_round(method, round_ if run.config.rounds.schedule == "sequential" else round_ - 1)
+        tutors = []
+        for name in dict.fromkeys([*graph.tutors_of(tutee), tutee, ORACLE]):
+            edge = Edge(name, tutee)
+            decision = gates.get(str(edge))
+            if decision and decision["open"]:
+                spoke, reviewers = run.last_round(seed, method, name, newest), tuple(graph.reviewers_of(name))
+                domains = tuple(decision.get("domains", run.config.domains))
+                tutors.append(OpenTutor(name, spoke, domains, decision["gap"], graph.style_of(edge), reviewers))
+        return tuple(tutors)
+
+    def end_phase(self, method: str, round_: int, tutees: Sequence[str]) -> None:
+        """Journal the edges whose tutor stayed away: the student went on without its feedback for the round."""
+        for tutee in tutees:
+            first: dict[str, dict[str, Any]] = {}
+            for step in store.read_lines(self.run.phase_files(self.seed, method, round_, tutee).steps):
+                for name, reason in step.get("away", {}).items():
+                    first.setdefault(name, {"from_step": step["step"], "reason": reason})
+            for name, what in sorted(first.items()):
+                key = f"{round_key(self.seed, method, round_)}/{Edge(name, tutee)}"
+                self.journal.once("unavailable", key, lambda it=what: it)  # type: ignore[misc]
+
+    def end_method(self, method: str) -> None:
+        last = self.run.rounds_of(method)
+        self._find_collapsed(method, last + 1, self._scores(method, last))
+
+    def best_round(self, method: str, student: str) -> int:
+        return best_round(self.run, self.seed, method, student)
+
+    def _start(self) -> dict[str, Any]:
+        return self._scores(INIT, 0)
+
+    def _scores(self, method: str, round_: int) -> dict[str, Any]:
+        """node -> result of ``score_policy`` on the validation split: of students after ``round_``, of critics ever."""
+        scores = {s: self._validation(method, round_, s) for s in self.run.topology.students}
+        return scores | {c: self._validation(method, 0, c) for c in self.run.scored_critics()}
+
+    def _validation(self, method: str, round_: int, student: str) -> Any:
+        return store.read_json(self.run.scores_path(self.seed, method, "validation", round_, student))
+
+    def _gates(self, graph: Topology, method: str, r: int, scores: dict[str, Any]) -> dict[str, Any]:
+        """The decision on every edge of a round."""
+        speaking, purpose = self._tutor_round(method, r - 1), f"{method}/r{r}"
+        if speaking == r - 1:
+            return self._decide(method, graph, scores, r, purpose)
+        # Who is tutored is compared as it is now with the others as they speak.
+        students = self.run.topology.students
+        then = scores | {s: self._validation(method, speaking, s) for s in students}
+        told = {s: self._decide(method, graph, then | {s: scores[s]}, r, purpose) for s in students}
+        edges = self.run.trained(method).gates(graph, self.run.config.gate)
+        return {str(e): told[e.tutee][str(e)] for e in edges}
+
+    def _decide(self, method: str, graph: Topology, known: Mapping[str, Any], r: int, purpose: str) -> dict[str, Any]:
+        config = self.run.config
+        return decide_edges(
+            self.run.trained(method).gates(graph, config.gate),
+            graph,
+            known,
+            domains=config.domains,
+            draws=config.run.bootstrap,
+            seed=self.seed,
+            round_=r,
+            matched_rate=self._open_share() if r else None,
+            purpose=purpose,
+        )
+
+    def _tutor_round(self, method: str, newest: int) -> int:
+        """After which round a tutor's weights are taken; ``newest``: as the run's schedule has it."""
+        return 0 if self.run.trained(method).frozen_tutors else newest
+
+    def _open_share(self) -> float | None:
+        """The share of its edges that the cognizance gate opened in opcod of this seed, over the rounds; None if it
+        decided on none."""
+        keys = ((RoundKey.parse(key), d) for key, d in self.journal.all("gates").items())
+        rounds = [d for key, d in keys if (key.seed, key.method) == (self.seed, "opcod")]
+        decided = [d for decisions in rounds for d in decisions.values() if d["reason"] in COGNIZANCE_REASONS]
+        found = [d["open"] for d in decided]
+        return sum(found) / len(found) if found else None
+
+    def _find_collapsed(self, method: str, r: int, scores: dict[str, Any]) -> None:
+        """Journal the students that are not trained on from round ``r``."""
+        key = round_key(self.seed, method, r)
+        self.journal.once("collapsed", key, lambda: self._collapsed(method, r, scores))
+
+    def _collapsed(self, method: str, r: int, scores: dict[str, Any]) -> list[str]:
+        """Students whose mean validation accuracy lies more than ``collapse_drop`` under their start."""
+        fallen = []
+        for student in self.run.topology.students:
+            start, now = accuracy(self._validation(method, 0, student)), accuracy(scores[student])
+            drop = sum(start[d] - now[d] for d in start) / len(start)
+            before = self.run.last_round(self.seed, method, student, r - 1) < r - 1  # it stopped in an earlier round
+            if drop > self.run.config.rounds.collapse_drop or before:
+                fallen.append(student)
+        return fallen

@@ -1,0 +1,104 @@
+"""The folder of a bench: its name, whether it may be used, its lock, and what is written before work begins."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from coopt.core import store
+from coopt.core.config.identity import GROWING, differences, identity
+from coopt.core.config.schema import Config
+from coopt.core.errors import RunError
+from coopt.domains.load import data_hashes
+from coopt.runs.provenance import provenance
+from coopt.runs.run import Run
+
+
+def default_name(config: Config) -> str:
+    """A name that the same settings always get; more seeds or methods go into the same run."""
+    tree = identity(config, *GROWING) | {"files": file_hashes(config)}
+    digest = hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:8]
+    size = str(config.nodes) if config.nodes else ""
+    parts = [Path(config.topology).stem + size, "-".join(d[:4] for d in config.domains), Path(config.preset).stem]
+    return "-".join([*parts, *(["smoke"] if config.smoke else []), digest])
+
+
+def file_hashes(config: Config) -> dict[str, str]:
+    """The user's own files that decide what a run is, by path: a changed graph, gate, mapping or solution is another
+    run."""
+    named = config.topology, config.gate.kind.rpartition(":")[0], config.data.solutions, config.data.mapping
+    paths = [Path(name).expanduser() for name in named]
+    return {str(p): hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in paths if p.suffix and p.is_file()}
+
+
+def check_directory(config: Config, directory: Path) -> Run:
+    """The run that this directory holds or is to hold, with its settings. Writes nothing.
+
+    Raises ``RunError`` with the ways out if the directory holds another run, or something else.
+    """
+    if (directory / "config.json").is_file():
+        run = Run(directory, _resumed(Run.open(directory).config, config, directory))
+        record = directory / "provenance.json"
+        began = store.read_json(record) if record.is_file() else {}
+        if began and began["data"] != data_hashes(run.domains):
+            raise RunError(f"{directory}: the data are not those that the run began with. Give another --out.")
+        if began.get("files", file_hashes(config)) != file_hashes(config):
+            raise RunError(
+                f"{directory}: {', '.join(file_hashes(config))} changed since the run began. Give another --out, or"
+                " restore the file to resume."
+            )
+        return run
+    if directory.exists() and not directory.is_dir():
+        raise RunError(f"{directory}: is a file. Give another --out.")
+    if directory.is_dir() and any(not _of_a_beginning(p.name) for p in directory.iterdir()):
+        raise RunError(f"{directory}: the folder is not empty and holds no run. Give another --out.")
+    return Run(directory, config)
+
+
+def _of_a_beginning(name: str) -> bool:
+    """Files that a run leaves when it is killed before its configuration is written."""
+    return name in ("run.lock", "provenance.json") or (name.startswith(".") and name.endswith(".tmp"))
+
+
+def prepare(config: Config, directory: Path, arguments: list[str]) -> Run:
+    """Create the run directory, or take up the one that is there. Raises ``RunError``."""
+    run = check_directory(config, directory)
+    path = directory / "config.json"
+    if not path.is_file():
+        store.write_json(
+            directory / "provenance.json",
+            provenance(data_hashes(run.domains), config.all_seeds, arguments) | {"files": file_hashes(config)},
+        )
+    store.write_json(path, run.config.model_dump(mode="json"))
+    return run
+
+
+def _resumed(old: Config, new: Config, directory: Path) -> Config:
+    """The configuration of a run that goes on: seeds and methods may grow, nothing else may differ."""
+    found = differences((old, new), *GROWING)
+    different = [f"{key} was {before!r}, is {after!r}" for key, (before, after) in found.items()]
+    if different:
+        raise RunError(
+            f"{directory} holds a run with other settings ({'; '.join(different[:3])})."
+            " Give another --out, repeat its settings to resume it, or delete the folder."
+        )
+    methods = (*old.methods, *(m for m in new.methods if m not in old.methods))
+    return new.model_copy(update={"seeds": max(old.seeds, new.seeds), "methods": methods})
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """One process a run. Raises ``RunError`` if another one has it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "run.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"{directory}: another coopt bench works on this run. Wait for it, or give another --out."
+            ) from None
+        yield

@@ -1,0 +1,286 @@
+"""The record of a run's results: what ``results.json`` holds and every table is made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from coopt.core.errors import RunError
+
+
+class Record(BaseModel):
+    """A strict, versionless part of the record."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ScoreCell(Record):
+    """avg@k of one student on one domain, and its paired change against the initial student."""
+
+    who: str
+    """base, init or a method."""
+    student: str
+    domain: str
+    native: bool
+    score: float
+    low: float
+    high: float
+    per_seed: list[float]
+    questions: int
+    samples: int
+    change: float | None = None
+    change_low: float | None = None
+    change_high: float | None = None
+    change_per_seed: list[float] = []
+    verdict: str = ""
+    p: float | None = None
+    """Of no change, Holm-adjusted over the changes of the table."""
+    detectable: float | None = None
+    """The smallest change that would be shown in four of five repeats."""
+    majority: float | None = None
+    """maj@k; None where the answers were not kept."""
+    passed: float | None = None
+    """pass@k"""
+    best_by_validation: float | None = None
+    """Test score of the round with the best validation score (the score above is the final round's)."""
+    collapsed: list[str] = []
+    """``seed S at step K`` where training was stopped."""
+
+
+class ConstantCell(Record):
+    """The best constant answer on the test questions of a domain."""
+
+    domain: str
+    answer: str
+    share: float
+    questions: int
+
+
+class ParetoCell(Record):
+    """Pareto improvement of one student, or of all ("mutual")."""
+
+    method: str
+    student: str
+    point: bool
+    probability: float
+    shown: bool
+    """Every domain without a shown loss and at least one shown gain (by the verdicts)."""
+    native_change: float | None = None
+    share: float | None = None
+    """Of "mutual": the share of students that improve (expected over bootstrap draws)."""
+
+
+class RankCell(Record):
+    """Mean gain (over domains) of the students that were k-th strongest at the start; rank 1 is the strongest."""
+
+    method: str
+    rank: int
+    students: list[str]
+    """Who it was, seed by seed."""
+    gain: float
+    low: float
+    high: float
+    per_seed: list[float]
+    verdict: str
+    p: float | None = None
+
+
+class ConsensusCell(Record):
+    """The probability that two random students answer a validation question differently, after a round."""
+
+    method: str
+    round: int
+    distance: float
+    low: float
+    high: float
+
+
+class HostileCell(Record):
+    """What stood between a hostile tutor and a tutee, along one edge. Counts of messages, over rounds and seeds."""
+
+    method: str
+    edge: str
+    kind: str
+    rounds_open: int
+    rounds: int
+    messages: int
+    kept: int
+    """Passed anchor and sanitiser."""
+    voted_down: int
+    revealed: int
+    """Gave the answer away as written."""
+    leaked: int
+    """Kept, and still gives it away."""
+
+
+class ComparisonCell(Record):
+    """One method against another on the mean of all domains, paired over questions."""
+
+    method: str
+    baseline: str
+    student: str
+    """A student, or "all": the mean over students."""
+    difference: float
+    low: float
+    high: float
+    per_seed: list[float]
+    verdict: str
+    p: float | None = None
+    """Of no difference, Holm-adjusted over the table."""
+    of_oracle: tuple[float, float, float] | None = None
+    """Where the method lies between the baseline (0) and the oracle (1), with its interval; None where the
+    oracle is not run or is not shown to beat the baseline."""
+
+
+class StandingCell(Record):
+    """Where a method (or init) stands among the others, on the mean of all students and domains."""
+
+    who: str
+    rank: int
+    """1 + the number of those that are shown to be better, in every seed too: methods may share a rank."""
+    rank_low: int
+    """To ``rank_high``: 95 % of the places by score alone, which need not hold the rank."""
+    rank_high: int
+    score: float
+    low: float
+    high: float
+    hypervolume: float
+    """Share of the unit cube of scores (a side a domain) that some student dominates; reference point 0."""
+    hypervolume_low: float
+    hypervolume_high: float
+    headroom: tuple[float, float, float] | None = None
+    """Share of what students lacked at the start to the best start of each domain that they gained, with its
+    interval."""
+
+
+class GateCell(Record):
+    """A gate decision."""
+
+    seed: int
+    method: str
+    round: int
+    edge: str
+    open: bool
+    domains: list[str] = []
+    """Where it is open."""
+    reason: str
+    gap: float | None
+    gap_low: float | None
+    gap_high: float | None
+    flip: float
+
+
+class FeedbackCell(Record):
+    """What became of the feedback along an edge."""
+
+    method: str
+    edge: str
+    messages: int
+    outcomes: dict[str, int]
+    revealed: int
+    leaked: int
+    unread: int
+    voted_down: int = 0
+    """Kept by the filter, rejected by the committee."""
+
+
+class JudgeCell(Record):
+    """What one judge made of one author's rationales."""
+
+    judge: str
+    readable: int
+    """Scores that could be read."""
+    mean_score: float | None
+    above: int
+    """Scores above the bound."""
+
+
+class AuthorCell(Record):
+    """The rationales of one author, by the mean score that each got."""
+
+    author: str
+    written: int
+    accepted: int
+    mean_score: float | None
+    judges: list[JudgeCell]
+
+
+class CommitteeCell(Record):
+    """The peer review of a method, over seeds, students and steps."""
+
+    method: str
+    mistakes: int
+    """Wrong rollouts."""
+    training_items: int
+    """Those that became training items."""
+    authors: list[AuthorCell]
+
+
+class BreakCell(Record):
+    """Break- and fix-rate of an edge, or of all edges with one gate state."""
+
+    edge: str
+    gate: str
+    context: Literal["f", "sf"]
+    difficulty: str
+    rates: dict[str, tuple[int, float | None, float | None, float | None]]
+    """break, break_control, fix, fix_control -> (n, rate, low, high)"""
+
+
+class CostCell(Record):
+    """Seconds of a training step and what they went into."""
+
+    method: str
+    feedback: str
+    steps: int
+    seconds_per_step: float
+    shares: dict[str, float]
+    generated_tokens_per_second: float
+    trained_tokens_per_second: float
+    distinct_share: float
+    feedback_tokens_per_step: float = 0.0
+    peak_memory_gib: float
+    """Of one worker process."""
+
+
+class Results(Record):
+    """Everything that the tables show."""
+
+    version: Literal[1] = 1
+    run: str
+    topology: str
+    domains: list[str]
+    methods: list[str]
+    seeds: list[int]
+    native: dict[str, str]
+    constants: list[ConstantCell]
+    scores: list[ScoreCell]
+    pareto: list[ParetoCell]
+    comparisons: list[ComparisonCell]
+    standings: list[StandingCell] = []
+    gates: list[GateCell]
+    feedback: list[FeedbackCell]
+    break_rates: list[BreakCell]
+    costs: list[CostCell]
+    ranks: list[RankCell] = []
+    consensus: list[ConsensusCell] = []
+    hostile: list[HostileCell] = []
+    committees: list[CommitteeCell] = []
+    unavailable: dict[str, str] = {}
+    """seed/method/round/edge -> why an endpoint stayed away in that round (the journal has the step)."""
+    no_own_correct: float | None
+    """Share of the first step's prompts without a correct rollout."""
+
+
+def read_results(directory: str | Path) -> Results:
+    """The results of a finished run. Raises ``RunError``."""
+    path = Path(directory) / "results.json"
+    if not (path.parent / "config.json").is_file():
+        raise RunError(
+            f"{directory}: no run here (config.json is missing). Runs are the folders that coopt bench names."
+        )
+    if not path.is_file():
+        raise RunError(f"{directory}: the run has not finished. Run its coopt bench command again to resume it.")
+    return Results.model_validate_json(path.read_text(encoding="utf-8"))

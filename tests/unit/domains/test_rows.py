@@ -1,0 +1,131 @@
+"""Rows: filter, faults, splits. The rows here are made up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from coopt.core.errors import DataError
+from coopt.domains.files import read_rows
+from coopt.domains.load import check_rows
+from coopt.domains.rows import Row, RowDomain, select, split_of
+
+
+def row(question: str = "How many?", **changes: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "question": question,
+        "choices": {"text": ["one", "two", "three", "four"], "label": list("ABCD")},
+        "answerKey": "B",
+        "type": "mcq-4-choices",
+        "domain": "Physics",
+        "details": {"level": "L3", "task": "t", "subtask": "s", "source": "x"},
+        "prompt": {"default": ""},
+        "answer": "",
+    }
+    return made | changes
+
+
+def write(path: Path, rows: list[Any]) -> Path:
+    path.write_text("".join(json.dumps(r) + "\n" for r in rows))
+    return path
+
+
+def test_prompt_format() -> None:
+    (item,) = select([Row("f row 1", row())]).items
+    assert item.prompt == "How many?\n\nA: one\nB: two\nC: three\nD: four\nPlease reason step by step."
+    assert (item.answer, item.correct_text) == ("B", "two")
+
+
+def test_other_levels_and_types_are_left_out_with_reasons() -> None:
+    rows = [row(), row(details={"level": "L2"}), row(type="open-ended-qa"), row(type="true_or_false")]
+    found = select(Row("f", r) for r in rows)
+    assert len(found.items) == 1
+    assert found.left_out == {"level L2": 1, "type open-ended-qa": 1, "type true_or_false": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"answerKey": ""}, "'answerKey' is missing"),
+        ({"answerKey": "E"}, "answerKey 'E' is not among the options A, B, C, D"),
+        ({"choices": {"text": list("wxyz"), "label": list("ABCE")}}, "option letter 'E' is out of range"),
+        ({"choices": {"text": ["one"], "label": list("ABCD")}}, "'choices' must hold"),
+        ({"answerKey": ["A"]}, "'answerKey' is missing"),
+        ({"choices": {"text": list("wxyz"), "label": list("AABC")}}, "appears twice"),
+        ({"choices": {"text": ["x", None, "y", "z"], "label": list("ABCD")}}, "'choices' must hold"),
+        ({"type": "mcq-2-choices"}, "'choices' must hold"),
+        ({"question": "half \ud83d"}, "not valid Unicode"),
+        ({"question": " "}, "'question' is empty"),
+        ({"choices": {"text": ["x", float("nan"), "y", "z"], "label": list("ABCD")}}, "'choices' must hold"),
+        ({"solution": ["a"]}, "'solution' must be text, not list"),
+        ({"domain": "Astrology"}, "domain 'Astrology' is unknown"),
+        ({"details": {}}, "details.level is missing"),
+    ],
+)
+def test_a_malformed_row_is_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    path = write(tmp_path / "rows.jsonl", [row(), row(**changes)])
+    with pytest.raises(DataError, match=rf"rows.jsonl row 2: .*{message}"):
+        select(read_rows(str(path)))
+
+
+def test_files_that_are_no_rows(tmp_path: Path) -> None:
+    cases = {
+        "empty.jsonl": ("", "holds no rows"),
+        "broken.jsonl": ('{"a": \n', "row 1: not JSON"),
+        "object.json": ("{}", "must hold a list"),
+        "number.jsonl": ("7\n", "must be a JSON object"),
+        "table.csv": ("a,b\n", "holds no rows"),
+        "table.xlsx": ("a,b\n", "unknown file type"),
+        "half.csv": ("a,b\n1,2,3\n", "line 2: more cells than the 2 columns"),
+        "twice.csv": ("a,a\n1,2\n", "column 'a' appears twice"),
+        "open.csv": ('a,b\n"1,2\n', "not a table"),
+        "deep.jsonl": ("[" * 100_000, "too deep"),
+        "huge.jsonl": ('{"a": ' + "9" * 5_000 + "}\n", "row 1: a number of more than 4,300 digits"),
+        "fake.csv.gz": ("a,b\n", "cannot be read"),
+        "fake.parquet": ("not parquet", "not a Parquet file"),
+    }
+    for name, (content, message) in cases.items():
+        (tmp_path / name).write_text(content)
+        with pytest.raises(DataError, match=message):
+            select(read_rows(str(tmp_path / name)))
+    with pytest.raises(DataError, match="no such file or folder"):
+        list(read_rows(str(tmp_path / "nothing.jsonl")))
+
+
+def test_json_jsonl_parquet_and_folders_read_alike(tmp_path: Path) -> None:
+    rows = [row(f"How many {k}?") for k in range(5)]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    write(tmp_path / "b.jsonl", rows)
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "c.parquet")
+    items = [select(read_rows(str(tmp_path / n))).items for n in ("a.json", "b.jsonl", "c.parquet")]
+    assert items[0] == items[1] == items[2]
+    found = select(read_rows(str(tmp_path)))
+    assert (found.items, found.left_out) == (items[0], {"copy of a question": 10})
+
+
+def test_splits_are_disjoint_and_keep_duplicates_together() -> None:
+    rows = [row(f"Question number {k}?") for k in range(400)]
+    rows.append(row("question  NUMBER 7?", choices={"text": ["x", "two", "y", "z"], "label": list("ABCD")}))
+    domain = RowDomain("physics", tuple(select(Row("f", r) for r in rows).items))
+    sizes = {s: len(domain.items(s)) for s in ("train", "validation", "test")}  # type: ignore[arg-type]
+    assert sum(sizes.values()) == 401
+    assert 300 < sizes["train"] < 345
+    twins = [i for i in domain.rows if i.stem.lower().split() == "question number 7?".split()]
+    assert len(twins) == 2
+    assert len({split_of(t) for t in twins}) == 1
+
+
+def test_check_answers_counts_and_constants(tmp_path: Path) -> None:
+    rows = [row(f"Q {k}?") for k in range(20)] + [row("Q", domain="Material", answerKey="C"), row(type="filling")]
+    answer = check_rows(str(write(tmp_path / "r.jsonl", rows)), len, 50)
+    assert answer["left_out"] == {"type filling": 1}
+    physics = answer["domains"]["physics"]
+    assert physics["rows"] == physics["train"] + physics["validation"] + physics["test"] == 20
+    assert physics["constant_letter"] == {"letter": "B", "share": 1.0}
+    assert physics["too_long"] == 20
+    assert answer["domains"]["materials"]["constant_letter"]["letter"] == "C"

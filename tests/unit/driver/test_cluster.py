@@ -1,0 +1,301 @@
+"""Jobs without SLURM: leases, the book of submissions, and submitit's debug and local executors for real."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import stat
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from submitit.core.utils import DelayedSubmission
+
+from coopt.core import store
+from coopt.core.blame import blame, blamed
+from coopt.core.config.load import load_config
+from coopt.core.errors import ConfigError, ModelError, RunError
+from coopt.driver.folder import default_name
+from coopt.driver.slurm import work
+from coopt.driver.slurm.choose import make_launcher
+from coopt.driver.slurm.jobs import Batches, cancel, jobs_of, leases, submitted
+from coopt.driver.slurm.launcher import SubmititLauncher
+from coopt.driver.slurm.lease import Holder, newest, take
+from coopt.driver.slurm.queue import QueueAwayError, SlurmQueue
+from coopt.driver.slurm.work import Work
+from coopt.driver.tasks import perform
+from coopt.driver.tasks.perform import Tutors
+from coopt.driver.tasks.progress import Display
+from coopt.driver.tasks.task import Task
+from coopt.runs.run import Run
+from tests.unit.conftest import Command
+
+ONE = Holder("slurm", "1", "node", 1, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A task that fails ``failures`` times before it leaves its output, in the way that is asked for."""
+
+    name: str
+    failures: int = 0
+    how: str = "raise"
+
+    def output(self, run: Run) -> Path:
+        return run.directory / "marks" / self.name
+
+    def label(self) -> str:
+        return f"mark {self.name}"
+
+    def __reduce__(self) -> Any:
+        """Another process that reads a mark performs marks too."""
+        return _read_mark, (self.name, self.failures, self.how)
+
+    def leave(self, run: Run) -> None:
+        tries = run.directory / f"{self.name}.tries"
+        store.append_lines(tries, ["try"])
+        if len(store.read_lines(tries)) > self.failures:
+            store.write_text(self.output(run), "done")
+        elif self.how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif self.how == "final":
+            raise ModelError("no such model.")
+        else:
+            with blame("tutor s2"):
+                raise OSError("torn weights")
+
+    def tries(self, run: Run) -> int:
+        return len(store.read_lines(run.directory / f"{self.name}.tries"))
+
+
+_perform = perform.perform
+
+
+def perform_marks(task: Task | Mark, run: Run, meter: Path | None) -> None:
+    """Marks beside the tasks of a run."""
+    if isinstance(task, Mark):
+        task.leave(run)
+    else:
+        _perform(task, run, meter)
+
+
+def _read_mark(name: str, failures: int, how: str) -> Mark:
+    perform.perform = perform_marks  # type: ignore[assignment]
+    return Mark(name, failures, how)
+
+
+@pytest.fixture(autouse=True)
+def _marks_are_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perform, "perform", perform_marks)
+
+
+def new_run(directory: Path, *settings: str) -> Run:
+    run = Run(directory, load_config(settings=["cluster.poll_seconds=0.5", *settings]))
+    store.write_json(directory / "config.json", run.config.model_dump(mode="json"))
+    return run
+
+
+def new_launcher(run: Run) -> SubmititLauncher:
+    made = make_launcher(run, 2, Display(Console(file=io.StringIO()), 1.0, lambda task: 1.0))
+    assert isinstance(made, SubmititLauncher)
+    return made
+
+
+def test_a_lease_has_one_holder(tmp_path: Path) -> None:
+    """Eight jobs at once find a dead holder: one of them gets the task."""
+    take(tmp_path, ONE, lambda holder: False)
+    got: list[Holder] = []
+    jobs = [replace(ONE, id=str(k)) for k in range(2, 10)]
+    threads = [
+        threading.Thread(target=lambda me=me: got.append(take(tmp_path, me, lambda other: other.id != "1")))
+        for me in jobs
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 8
+    assert len({holder.id for holder in got}) == 1
+    assert newest(tmp_path) == (2, got[0])
+
+
+def test_a_requeued_job_keeps_its_lease(tmp_path: Path) -> None:
+    again = replace(ONE, host="other", pid=9)
+    assert take(tmp_path, ONE, lambda holder: True) == ONE
+    assert take(tmp_path, again, lambda holder: True) == again
+    assert newest(tmp_path)[0] == 1
+
+
+def test_a_job_that_finds_the_task_taken_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = new_run(tmp_path)
+    take(leases(run.directory, "mark a"), ONE, lambda holder: False)
+    monkeypatch.setattr(SlurmQueue, "works", lambda self, holder: True)
+    Work(str(tmp_path), Mark("a"), "debug", 1)()
+    assert Mark("a").tries(run) == 0
+
+
+def test_the_cluster_is_no_part_of_a_run() -> None:
+    plain, slurm = load_config(), load_config(profile="gpu", settings=["cluster.minutes=5"], cluster={"kind": "slurm"})
+    assert slurm.cluster.gpus == 1
+    assert slurm.cluster.minutes == 5  # a setting beats the profile
+    assert default_name(plain) == default_name(slurm)
+
+
+@pytest.mark.parametrize("name", ["dev", "cpu", "gpu"])
+def test_shipped_profiles_are_valid(name: str) -> None:
+    assert load_config(profile=name).cluster.cpus >= 1
+
+
+def test_faults_of_a_profile_are_one_line(cli: Command, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"unknown profile 'gpus'. Did you mean 'gpu'"):
+        load_config(profile="gpus")
+    (tmp_path / "mine.toml").write_text("partitoin = 'x'")
+    with pytest.raises(ConfigError, match=r"unknown setting 'cluster\.partitoin'. Did you mean 'cluster\.partition'"):
+        load_config(profile=str(tmp_path / "mine.toml"))
+    done = cli("bench", "--cluster", "slum")
+    assert done.code == 2
+    assert "cluster.kind = 'slum'" in done.err
+
+
+def test_slurm_is_missed_before_work_begins(cli: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = cli("bench", "--smoke", "--cluster", "slurm")
+    assert done.code == 2
+    assert "sbatch and srun are not on this machine" in done.err
+
+
+def test_debug_jobs_are_tried_again(tmp_path: Path) -> None:
+    run, task = new_run(tmp_path, "cluster.kind=debug"), Mark("a", failures=2)
+    with new_launcher(run) as launch:
+        launch([task, Mark("b")])
+    assert task.tries(run) == 3
+    assert [(j.task, j.attempt, j.state) for j in jobs_of(run.directory)] == [
+        ("mark a", 1, "FAILED"),
+        ("mark a", 2, "FAILED"),
+        ("mark a", 3, "COMPLETED"),
+        ("mark b", 1, "COMPLETED"),
+    ]
+
+
+def test_the_last_failure_stops_the_run_and_the_next_command_tries_anew(tmp_path: Path) -> None:
+    run, task = new_run(tmp_path, "cluster.kind=debug", "cluster.attempts=2"), Mark("a", failures=3)
+    with new_launcher(run) as launch, pytest.raises(RunError) as error:
+        launch([task])
+    said = str(error.value)
+    assert "mark a: job debug-" in said
+    assert "failed, 2 times: OSError: torn weights. At fault: tutor s2." in said
+    assert "run the same command again" in said
+    with new_launcher(run) as launch:
+        launch([task])
+    assert task.tries(run) == 4
+
+
+def test_unreadable_weights_of_a_tutor_are_its_fault(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    with pytest.raises(ModelError) as error:
+        Tutors(new_run(tmp_path), "opcod", 0)._load("s2", gone)
+    assert blamed(error.value) == f"tutor s2, its weights {gone}"
+
+
+def test_a_users_error_is_not_tried_again(tmp_path: Path) -> None:
+    run, task = new_run(tmp_path, "cluster.kind=debug"), Mark("a", failures=1, how="final")
+    with new_launcher(run) as launch, pytest.raises(RunError, match=r"failed: no such model."):
+        launch([task])
+    assert task.tries(run) == 1
+
+
+@pytest.mark.slow
+def test_local_jobs_a_killed_one_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))
+    run, dies = new_run(tmp_path, "cluster.kind=local"), Mark("dies", failures=1, how="kill")
+    with new_launcher(run) as launch:
+        launch([dies, Mark("b")])
+    assert dies.tries(run) == 2
+    assert Mark("b").tries(run) == 1
+    assert jobs_of(run.directory)[0].state == "FAILED"
+    assert newest(leases(run.directory, "mark dies"))[0] == 2
+
+
+def test_a_submission_that_was_not_written_down_is_found_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver was killed after sbatch: its array gets its ids, and the work that submitit had not handed over."""
+    run = new_run(tmp_path, "cluster.kind=slurm")
+    batch = Batches(run.directory).open("slurm", [("mark a", "marks/a"), ("mark b", "marks/b")])
+    monkeypatch.setattr(SlurmQueue, "find", lambda self, name, since: "77" if name == batch["name"] else None)
+    made = new_launcher(run)
+    made._logs.mkdir(parents=True)
+    made._adopt({task.label(): task for task in (Mark("a"), Mark("b"))})
+    assert [(j.task, j.id) for j in submitted(run.directory)] == [("mark a", "77_0"), ("mark b", "77_1")]
+    handed = DelayedSubmission.load(made._logs / "77_1_submitted.pkl")
+    assert handed.function.task == Mark("b")
+
+
+def test_names_say_run_task_and_attempt(tmp_path: Path) -> None:
+    batches = Batches(tmp_path / "mine")
+    first = batches.open("slurm", [("seed 0 opcod round 1 s1", "a"), ("seed 0 opcod round 1 s2", "b")])
+    again = batches.open("slurm", [("seed 0 opcod round 1 s2", "b")])
+    assert first["name"].startswith("coopt.mine.seed_0_opcod_round_1.a1.")
+    assert again["name"].startswith("coopt.mine.seed_0_opcod_round_1_s2.a2.")
+    of_a_sweep = Batches(tmp_path / "pairs/phys-chem/seed-3").open("slurm", [("seed 3 specialist s1", "a")])
+    assert of_a_sweep["name"].startswith("coopt.pairs.phys-chem.seed-3.seed_3_specialist_s1.a1.")
+
+
+def test_cancel_ends_a_sweep_and_logs_show_jobs_that_never_trained(cli: Command, tmp_path: Path) -> None:
+    """SLURM's programs are stand-ins that know every job, and say what they were told to end."""
+    for k in (0, 1):
+        batches = Batches(new_run(tmp_path / f"pairs/a/seed-{k}").directory)
+        batches.close(batches.open("slurm", [(f"seed {k} specialist s1", "x")]), [str(k)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        program(tmp_path, "squeue", "echo '0|RUNNING'; echo '1|PENDING'")
+        program(tmp_path, "scancel", f'echo "$@" >> {tmp_path}/ended')
+        assert "seed 0 specialist s1: job 0 RUNNING: " in cli("logs", "pairs/a/seed-0").out
+        assert cli("cancel", "pairs").out == (
+            "cancelled slurm job 0: pairs/a/seed-0: seed 0 specialist s1\n"
+            "cancelled slurm job 1: pairs/a/seed-1: seed 1 specialist s1\n"
+        )
+    assert (tmp_path / "ended").read_text() == "0\n1\n"
+    nothing = cli("cancel", "nowhere")
+    assert (nothing.code, "nowhere: no run here" in nothing.err) == (2, True)
+
+
+def test_workers_do_not_do_what_jobs_are_doing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = new_run(tmp_path)
+    batches = Batches(run.directory)
+    batches.close(batches.open("slurm", [("mark a", "marks/a")]), ["5"])
+    monkeypatch.setattr(SlurmQueue, "states", lambda self, ids: dict.fromkeys(ids, "RUNNING"))
+    ended: list[str] = []
+    monkeypatch.setattr(SlurmQueue, "cancel", lambda self, ids: ended.extend(ids))
+    with pytest.raises(RunError, match=r"1 jobs of this run wait or run \(slurm 5\)"):
+        make_launcher(run, 1, Display(Console(file=io.StringIO()), 1.0, lambda task: 1.0))
+    assert [job.id for job in cancel(run.directory)] == ["5"] == ended
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def test_states_come_from_squeue_then_sacct(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    program(tmp_path, "squeue", "echo '1_0|RUNNING'; echo '1_1|PENDING'; echo '9|RUNNING'")
+    program(tmp_path, "sacct", "echo '2|CANCELLED by 1000'")
+    found = SlurmQueue().states(["1_0", "1_1", "2", "3"])
+    assert found == {"1_0": "RUNNING", "1_1": "PENDING", "2": "CANCELLED", "3": "UNKNOWN"}
+    program(tmp_path, "squeue", "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1")
+    with pytest.raises(QueueAwayError, match="Unable to contact"):
+        SlurmQueue().states(["1_0"])
+    assert SlurmQueue().works(ONE)  # not known to have ended
+
+
+def test_the_failure_of_another_job_is_not_this_ones(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    work._note_failure(run, Mark("a"), ONE, OSError("x"))
+    assert work.error_of(tmp_path, "mark a", "1") == {"error": "OSError: x", "fault": None, "final": False, "id": "1"}
+    assert work.error_of(tmp_path, "mark a", "2") is None

@@ -1,0 +1,31 @@
+"""A run's name and its written settings are what they were before there were mappings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from coopt.core.config.identity import differences, identity
+from coopt.core.config.load import check, load_config
+from coopt.driver.folder import default_name, file_hashes
+
+OWN = {"source": "rows.csv", "mapping": "plain"}
+
+
+def test_runs_without_a_mapping_keep_their_names() -> None:
+    """Computed at commit 3d4d502. A setting that all runs have changes them all: then these change, too."""
+    assert default_name(load_config()) == "pair-phys-chem-mini-907e30ba"
+    assert default_name(load_config(preset="paper")) == "pair-phys-chem-paper-8c8f1f59"
+    assert default_name(load_config(preset="real")) == "pair-phys-chem-real-a9a16bfb"
+    assert list(load_config().model_dump(mode="json")["data"]) == ["source", "validation", "test", "solutions"]
+
+
+def test_a_mapping_is_part_of_what_a_run_is(tmp_path: Path) -> None:
+    plain, own = load_config(preset="real", data={"source": "rows.csv"}), load_config(preset="real", data=OWN)
+    assert default_name(plain) != default_name(own)
+    assert differences((plain, own)) == {"data.mapping": [None, "plain"]}
+    assert identity(own)["data"]["mapping"] == "plain"
+    assert check(own.model_dump(mode="json")) == own
+    assert check(plain.model_dump(mode="json")) == plain
+    mine = tmp_path / "mine.toml"
+    mine.write_text("x")
+    assert list(file_hashes(load_config(data=OWN | {"mapping": str(mine)}))) == [str(mine)]

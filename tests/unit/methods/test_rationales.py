@@ -1,0 +1,78 @@
+"""Worked solutions for specialists: kept if they end in the answer, written as they come, never asked twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from coopt.core import store
+from coopt.domains.base import Domain
+from coopt.domains.rows import Row, RowDomain, select
+from coopt.domains.wording import Wording
+from coopt.methods.rationales import CHUNK, RationaleCount, write_rationales
+from coopt.methods.tutors.base import TutorAwayError
+
+
+def rows(n: int) -> dict[str, Domain]:
+    made = [
+        {
+            "question": f"How heavy is weight {k}?",
+            "choices": {"text": ["1 kg", "2 kg", "3 kg", "4 kg"], "label": list("ABCD")},
+            "answerKey": "ABCD"[k % 4],
+            "type": "mcq-4-choices",
+            "domain": "Physics",
+            "details": {"level": "L3"},
+        }
+        for k in range(n)
+    ]
+    items = select(Row(f"row {k}", row) for k, row in enumerate(made)).items
+    return {"physics": RowDomain("physics", tuple(items))}
+
+
+class Says:
+    """Answers every request with the option that the prompt calls correct, or with A; goes away when told to."""
+
+    def __init__(self, right: bool = True, away_after: int = 10**9) -> None:
+        self.right, self.away_after = right, away_after
+        self.asked: list[str] = []
+
+    def say(self, messages: Sequence[tuple[Wording, str]], max_tokens: int) -> list[str | None]:
+        if len(self.asked) >= self.away_after:
+            raise TutorAwayError("gone")
+        self.asked += [text for _, text in messages]
+        letters = [text.split("Its correct answer is ")[1][0] if self.right else "A" for _, text in messages]
+        return [f"<reasoning>Because.</reasoning>\n<answer>\n{x}\n</answer> " for x in letters]
+
+
+def test_solutions_that_end_in_the_answer_are_kept(tmp_path: Path) -> None:
+    domains, path = rows(60), tmp_path / "why.jsonl"
+    items = domains["physics"].items("train")
+    (asked,) = write_rationales(domains, Says(right=False), path, questions=10**6, max_tokens=9)
+    right = [i.stem for i in items if i.key == "A"]
+    assert 0 < len(right) < len(items)
+    assert asked == RationaleCount("physics", len(items), 0, len(right), len(items) - len(right))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["question"] for line in lines] == right
+    assert all(line["rationale"].endswith("</answer>") for line in lines)
+
+
+def test_a_broken_run_goes_on(tmp_path: Path) -> None:
+    domains, path = rows(3 * CHUNK), tmp_path / "why.jsonl"
+    items = domains["physics"].items("train")
+    with pytest.raises(TutorAwayError):
+        write_rationales(domains, Says(away_after=CHUNK), path, questions=10**6, max_tokens=9)
+    assert len(store.read_lines(path)) == CHUNK
+    second = Says()
+    (asked,) = write_rationales(domains, second, path, questions=10**6, max_tokens=9)
+    assert (asked.before, asked.kept, len(second.asked)) == (CHUNK, len(items) - CHUNK, len(items) - CHUNK)
+    assert {line["question"] for line in store.read_lines(path)} == {i.stem for i in items}
+
+
+def test_no_more_questions_than_wanted(tmp_path: Path) -> None:
+    speaker = Says()
+    write_rationales(rows(60), speaker, tmp_path / "why.jsonl", questions=5, max_tokens=9)
+    assert len(speaker.asked) == 5
+    assert all("(" in text and "Its correct answer is" in text for text in speaker.asked)
