@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
 
 from coopt.core.quiet import quiet_libraries
 from coopt.lm.bases import SCIMINI_BASE
@@ -49,3 +50,14 @@ def untrained() -> Policy:
     """A fresh random model of the embedded architecture, in float64."""
     tokenizer = build_tokenizer()
     return Policy(new_model(tokenizer, 1).double().eval(), tokenizer)
+
+
+@pytest.fixture
+def exact_norms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers rounds to float32 in its norms, forward and backward, so that it matters to 1e-7 in which order
+    gradients are added."""
+
+    def forward(self: Qwen3RMSNorm, x: torch.Tensor) -> torch.Tensor:
+        return self.weight * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon)
+
+    monkeypatch.setattr(Qwen3RMSNorm, "forward", forward)

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import torch
-from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
 
 from coopt.cli.main import main
 
@@ -40,14 +38,3 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         return Done(code, *capsys.readouterr())
 
     return run
-
-
-@pytest.fixture
-def exact_norms(monkeypatch: pytest.MonkeyPatch) -> None:
-    """transformers rounds to float32 in its norms, forward and backward, so that it matters to 1e-7 in which order
-    gradients are added."""
-
-    def forward(self: Qwen3RMSNorm, x: torch.Tensor) -> torch.Tensor:
-        return self.weight * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon)
-
-    monkeypatch.setattr(Qwen3RMSNorm, "forward", forward)
