@@ -52,6 +52,11 @@ class Domain(Protocol):
     @property
     def wording(self) -> Wording: ...
 
+    @property
+    def rows(self) -> Sequence[Item]:
+        """All questions, those beyond the configuration's limits too."""
+        ...
+
     def items(self, split: Split) -> Sequence[Item]:
         """The questions of a split, in a fixed order; limits of the configuration applied."""
         ...

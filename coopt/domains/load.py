@@ -38,7 +38,7 @@ def load_domains(config: Config) -> Mapping[str, Domain]:
     if not config.data.solutions:
         return domains
     solutions = read_rationales(config.data.solutions, f"data.solutions = '{config.data.solutions}'")
-    return {name: _with_solutions(domain, solutions) for name, domain in domains.items()}
+    return {name: _with_solutions(domain, solutions.of(domain)) for name, domain in domains.items()}
 
 
 def check_names(config: Config) -> None:
@@ -88,8 +88,8 @@ def _questions(source: str, mapping: str, *, strict: bool) -> tuple[Selection, A
 
 
 def _with_solutions(domain: RowDomain, solutions: Mapping[str, str]) -> RowDomain:
-    """The same questions; those that ``solutions`` has, by their text, with that worked solution."""
-    rows = (replace(i, solution=solutions.get(i.stem, i.solution)) for i in domain.rows)
+    """The same questions; those that ``solutions`` has, by their id, with that worked solution."""
+    rows = (replace(i, solution=solutions.get(i.id, i.solution)) for i in domain.rows)
     return replace(domain, rows=tuple(rows))
 
 

@@ -1,25 +1,89 @@
-"""Worked solutions from a file: what ``model.specialise = rationales:FILE`` and ``data.solutions = FILE`` read."""
+"""Worked solutions from a file: what ``model.specialise = rationales:FILE`` and ``data.solutions = FILE`` read.
+
+A question's text may come back with other options and another right letter, as it often does in SciKnowEval, so a
+solution belongs to an item's id, which is of both. One without serves if just one question of the domain has its text.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from coopt.core.errors import DataError
+from coopt.domains.base import Domain, Item
 from coopt.domains.files import read_rows
+from coopt.domains.scoring import OPEN, is_answered
+
+_AGAIN = "coopt data rationales writes them with each question's id (item)."
 
 
-def read_rationales(file: str, named: str) -> dict[str, str]:
-    """question -> worked solution. ``named``: the setting that gave the file, for messages. Raises ``DataError``."""
+class Solutions(NamedTuple):
+    """The rows of a file."""
+
+    file: str
+    by_id: Mapping[str, str]
+    """Item's id -> worked solution."""
+    by_text: Mapping[str, str]
+    """Question -> worked solution, of rows without an id."""
+    several: frozenset[str]
+    """Questions that several rows without an id solve in different ways."""
+
+    def of(self, domain: Domain) -> dict[str, str]:
+        """Item's id -> its worked solution. Raises ``DataError`` where it is open which question a row is for, and
+        where one ends in another answer than its question's."""
+        times = Counter(item.stem for item in domain.rows)
+        asked = [item for item in domain.rows if item.stem in self.by_text and item.id not in self.by_id]
+        open_ = [item for item in asked if times[item.stem] > 1 or item.stem in self.several]
+        if open_:
+            raise DataError(
+                f"{self.file}: which solution is for which question? {len(open_)} questions of {domain.name} share"
+                f" their text with another one or have several solutions, such as '{_start(open_[0].stem)}'. {_AGAIN}"
+            )
+        found = {item.id: self.by_id.get(item.id) or self.by_text[item.stem] for item in domain.rows if self.has(item)}
+        wrong = [item for item in domain.rows if item.id in found and _ends_wrong(found[item.id], item, domain)]
+        if wrong:
+            raise DataError(
+                f"{self.file}: {len(wrong)} of {len(found)} solutions of {domain.name} end in another answer than their"
+                f" question's; the first is for '{_start(wrong[0].stem)}' (right: {wrong[0].answer}). {_AGAIN}"
+            )
+        return found
+
+    def has(self, item: Item) -> bool:
+        return item.id in self.by_id or item.stem in self.by_text
+
+
+def read_rationales(file: str, named: str) -> Solutions:
+    """The worked solutions of a file. ``named``: the setting that gave it, for messages. Raises ``DataError``."""
     if not Path(file).expanduser().is_file():
         raise DataError(
             f"setting {named}: no such file. Give JSON Lines with question and rationale (coopt data rationales), or"
             " leave the setting out."
         )
-    found: dict[str, str] = {}
+    by_id: dict[str, str] = {}
+    by_text: dict[str, str] = {}
+    several: set[str] = set()
     for where, row, _ in read_rows(file):
-        given = [row.get("question"), row.get("rationale")] if isinstance(row, Mapping) else []
-        if not given or not all(isinstance(text, str) and text for text in given):
-            raise DataError(f"{where}: a rationale row needs 'question' and 'rationale', both texts.")
-        found[row["question"]] = row["rationale"]
-    return found
+        question, rationale = _texts(row, where)
+        if item := row.get("item"):
+            by_id[str(item)] = rationale
+        elif by_text.setdefault(question, rationale) != rationale:
+            several.add(question)
+    return Solutions(file, by_id, by_text, frozenset(several))
+
+
+def _texts(row: Any, where: str) -> tuple[str, str]:
+    given = [row.get("question"), row.get("rationale")] if isinstance(row, Mapping) else []
+    if not given or not all(isinstance(text, str) and text for text in given):
+        raise DataError(f"{where}: a rationale row needs 'question' and 'rationale', both texts.")
+    return given[0], given[1]
+
+
+def _ends_wrong(solution: str, item: Item, domain: Domain) -> bool:
+    """Whether it gives an answer, and not the item's. Without the answer's tag a text is a hint, and gives none."""
+    return OPEN in solution and is_answered(solution, item, domain.answer) and not domain.score(solution, item)
+
+
+def _start(text: str, length: int = 60) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

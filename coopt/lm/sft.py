@@ -77,15 +77,15 @@ def _own_correct(
 
 
 def _rationales(file: str, policy: Policy, domain: Domain) -> list[Example]:
-    """Rows ``{"question": ..., "rationale": ...}``: worked solutions of training questions, by their question."""
-    by_question = read_rationales(file, f"model.specialise = '{RATIONALES}{file}'")
-    examples = []
-    for item in domain.items("train"):
-        if item.stem in by_question:
-            prompt = tuple(policy.prompt_ids(domain.wording, item.prompt))
-            examples.append(Example(prompt, policy.response_ids(by_question[item.stem])))
+    """The worked solutions of a file, as answers to their training questions."""
+    solutions = read_rationales(file, f"model.specialise = '{RATIONALES}{file}'").of(domain)
+    examples = [
+        Example(tuple(policy.prompt_ids(domain.wording, item.prompt)), policy.response_ids(solutions[item.id]))
+        for item in domain.items("train")
+        if item.id in solutions
+    ]
     if not examples:
-        raise DataError(f"{file}: no rationale is for a {domain.name} training question (matched by 'question').")
+        raise DataError(f"{file}: no rationale is for a {domain.name} training question (by its id, else its text).")
     return examples
 
 

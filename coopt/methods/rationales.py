@@ -46,23 +46,23 @@ def write_rationales(
     max_tokens: int,
     on_chunk: Callable[[int], None] = lambda asked: None,
 ) -> list[RationaleCount]:
-    """Append ``{"domain", "question", "rationale"}`` lines to ``path``, for at most ``questions`` training questions of
-    each domain. Questions that the file has are not asked again, so a broken run goes on.
+    """Append ``{"domain", "item", "question", "rationale"}`` lines to ``path``, for at most ``questions`` training
+    questions of each domain. Questions whose id the file has are not asked again, so a broken run goes on.
 
     Raises ``TutorAwayError`` if the speaker stays away.
     """
-    there = {row["question"] for row in store.read_lines(path)}
+    there = {row.get("item") for row in store.read_lines(path)}
     counts = []
     for name, domain in domains.items():
         items = list(domain.items("train"))[:questions]
-        open_ = [i for i in items if i.stem not in there]
+        open_ = [i for i in items if i.id not in there]
         kept = 0
         for chunk in _chunks(open_):
             asked = [(domain.wording, _request(i)) for i in chunk]
             said = zip(chunk, speaker.say(asked, max_tokens), strict=True)
             texts = [(i, without_thinking(raw, unended=True)) for i, raw in said if raw is not None]
             rows = [
-                {"domain": name, "question": i.stem, "rationale": text.strip()}
+                {"domain": name, "item": i.id, "question": i.stem, "rationale": text.strip()}
                 for i, text in texts
                 if domain.score(text, i)
             ]

@@ -30,8 +30,8 @@ class ModelConfig(Section):
     students: dict[str, str] = Field(default_factory=dict)
     """Ready specialists: native domain -> directory. Students of other domains are specialised."""
     specialise: str = "auto"
-    """How students are made strong: world (scimini only), none, own_correct, rationales:FILE (JSON Lines with
-    question and rationale). auto: world on scimini, else own_correct."""
+    """How students are made strong: world (scimini only), none, own_correct, rationales:FILE (as coopt
+    data rationales writes it). auto: world on scimini, else own_correct."""
     weights: Literal["full", "lora"] = "full"
     """What is trained: all weights, or a LoRA adapter on all linear layers."""
     lora_rank: int = Field(8, ge=1)
@@ -89,8 +89,8 @@ class DataConfig(Section):
     test: int = Field(400, ge=1)
     """Test questions per domain, at most."""
     solutions: str = ""
-    """Worked solutions of the questions: JSON Lines with question and rationale (coopt data rationales). They come
-    before the rows' own. Empty: the rows' own, in their field solution."""
+    """Worked solutions of the questions: JSON Lines as coopt data rationales writes them. They come before the
+    rows' own. Empty: the rows' own, in their field solution."""
 
     @model_serializer(mode="wrap")
     def _as_it_always_was(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:

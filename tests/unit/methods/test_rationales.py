@@ -51,11 +51,11 @@ def test_solutions_that_end_in_the_answer_are_kept(tmp_path: Path) -> None:
     domains, path = rows(60), tmp_path / "why.jsonl"
     items = domains["physics"].items("train")
     (asked,) = write_rationales(domains, Says(right=False), path, questions=10**6, max_tokens=9)
-    right = [i.stem for i in items if i.key == "A"]
+    right = [i.id for i in items if i.key == "A"]
     assert 0 < len(right) < len(items)
     assert asked == RationaleCount("physics", len(items), 0, len(right), len(items) - len(right))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [line["question"] for line in lines] == right
+    assert [line["item"] for line in lines] == right
     assert all(line["rationale"].endswith("</answer>") for line in lines)
 
 
@@ -68,7 +68,7 @@ def test_a_broken_run_goes_on(tmp_path: Path) -> None:
     second = Says()
     (asked,) = write_rationales(domains, second, path, questions=10**6, max_tokens=9)
     assert (asked.before, asked.kept, len(second.asked)) == (CHUNK, len(items) - CHUNK, len(items) - CHUNK)
-    assert {line["question"] for line in store.read_lines(path)} == {i.stem for i in items}
+    assert {line["item"] for line in store.read_lines(path)} == {i.id for i in items}
 
 
 def test_no_more_questions_than_wanted(tmp_path: Path) -> None:
