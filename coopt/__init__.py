@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     from coopt.methods.step import Learnt as Learnt
     from coopt.methods.step import Step as Step
     from coopt.methods.tutors.base import Tutor as Tutor
+    from coopt.runs.measures.summary import read_results as read_results
     from coopt.runs.results import Results as Results
-    from coopt.runs.results import read_results as read_results
 
 _HOME = {
     "Average": "coopt.methods.base",
@@ -88,7 +88,7 @@ _HOME = {
     "load_config": "coopt.core.config.load",
     "load_topology": "coopt.graph.files",
     "method": "coopt.methods.base",
-    "read_results": "coopt.runs.results",
+    "read_results": "coopt.runs.measures.summary",
     "with_settings": "coopt.methods.base",
 }
 """Name -> its module. No name may be a module of this package too: importing that would hide it."""

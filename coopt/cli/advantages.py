@@ -57,7 +57,7 @@ def advantages(
         check_figure("--svg", svg)
     opened = Run.open(run)
     traces = _traces(opened, methods, rounds, students)
-    tables = advantage_tables(traces, opened.config.run.bootstrap)
+    tables = advantage_tables(traces)
     told = Console(stderr=True, highlight=False)
     if html is not None:
         from coopt.reports.advantages.page import write_page
@@ -67,7 +67,7 @@ def advantages(
     if svg is not None:
         from coopt.reports.advantages.plot import draw_profile
 
-        draw_profile(traces, svg, opened.config.run.bootstrap)
+        draw_profile(traces, svg)
         told.print(f"{svg}: written", markup=False)
     if style == "rich":
         from coopt.reports.advantages.terminal import show_rollouts

@@ -40,6 +40,28 @@ def add(
         print(path)
 
 
+@leaderboard.command("renew")
+def renew(
+    folder: Annotated[Path, typer.Argument(help="A folder of entries.")] = RESULTS / "leaderboard",
+) -> None:
+    """Bring entries of an earlier coopt up to date: their numbers are worked out anew from their answers.
+
+    The questions must be at hand: the embedded world's always are.
+
+    \b
+    Example:
+      coopt leaderboard renew mine
+    """
+    from coopt.reports.leaderboard.entry import ENTRY
+    from coopt.reports.leaderboard.renew import renew_entry
+
+    paths = sorted(folder.rglob(f"*{ENTRY}"))
+    if not paths:
+        raise EntryError(f"{folder}: no entries (NAME{ENTRY}) here.")
+    for path in paths:
+        print(f"{path}: {'renewed' if renew_entry(path) else 'is up to date'}")
+
+
 @leaderboard.command("check")
 def check(
     path: Annotated[Path, typer.Argument(help="An entry, or a folder of entries.")] = RESULTS,

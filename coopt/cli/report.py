@@ -40,7 +40,7 @@ def report(
     """
     from coopt.core.tables.table import FORMATS, output, render, show
     from coopt.reports.tables import all_tables
-    from coopt.runs.results import read_results
+    from coopt.runs.measures.summary import read_results
 
     formats = {f: f for f in FORMATS}
     if style not in formats:

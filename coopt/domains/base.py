@@ -30,6 +30,8 @@ class Item:
     solution: str | None = None
     split: Split | None = None
     """The split that its rows give it; None: coopt's own, by hash."""
+    clusters: tuple[str, ...] = ()
+    """What it shares with other questions: facts, a passage, the text. None: it is one of its own."""
     tolerance: float = 0.0
     """A number is right if it is off by at most this share of the right one."""
     extra: Mapping[str, Any] = field(default_factory=dict, compare=False)

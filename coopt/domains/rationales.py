@@ -74,10 +74,10 @@ def read_rationales(file: str, named: str) -> Solutions:
 
 
 def _texts(row: Any, where: str) -> tuple[str, str]:
-    given = [row.get("question"), row.get("rationale")] if isinstance(row, Mapping) else []
-    if not given or not all(isinstance(text, str) and text for text in given):
+    question, rationale = (row.get(k) for k in ("question", "rationale")) if isinstance(row, Mapping) else (None, None)
+    if not (isinstance(question, str) and question and isinstance(rationale, str) and rationale):
         raise DataError(f"{where}: a rationale row needs 'question' and 'rationale', both texts.")
-    return given[0], given[1]
+    return question, rationale
 
 
 def _ends_wrong(solution: str, item: Item, domain: Domain) -> bool:

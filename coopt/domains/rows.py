@@ -109,6 +109,7 @@ def _item(row: Row, answer: AnswerKind) -> Item:
         prompt=letter_prompt(stem, options) if answer == "letter" else stem,
         answer=key if answer == "letter" else text,
         solution=_solution(row),
+        clusters=(content_hash(stem)[:16],),
         extra=extra if isinstance(extra, Mapping) else {},
     )
 

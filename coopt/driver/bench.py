@@ -118,7 +118,7 @@ def _headline(results: Results) -> dict[str, Any]:
     """What the journal keeps of the measures: mutual Pareto improvement, and consensus distance by round."""
     return {
         "mutual": {
-            c.method: {"point": c.point, "probability": c.probability, "shown": c.shown, "share": c.share}
+            c.method: {"point": c.point, "probability": c.probability, "verdict": c.verdict, "share": c.share}
             for c in results.pareto
             if c.student == "mutual"
         },

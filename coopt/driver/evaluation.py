@@ -9,9 +9,10 @@ import numpy as np
 
 from coopt.core.config.schema import Config
 from coopt.core.errors import ConfigError, unknown
-from coopt.core.rng import generator
-from coopt.core.statistics.bootstrap import interval, resample_weights
-from coopt.core.statistics.verdicts import change
+from coopt.core.statistics.crossed import estimate
+from coopt.core.statistics.design import Array, make_design
+from coopt.core.statistics.proportions import proportion_interval
+from coopt.core.statistics.verdicts import Change, change, corrected
 from coopt.core.tables.cells import percent, signed, span
 from coopt.core.tables.table import Table
 from coopt.domains.base import SPLITS
@@ -23,7 +24,8 @@ from coopt.methods.scoring import score_policy
 
 
 def evaluate_models(models: Sequence[str], config: Config, split: str) -> list[dict[str, Any]]:
-    """One record per model and domain: score, interval, n, and the paired change against the first model."""
+    """One record per model and domain: score, interval, n, and the paired change against the first model (p-values and
+    verdicts corrected over all of them)."""
     splits = {s: s for s in SPLITS}
     if split not in splits:
         raise ConfigError(unknown("split", split, SPLITS))
@@ -32,21 +34,21 @@ def evaluate_models(models: Sequence[str], config: Config, split: str) -> list[d
     for directory in directories.values():
         check_model_files(directory)
     domains = load_domains(config)
-    first: dict[str, np.ndarray] = {}
+    designs = {n: make_design([[i.clusters for i in d.items(splits[split])]]) for n, d in domains.items()}
+    first: dict[str, Array] = {}
     rows: list[dict[str, Any]] = []
+    changes: list[tuple[dict[str, Any], Change]] = []
     for name, directory in directories.items():
         policy = load_policy(directory, dtype=config.model.dtype, device=config.run.device)
         engine = make_engine(config)
         result = score_policy(policy, engine, domains, splits[split], config.sampling, (config.seed, "eval"))
         for domain, found in result["domains"].items():
             values = np.mean(found["correct"], axis=1)[None]
-            weights = resample_weights(values.shape[1], config.run.bootstrap, generator("eval", domain))
-            low, high = interval(weights @ values[0])
             row = {
                 "model": name,
                 "domain": domain,
                 "score": float(values.mean()),
-                "interval": [low, high],
+                "interval": list(proportion_interval(estimate(values, designs[domain]))),
                 "questions": values.shape[1],
                 "samples": config.sampling.eval_samples,
                 "seed": config.seed,
@@ -55,10 +57,12 @@ def evaluate_models(models: Sequence[str], config: Config, split: str) -> list[d
                 "change": None,
             }
             if domain in first:
-                row["change"] = change(values - first[domain], weights)._asdict()
+                changes.append((row, change(values - first[domain], designs[domain])))
             else:
                 first[domain] = values
             rows.append(row)
+    for (row, _), moved in zip(changes, corrected([c for _, c in changes]), strict=True):
+        row["change"] = {k: v for k, v in moved._asdict().items() if k != "found"}
     return rows
 
 
@@ -82,6 +86,7 @@ def evaluation_table(rows: Sequence[dict[str, Any]], config: Config) -> Table:
         )
     columns = ["model", "domain", "avg@k", "95 %", "constant", "n", "change", "95 %  ", "verdict"]
     note = (
-        f"avg@{config.sampling.eval_samples}, seed {config.seed}; changes: paired over questions with the first model."
+        f"avg@{config.sampling.eval_samples}, seed {config.seed}; changes: paired over questions with the first model,"
+        " verdicts corrected (Holm) over the table. Intervals are about these models."
     )
     return Table("Scores, percent", columns, cells, [note])

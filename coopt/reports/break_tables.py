@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coopt.core.tables.cells import NONE, percent, span
+from coopt.core.tables.cells import NONE, percent, signed, span
 from coopt.core.tables.table import Table
 from coopt.graph.topology import Edge
 from coopt.runs.measures.probes import ALL_EDGES, ANY_STATE
-from coopt.runs.results import BreakCell, Results
+from coopt.runs.results import BreakCell, RateCell, Results
 
 CONTEXT_WORDS = {"f": "f", "sf": "s + f"}
 
@@ -27,7 +27,8 @@ def break_table(results: Results) -> Table:
         cells = [c for c in cells if c.edge == ALL_EDGES]
     note = (
         "break: correct answers that became wrong; fix: wrong ones that became correct. Initial students, validation"
-        " questions, training temperature. Control: the same rollouts again without f (for s + f: with s only)."
+        " questions, training temperature. n: answers, in brackets the questions that they are to. Control: the same"
+        " rollouts again without f (for s + f: with s only); over control: the rate minus the control's."
     )
     return Table("Break- and fix-rates, percent", _break_columns("gate"), _break_rows(cells, by="gate"), [note])
 
@@ -49,7 +50,8 @@ def _break_columns(middle: str) -> list[str]:
         "n correct",
         "break",
         "95 %",
-        "control",
+        "over control",
+        "95 %  ",
         "n wrong",
         "fix",
         "fix control",
@@ -59,20 +61,20 @@ def _break_columns(middle: str) -> list[str]:
 def _break_rows(cells: Sequence[BreakCell], by: str) -> list[list[str]]:
     rows = []
     for cell in cells:
-        n, rate, low, high = cell.rates["break"]
-        wrong, fix, _, _ = cell.rates["fix"]
+        broke, more, mended = (cell.rates[k] for k in ("break", "break_more", "fix"))
         rows.append(
             [
                 cell.edge,
                 cell.gate if by == "gate" else f"{cell.gate}, {cell.difficulty}",
                 CONTEXT_WORDS[cell.context],
-                str(n),
-                "too few" if rate is None else percent(rate),
-                span(low, high),
-                percent(cell.rates["break_control"][1]),
-                str(wrong),
-                "too few" if fix is None else percent(fix),
-                percent(cell.rates["fix_control"][1]),
+                _count(broke),
+                "too few" if broke.rate is None else percent(broke.rate),
+                span(broke.low, broke.high),
+                signed(more.rate),
+                span(more.low, more.high, "+.1f"),
+                _count(mended),
+                "too few" if mended.rate is None else percent(mended.rate),
+                percent(cell.rates["fix_control"].rate),
             ]
         )
     return rows
@@ -101,6 +103,11 @@ def _rate(cells: Sequence[BreakCell], tutor: str, tutee: str, context: str, kind
     rates = next((c.rates for c in cells if c.edge == f"{tutor} -> {tutee}" and c.context == context), None)
     if rates is None:
         return NONE
-    if rates[kind][1] is None:
+    if rates[kind].rate is None:
         return "too few"
-    return f"{percent(rates[kind][1])} ({percent(rates[f'{kind}_control'][1])})"
+    return f"{percent(rates[kind].rate)} ({percent(rates[f'{kind}_control'].rate)})"
+
+
+def _count(cell: RateCell) -> str:
+    """Answers, and the questions that they are to."""
+    return f"{cell.answers} ({cell.questions})"

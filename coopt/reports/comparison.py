@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from coopt.core.statistics.proportions import proportion_interval
 from coopt.core.tables.cells import percent, places, probability, signed, span
 from coopt.core.tables.table import Table
 from coopt.runs.compare import Comparison
 
 RANK = ["rank", "place, 95 %"]
 RANK_NOTE = (
-    "rank: 1 + the number of those whose change is shown to be larger (pairs, Holm, in every seed); place: by change"
-    " alone, over bootstrap draws of the questions."
+    "rank: 1 + the number of those whose change is shown to be larger (pairs, Holm, in every seed); place: all true"
+    " places lie in these at once with 95 %."
 )
-ONE_SEED = "One seed: a verdict holds for these specialists and this order of prompts only."
+INTERVALS = "Intervals (95 %) and p: over seeds and questions with their clusters (docs/statistics.md)."
+PARETO_RULE = (
+    "yes: a gain is shown in some domain, and in every one that less than a point is lost; no: a loss is shown; of all"
+    " students together by each of them."
+)
+ONE_SEED = (
+    "One seed: every interval and verdict is about these students only, not about other specialists or another order of"
+    " prompts. Use --seeds 5."
+)
 
 
 def comparison_tables(found: Comparison) -> list[Table]:
@@ -29,7 +38,7 @@ def _side_by_side(found: Comparison) -> Table:
             str(line.students),
             percent(line.start),
             percent(line.score.value),
-            span(line.score.low, line.score.high),
+            span(*proportion_interval(line.score)),
             signed(line.change.value),
             span(line.change.low, line.change.high, "+.1f"),
             " ".join(map(signed, line.change.per_seed)),
@@ -39,8 +48,8 @@ def _side_by_side(found: Comparison) -> Table:
         for line in found.lines
     ]
     notes = [
-        f"Percent, means of all students and domains; seeds {', '.join(map(str, found.seeds))}. Intervals: paired"
-        f" bootstrap over questions. p: Holm over the table. {RANK_NOTE}"
+        f"Percent, means of all students and domains; seeds {', '.join(map(str, found.seeds))}."
+        f" {INTERVALS} p: Holm over the table. {RANK_NOTE}"
     ]
     for run, seeds in found.left_out.items():
         if seeds:

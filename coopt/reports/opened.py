@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from coopt.core.errors import RunError
-from coopt.runs.measures.summary import summarise
-from coopt.runs.results import Results, read_results
+from coopt.runs.measures.summary import read_results, summarise
+from coopt.runs.results import Results
 from coopt.runs.run import Run
 from coopt.runs.seeds import SeedRuns
 

@@ -214,12 +214,11 @@ def _break_rate(runs: Sequence[Opened]) -> Figure:
 
 def _rate_rows(cell: BreakCell) -> list[Row]:
     """The rate with its interval, and the control's; none where there are too few answers."""
-    _, rate, low, high = cell.rates["break"]
-    control = cell.rates["break_control"][1]
-    if rate is None or low is None or high is None:
+    found, control = cell.rates["break"], cell.rates["break_control"].rate
+    if found.rate is None or found.low is None or found.high is None:
         return []
     at: Row = {"context": cell.context, "difficulty": cell.difficulty, "mark": f"gate {cell.gate}"}
-    rows = [at | {"rate": 100 * rate, "low": 100 * low, "high": 100 * high}]
+    rows = [at | {"rate": 100 * found.rate, "low": 100 * found.low, "high": 100 * found.high}]
     if control is not None:
         rows.append(at | {"mark": f"{at['mark']}, without f", "rate": 100 * control})
     return rows

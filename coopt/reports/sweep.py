@@ -10,13 +10,13 @@ from coopt.core.tables.table import Table
 from coopt.driver.sweep.cells import Cell
 from coopt.driver.sweep.estimate import TimeEstimate
 from coopt.driver.sweep.results import ArmState
-from coopt.reports.comparison import ONE_SEED, RANK, RANK_NOTE, differences_table
+from coopt.reports.comparison import INTERVALS, ONE_SEED, PARETO_RULE, RANK, RANK_NOTE, differences_table
 from coopt.reports.plan import duration
 from coopt.runs.compare import Comparison
 from coopt.runs.results import Results
 
 _COLUMNS = ["arm", "method", *RANK, "change", "95 %", "per seed", "verdict", "mutual Pareto", "P, %",
-            "shown", "n", "seeds"]  # fmt: skip
+            "verdict ", "n", "seeds"]  # fmt: skip
 
 
 def arm_table(states: Sequence[ArmState], between: Sequence[Comparison]) -> Table:
@@ -42,16 +42,16 @@ def arm_table(states: Sequence[ArmState], between: Sequence[Comparison]) -> Tabl
                     {"better": "improves"}.get(cell.verdict, cell.verdict),
                     yes(pareto.point),
                     percent(pareto.probability, 0),
-                    yes(pareto.shown),
+                    pareto.verdict,
                     _count(results),
                     _seeds(results.seeds, state.missing),
                 ]
             )
     notes = [
-        "change: against the initial students, mean of all students and domains, percent points; 95 %: paired bootstrap"
-        " over questions. n: test questions of all domains x answers.",
-        "mutual Pareto: for every student no domain lower and one higher; P: its share of bootstrap draws; shown:"
-        " by the verdicts of every student and domain.",
+        "change: against the initial students, mean of all students and domains, percent points. n: test questions of"
+        f" all domains x answers. {INTERVALS}",
+        "mutual Pareto: for every student no domain lower and one higher; P: its probability; its verdict:"
+        f" {PARETO_RULE}",
     ]
     single = [state.arm for state in states if state.found and len(state.found.results.seeds) == 1]
     if single:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from statistics import median
 
+from coopt.core.statistics.verdicts import MARGIN
 from coopt.core.tables.cells import NONE, percent, probability, signed, span, yes
 from coopt.core.tables.table import Table
 from coopt.methods.rollouts import OUTCOMES
 from coopt.reports.break_tables import break_matrices, break_table, difficulty_table
 from coopt.reports.committee import acceptance_table
+from coopt.reports.comparison import INTERVALS, ONE_SEED, PARETO_RULE
 from coopt.reports.graph_tables import (
     consensus_table,
     decisions,
@@ -106,35 +108,35 @@ def _score_notes(results: Results) -> list[str]:
     sizes = ", ".join(f"{c.questions} {c.domain}" for c in results.constants)
     seeds = ", ".join(map(str, results.seeds))
     notes = [
-        f"n = {sizes} questions, avg@{cell.samples}; seeds {seeds}. Intervals: paired bootstrap over questions."
-        " Scores are of the final weights; best-val is the round chosen on validation. Verdicts: by the interval, every"
-        " seed, and Holm's correction over the table (p below 0.05).",
+        f"n = {sizes} questions, avg@{cell.samples}; seeds {seeds}. {INTERVALS} Scores are of the final weights;"
+        " best-val is the round chosen on validation. Verdicts: p (Holm over the table's changes) below 0.05, in every"
+        " seed.",
     ]
     seen = [c.detectable for c in results.scores if c.detectable is not None]
     if seen:
         notes.append(
-            "Smallest change that would be shown in four of five repeats (before the correction):"
+            "Smallest change that would be shown in four of five repeats, as the first of its table:"
             f" {percent(median(seen))} points in the median cell, {percent(max(seen))} in the noisiest."
         )
     if len(results.seeds) == 1:
-        notes.append("One seed: a verdict holds for these specialists and this order of prompts only. Use --seeds 3.")
+        notes.append(ONE_SEED)
     return notes
 
 
 def pareto_table(results: Results) -> Table:
     """Pareto improvement over the initial student, per student and mutual."""
     rows = [
-        [c.method, c.student, yes(c.point), percent(c.probability, 0), yes(c.shown), signed(c.native_change)]
+        [c.method, c.student, yes(c.point), percent(c.probability, 0), c.verdict, signed(c.native_change)]
         for c in results.pareto
     ]
     shares = [c for c in results.pareto if c.share is not None and len(results.native) > 2]
     rows += [
         [c.method, "share of students", _share(results, c.method), percent(c.share, 0), NONE, NONE] for c in shares
     ]
-    columns = ["method", "student", "Pareto improvement", "probability, %", "shown by intervals", "native change"]
+    columns = ["method", "student", "Pareto improvement", "probability, %", "verdict", "native change"]
     note = (
-        "Pareto improvement: no domain lower, one higher (paper, Definition A.2), on the scores as they are;"
-        " probability: share of bootstrap draws; shown: some domain improves and none is worse by the verdicts above."
+        "Pareto improvement: no domain lower, one higher (paper, Definition A.2), on the scores as they are, and its"
+        f" probability given their noise. Verdict: {PARETO_RULE}"
     )
     return Table("Pareto verdicts", columns, rows, [note])
 
@@ -169,11 +171,13 @@ def comparison_table(results: Results) -> Table:
         "of oracle: where a method lies between the one it is compared with (0) and feedback that states the true"
         " facts (100)."
     )
+    equivalent = any(c.verdict == "equivalent" for c in results.comparisons)
+    notes = [note] * oracle + [f"equivalent: shown to differ by less than {percent(MARGIN, 0)} point."] * equivalent
     return Table(
         "Methods compared, mean of all domains, percent",
         [*columns, "of oracle"] if oracle else columns,
         rows,
-        [note] if oracle else [],
+        notes,
     )
 
 
@@ -182,7 +186,7 @@ def standings_table(results: Results) -> Table:
     rows = [
         [
             str(c.rank),
-            f"{c.rank_low}-{c.rank_high}",
+            f"{c.rank}-{c.rank_last}",
             c.who,
             percent(c.score),
             span(c.low, c.high),
@@ -193,9 +197,9 @@ def standings_table(results: Results) -> Table:
     ]
     note = (
         "Mean of all students and domains. A rank is one more than the number of methods shown to be better (pairs,"
-        " Holm, in every seed), so methods may share it; place: by the score alone, over bootstrap draws. headroom:"
-        " what students gained of what they lacked at the start to the best start of each domain; over 100: they passed"
-        " it. hypervolume: share of the unit cube of scores that some student dominates."
+        " Holm, in every seed), so methods may share it; place: all true places lie in these at once with 95 %."
+        " headroom: what students gained of what they lacked at the start to the best start of each domain; over 100:"
+        " they passed it. hypervolume: share of the unit cube of scores that some student dominates."
     )
     columns = ["rank", "place, 95 %", "method", "score", "95 %", "headroom, %", "hypervolume, %"]
     return Table("Methods ranked", columns, rows if len(rows) > 2 else [], [note])

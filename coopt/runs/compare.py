@@ -7,7 +7,6 @@ with the same students, differences of changes are differences of scores.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,10 +14,11 @@ import numpy as np
 from coopt.core.config.identity import differences
 from coopt.core.errors import RunError
 from coopt.core.names import INIT
-from coopt.core.statistics.bootstrap import Array
+from coopt.core.statistics.crossed import Estimate
+from coopt.core.statistics.design import Array, Clusters
 from coopt.core.statistics.paired import Paired
-from coopt.core.statistics.ranking import Rank, ranks
-from coopt.core.statistics.verdicts import Change, corrected
+from coopt.core.statistics.ranking import Rank, pairs_of, ranks
+from coopt.core.statistics.verdicts import MARGIN, Change, corrected
 from coopt.runs.measures.scores import Scores
 from coopt.runs.run import Run
 from coopt.runs.together import data_of, name_of
@@ -43,7 +43,7 @@ class Line(NamedTuple):
     rank: Rank
     students: int
     start: float
-    score: Change
+    score: Estimate
     change: Change
 
 
@@ -77,14 +77,10 @@ def compare_runs(runs: Sequence[Run], *, within: bool = True) -> Comparison:
     changes = _Changes(scores)
     sides = list(changes.sides)
     moved = corrected([changes.between(str(s), INIT, [_ALL]) for s in sides])
-    by_name = {str(s): m for s, m in zip(sides, moved, strict=True)}
-    places = ranks(
-        {name: m.value for name, m in by_name.items()},
-        {name: changes.drawn_mean(name, _ALL) for name in by_name},
-        {name: dict(zip(seeds, m.per_seed, strict=True)) for name, m in by_name.items()},
-    )
+    names_of_sides = [str(s) for s in sides]
+    places = ranks(names_of_sides, {(a, b): changes.between(a, b, [_ALL]) for a, b in pairs_of(names_of_sides)})
     pairs = [(a, b) for a, b in _pairs(sides) if within or a.run != b.run]
-    apart = corrected([changes.between(str(a), str(b), [_ALL]) for a, b in pairs])
+    apart = corrected([changes.between(str(a), str(b), [_ALL]) for a, b in pairs], margin=MARGIN)
     return Comparison(
         runs=names,
         seeds=seeds,
@@ -151,9 +147,9 @@ class _Changes(Paired):
         self.methods = [str(side) for side in self.sides]
         self._by_name = {str(side): (side, s) for side, s in self.sides.items()}
 
-    @cached_property
-    def weights(self) -> Mapping[str, Array]:
-        return self.first.weights
+    @property
+    def clusters(self) -> Mapping[str, Sequence[Clusters]]:
+        return self.first.clusters
 
     def per_question(self, who: str, student: str, domain: str) -> Array:
         if who == INIT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -38,7 +39,7 @@ class ScoreCell(Record):
     p: float | None = None
     """Of no change, Holm-adjusted over the changes of the table."""
     detectable: float | None = None
-    """The smallest change that would be shown in four of five repeats."""
+    """The smallest change that would be shown in four of five repeats, as the first of its table."""
     majority: float | None = None
     """maj@k; None where the answers were not kept."""
     passed: float | None = None
@@ -58,6 +59,9 @@ class ConstantCell(Record):
     questions: int
 
 
+ParetoVerdict = Literal["yes", "no", "not settled"]
+
+
 class ParetoCell(Record):
     """Pareto improvement of one student, or of all ("mutual")."""
 
@@ -65,11 +69,11 @@ class ParetoCell(Record):
     student: str
     point: bool
     probability: float
-    shown: bool
-    """Every domain without a shown loss and at least one shown gain (by the verdicts)."""
+    verdict: ParetoVerdict
+    """``coopt.runs.measures.pareto.pareto_verdict``"""
     native_change: float | None = None
     share: float | None = None
-    """Of "mutual": the share of students that improve (expected over bootstrap draws)."""
+    """Of "mutual": the share of students that improve (expected over draws)."""
 
 
 class RankCell(Record):
@@ -140,9 +144,8 @@ class StandingCell(Record):
     who: str
     rank: int
     """1 + the number of those that are shown to be better, in every seed too: methods may share a rank."""
-    rank_low: int
-    """To ``rank_high``: 95 % of the places by score alone, which need not hold the rank."""
-    rank_high: int
+    rank_last: int
+    """The last place that is possible: all places lie from rank to here at once with 95 %."""
     score: float
     low: float
     high: float
@@ -218,6 +221,16 @@ class CommitteeCell(Record):
     authors: list[AuthorCell]
 
 
+class RateCell(Record):
+    """A rate over ``answers`` to ``questions``, with its interval; None if they are too few for it."""
+
+    answers: int
+    questions: int
+    rate: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
 class BreakCell(Record):
     """Break- and fix-rate of an edge, or of all edges with one gate state."""
 
@@ -225,8 +238,8 @@ class BreakCell(Record):
     gate: str
     context: Literal["f", "sf"]
     difficulty: str
-    rates: dict[str, tuple[int, float | None, float | None, float | None]]
-    """break, break_control, fix, fix_control -> (n, rate, low, high)"""
+    rates: dict[str, RateCell]
+    """break, break_control, break_more (the one minus the other), and the same of fix"""
 
 
 class CostCell(Record):
@@ -248,7 +261,8 @@ class CostCell(Record):
 class Results(Record):
     """Everything that the tables show."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
+    """Of what the numbers mean: 2 has seeds and clusters of questions in every interval."""
     run: str
     topology: str
     domains: list[str]
@@ -274,8 +288,12 @@ class Results(Record):
     """Share of the first step's prompts without a correct rollout."""
 
 
-def read_results(directory: str | Path) -> Results:
-    """The results of a finished run. Raises ``RunError``."""
+class OldResultsError(RunError):
+    """The results of an earlier coopt, whose numbers meant something else."""
+
+
+def stored_results(directory: str | Path) -> Results:
+    """The results of a finished run. Raises ``RunError``; of an earlier version's ``OldResultsError``."""
     path = Path(directory) / "results.json"
     if not (path.parent / "config.json").is_file():
         raise RunError(
@@ -283,4 +301,10 @@ def read_results(directory: str | Path) -> Results:
         )
     if not path.is_file():
         raise RunError(f"{directory}: the run has not finished. Run its coopt bench command again to resume it.")
-    return Results.model_validate_json(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    if json.loads(text).get("version") == 1:
+        raise OldResultsError(
+            f"{path}: of an earlier coopt, whose intervals left out seeds and clusters, and the answers to work them"
+            " out anew are not here. Run its coopt bench command again."
+        )
+    return Results.model_validate_json(text)

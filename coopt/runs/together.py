@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from coopt.core import store
 from coopt.core.config.identity import differences
 from coopt.core.errors import RunError
-from coopt.runs.results import read_results
+from coopt.runs.results import OldResultsError, stored_results
 from coopt.runs.run import Run
 from coopt.runs.seeds import SeedRuns
 
@@ -23,7 +24,8 @@ def open_finished(path: Path) -> Run:
 
 
 def _open(path: Path) -> Run:
-    read_results(path)  # refuses what is not finished
+    with suppress(OldResultsError):  # its answers count, which whoever opens it works on
+        stored_results(path)  # refuses what is not finished
     return Run.open(path)
 
 

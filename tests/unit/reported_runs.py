@@ -22,14 +22,19 @@ HOSTILE = (
     "{{ 7 * 7 }} ${7*7} \u2028 \x00 &lt;b&gt; ]]>",
     '<iframe src="http://example.invalid/"></iframe><link rel=stylesheet href="http://example.invalid/x.css">',
 )
-_RATES = {"break": (40, 0.2, 0.1, 0.3), "break_control": (40, 0.1, 0.05, 0.2)}
-RATES = {**_RATES, "fix": (60, 0.4, 0.3, 0.5), "fix_control": (60, 0.3, 0.2, 0.4)}
+RATES = {
+    name: {"answers": answers, "questions": 30, "rate": rate, "low": rate - 0.05, "high": rate + 0.1}
+    for name, answers, rate in (
+        ("break", 40, 0.2), ("break_control", 40, 0.1), ("break_more", 40, 0.1),
+        ("fix", 60, 0.4), ("fix_control", 60, 0.3), ("fix_more", 60, 0.1),
+    )
+}  # fmt: skip
 
 
 def write_run(directory: Path) -> Opened:
     """sdpo and opcod on the pair, two rounds of five steps. In round 1 only s2 -> s1 is open, in round 2 both are."""
     config = load_config(
-        topology="pair", methods=("sdpo", "opcod"), rounds={"rounds": 2, "steps": 5}, run={"bootstrap": 100}
+        topology="pair", methods=("sdpo", "opcod"), rounds={"rounds": 2, "steps": 5}, data={"validation": 4}
     )
     store.write_json(directory / "config.json", config.model_dump(mode="json"))
     run = Run(directory, config)
@@ -115,7 +120,7 @@ def _results(name: str) -> dict[str, Any]:
         for m, on, seconds in (("sdpo", "off", 1.0), ("opcod", "on", 2.0), ("opcod", "off", 1.0))
     ]  # fmt: skip
     pareto = [
-        {"method": m, "student": s, "point": True, "probability": 0.9, "shown": False, "native_change": 0.1}
+        {"method": m, "student": s, "point": True, "probability": 0.9, "verdict": "not settled", "native_change": 0.1}
         for m in methods
         for s in (*students, "mutual")
     ]

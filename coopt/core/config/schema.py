@@ -249,7 +249,7 @@ class RunConfig(Section):
     """Torch threads of a worker; 0: cores / workers."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     bootstrap: int = Field(2000, ge=100)
-    """Bootstrap draws of every interval."""
+    """Resamples of a gate's scores, for its interval and P(flip); 500 at most are drawn."""
 
 
 class Config(Section):

@@ -1,12 +1,11 @@
-"""Bootstrap over questions: the same resampled questions for everything that is compared."""
+"""Bootstrap, for what is no mean of questions: a gate's decision, and simulated runs."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-LEVEL = 0.95
+from coopt.core.statistics.crossed import LEVEL
+from coopt.core.statistics.design import Array
 
 
 def resample_weights(items: int, draws: int, rng: np.random.Generator) -> Array:
@@ -23,23 +22,3 @@ def interval(draws: Array) -> tuple[float, float]:
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.percentile(draws, [tail, 100 - tail])
     return float(low), float(high)
-
-
-def ratio_interval(
-    numerators: Array, denominators: Array, draws: int, rng: np.random.Generator
-) -> tuple[float, float] | None:
-    """Interval of sum(numerators) / sum(denominators), clusters (questions) resampled.
-
-    None if there are no clusters or no draw has a denominator.
-    """
-    if len(numerators) == 0:
-        return None
-    weights = resample_weights(len(numerators), draws, rng)
-    return interval_of_ratio(weights @ numerators, weights @ denominators)
-
-
-def interval_of_ratio(above: Array, below: Array) -> tuple[float, float] | None:
-    """The percentile interval of above / below over the draws whose denominator is positive; None if none is."""
-    # A draw without a denominator says nothing about the ratio; 0 / 0 as 0 would pull the interval down.
-    usable = below > 0
-    return interval(above[usable] / below[usable]) if usable.any() else None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from coopt.core.statistics.bootstrap import Array
+from coopt.core.statistics.design import Array
 
 
 def pass_at_k(correct_Qk: Sequence[Sequence[int]]) -> Array:

@@ -1,25 +1,10 @@
-"""How sure a difference is: p-values of bootstrap draws, Holm's correction, the smallest effect to be seen."""
+"""Many claims at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
-
-from coopt.core.statistics.bootstrap import Array
-
-ALPHA = 0.05
-POWER = 0.8
-
-
-def p_value(value: float, draws_B: Array) -> float:
-    """Two-sided p of no difference: ``value`` over the bootstrap's standard error, as a normal deviate. Percentiles of
-    2,000 draws cannot tell p below 0.001, which a correction over many cells needs."""
-    error = float(draws_B.std(ddof=1))
-    if error < 1e-12:  # every question moved alike, or none did
-        return 1.0 if abs(value) < 1e-12 else 0.0
-    return float(2 * stats.norm.sf(abs(value) / error))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -31,10 +16,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(order))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return [float(p) for p in adjusted]
-
-
-def detectable(draws_B: Array) -> float:
-    """The smallest true difference that a test at ``ALPHA`` would show with probability ``POWER``."""
-    error = float(draws_B.std(ddof=1))
-    # (z_{1 - alpha/2} + z_power) times the standard error.
-    return float(error * (stats.norm.isf(ALPHA / 2) + stats.norm.isf(1 - POWER)))

@@ -1,21 +1,25 @@
-"""When a change may be called one: an interval clear of zero, the same sign in every seed, and Holm over the table."""
+"""When a difference may be called one, or called none: Holm over the table, no seed against it, questions enough."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-import numpy as np
+from coopt.core.statistics.crossed import ALPHA, Estimate, apart, estimate
+from coopt.core.statistics.design import Array, Design
+from coopt.core.statistics.significance import holm
 
-from coopt.core.statistics.bootstrap import Array, interval
-from coopt.core.statistics.significance import ALPHA, detectable, holm, p_value
-
-Verdict = Literal["improves", "worse", "no difference shown"]
+Verdict = Literal["improves", "worse", "equivalent", "no difference shown", "too few questions"]
+LEAST_QUESTIONS = 20
+"""With fewer the interval is no 95 % interval (docs/statistics.md)."""
+MARGIN = 0.01
+"""One point: what two methods may differ by and count as equivalent, and what a student may lose of a domain."""
+POWER = 0.8
 
 
 class Change(NamedTuple):
-    """A seed-averaged difference with its paired interval and the difference of every seed. ``p``: of no difference;
-    ``detectable``: the smallest one that would be shown in four of five repeats."""
+    """A difference with its 95 % interval and that of every seed. ``p``: of no difference; ``detectable``: the smallest
+    one that would be shown in four of five repeats. Both know of the other cells once they are ``corrected``."""
 
     value: float
     low: float
@@ -24,31 +28,51 @@ class Change(NamedTuple):
     verdict: Verdict
     p: float
     detectable: float
+    found: Estimate
 
 
-def change(differences_SQ: Array, weights_BQ: Array) -> Change:
-    """The change from per-seed, per-question differences [seeds, questions] and bootstrap weights."""
-    per_seed = tuple(float(x) for x in differences_SQ.mean(axis=1))
-    # Questions are resampled jointly for all seeds: the seeds answered the same ones.
-    draws = weights_BQ @ differences_SQ.mean(axis=0)
-    low, high = interval(draws)
-    value = float(np.mean(per_seed))
-    p = p_value(value, draws)
-    return Change(value, low, high, per_seed, verdict(low, high, per_seed, p), p, detectable(draws))
+def change(differences_SQ: Array, design: Design) -> Change:
+    """From differences [seeds, questions]: the seeds answered the same questions."""
+    return _alone(estimate(differences_SQ, design).of_answers())
 
 
-def corrected(changes: Sequence[Change]) -> list[Change]:
-    """The changes of one table, p-values adjusted by Holm over all of them and verdicts by these."""
+def change_apart(first_SQ: Array, second_TQ: Array, design: Design) -> Change:
+    """First minus second, of seeds that have nothing to do with one another."""
+    return _alone(apart(first_SQ, second_TQ, design).of_answers())
+
+
+def _alone(found: Estimate) -> Change:
+    p = found.p_value()
+    low, high = (min(max(x, -1.0), 1.0) for x in found.interval())  # of shares, which differ by no more
+    return Change(found.value, low, high, found.per_seed, _verdict(found, p, 1.0), p, _detectable(found, 1), found)
+
+
+def corrected(changes: Sequence[Change], *, margin: float = 0.0) -> list[Change]:
+    """The changes of one table, p-values adjusted by Holm over all of them and verdicts by these. ``margin``: what may
+    be called equivalent is shown to differ by less (two one-sided tests, Holm too); 0: nothing is."""
     adjusted = holm([c.p for c in changes])
+    same = holm([_p_within(c.found, margin) for c in changes]) if margin else [1.0] * len(changes)
     return [
-        c._replace(p=p, verdict=verdict(c.low, c.high, c.per_seed, p)) for c, p in zip(changes, adjusted, strict=True)
+        c._replace(p=p, verdict=_verdict(c.found, p, within), detectable=_detectable(c.found, len(changes)))
+        for c, p, within in zip(changes, adjusted, same, strict=True)
     ]
 
 
-def verdict(low: float, high: float, per_seed: Sequence[float], p: float = 0.0) -> Verdict:
-    """``improves`` or ``worse`` only if the interval excludes zero, ``p`` is below 0.05 and no seed disagrees."""
-    if low > 0 and min(per_seed) > 0 and p < ALPHA:
+def _verdict(found: Estimate, p: float, p_within: float) -> Verdict:
+    if found.questions < LEAST_QUESTIONS:
+        return "too few questions"
+    if p < ALPHA and all(x > 0 for x in (found.value, *found.per_seed)):
         return "improves"
-    if high < 0 and max(per_seed) < 0 and p < ALPHA:
+    if p < ALPHA and all(x < 0 for x in (found.value, *found.per_seed)):
         return "worse"
-    return "no difference shown"
+    return "equivalent" if p_within < ALPHA else "no difference shown"
+
+
+def _p_within(found: Estimate, margin: float) -> float:
+    """p of a difference of ``margin`` or more, either way (two one-sided tests; Schuirmann 1987)."""
+    return max(found.p_above(-margin), found.p_below(margin))
+
+
+def _detectable(found: Estimate, family: int) -> float:
+    """The smallest true difference that would be shown with probability ``POWER``, as the first of its table."""
+    return found.half_width(ALPHA / family) + found.half_width(2 * (1 - POWER))

@@ -28,5 +28,5 @@ def probability(value: float | None) -> str:
 
 
 def places(rank: Rank | None) -> list[str]:
-    """Two cells: the rank, and its places by value alone."""
-    return [str(rank.rank), f"{rank.low}-{rank.high}"] if rank else [NONE, NONE]
+    """Two cells: the rank, and the places that are possible."""
+    return [str(rank.rank), f"{rank.rank}-{rank.last}"] if rank else [NONE, NONE]

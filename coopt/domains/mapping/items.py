@@ -67,8 +67,10 @@ def _item(row: Row, mapping: RowMapping) -> Item:
     stem = need_text(value, mapping.question, "the question")
     found = _lettered(value, mapping, stem) if mapping.answer.kind == "letter" else _free(value, mapping, stem)
     solution = text_of(value, mapping.solution) if mapping.solution else ""
+    shared = text_of(value, mapping.cluster).strip() if mapping.cluster else ""
     return Item(
         **found, domain=_domain(value, mapping), stem=stem, solution=solution or None, split=split,
+        clusters=(content_hash(shared or stem)[:16],),
         tolerance=mapping.answer.tolerance if mapping.answer.kind == "number" else 0.0,
     )  # fmt: skip
 

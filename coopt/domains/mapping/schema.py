@@ -115,6 +115,8 @@ class RowMapping(Section):
     question: str
     solution: str = ""
     """A worked solution, where a row has one."""
+    cluster: str = ""
+    """What several questions share, such as a passage: they are no independent evidence. Empty: their text."""
     options: Options = Options()
     answer: Answer = Answer()
     domain: DomainRule

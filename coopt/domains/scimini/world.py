@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -113,6 +113,8 @@ def scimini_domain(
 def _domain(name: str, rows: int, limits: tuple[tuple[Split, int], ...], among: frozenset[str]) -> SciminiDomain:
     raw = (Row(f"scimini {name} row {k}", row) for k, row in enumerate(scimini_rows(name, rows), start=1))
     items = [
-        item for item in select(raw, "text").items if all(RELATION[r].domain in among for r, *_ in item.extra["asks"])
+        replace(item, clusters=tuple(f"{relation} of {subject}" for relation, subject, *_ in item.extra["asks"]))
+        for item in select(raw, "text").items
+        if all(RELATION[r].domain in among for r, *_ in item.extra["asks"])
     ]
     return SciminiDomain(name, tuple(items), "text", SCIMINI, limits)

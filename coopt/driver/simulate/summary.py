@@ -10,7 +10,6 @@ import numpy as np
 from coopt.core.arrays import Bools, Floats, Ints
 from coopt.core.rng import generator
 from coopt.core.statistics.bootstrap import interval, resample_weights
-from coopt.core.statistics.verdicts import verdict
 from coopt.driver.simulate.deciding import OPCOD
 from coopt.driver.simulate.dynamics import World, simulate
 from coopt.driver.simulate.history import History
@@ -181,7 +180,7 @@ def _compared(method: str, baseline: str, digests: Digests, native_SD: Bools) ->
     values = gained.mean(axis=1) if unit == "seeds" else gained.mean(axis=0)
     weights = resample_weights(len(values), _DRAWS, generator("simulate", unit, len(values)))
     low, high = interval(weights @ values)
-    word = verdict(low, high, [float(gained.mean())])
+    word = "improves" if low > 0 else "worse" if high < 0 else "no difference shown"
     return Compared(
         method=method,
         baseline=baseline,

@@ -18,7 +18,8 @@ from coopt.core.config.schema import Config
 from coopt.core.errors import RunError
 from coopt.driver.folder import check_directory
 from coopt.driver.sweep.arms import Arm
-from coopt.runs.results import Results, read_results
+from coopt.runs.measures.summary import read_results
+from coopt.runs.results import Results
 
 
 @dataclass(frozen=True, eq=False)

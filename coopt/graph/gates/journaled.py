@@ -38,8 +38,8 @@ def decide_edges(
 
     A record has ``open``, the open ``domains``, ``reason``, ``gap`` (measured whatever the gate, None where an end is
     not scored or nothing can be told), ``number`` (what the gate itself compared, where it says so), ``threshold``,
-    the gap's 95 % bootstrap interval (validation questions resampled, jointly for all students), and ``flip``, the
-    share of resamples that would decide otherwise.
+    the gap's 95 % interval (validation questions resampled, jointly for all students), and ``flip``, the share of
+    resamples that would decide otherwise.
     """
     outside = {str(e): _outside(domains) for e in gates if e.tutor not in topology.index}
     gates = {e: g for e, g in gates.items() if e.tutor in topology.index}
@@ -56,7 +56,7 @@ def decide_edges(
     for k, edge in enumerate(edges):
         gap = float(gap_E[k]) if scored_E[k] and np.isfinite(gap_E[k]) else None
         others = [g[k] for _, g in resampled if np.isfinite(g[k])] if gap is not None else []
-        low, high = interval(np.asarray(others)) if others else (None, None)
+        low, high = _basic(gap, others) if gap is not None and others else (None, None)
         row = chosen.open_ED[k]
         records[str(edge)] = {
             "open": bool(row.any()),
@@ -70,6 +70,12 @@ def decide_edges(
             "flip": float(np.mean([(o[k] != row).any() for o, _ in resampled])),
         }
     return records
+
+
+def _basic(gap: float, resampled: Sequence[float]) -> tuple[float, float]:
+    """The basic interval: a gap is a maximum, which resampling makes larger once more, and this takes it off."""
+    low, high = interval(np.asarray(resampled))
+    return 2 * gap - high, 2 * gap - low
 
 
 def _outside(domains: Sequence[str]) -> GateRecord:

@@ -20,13 +20,13 @@ FEW = 10
 """Positions with fewer rollouts are left out."""
 
 
-def draw_profile(traces: Sequence[Trace], path: Path, draws: int) -> None:
+def draw_profile(traces: Sequence[Trace], path: Path) -> None:
     """Write the figure. The band is the 95 % interval over questions. Raises ``RunError`` where no rollout with a known
     first error is recorded."""
     rows = [
         {"method": label(traces, method), "token": at, "A": e.value, "low": e.low, "high": e.high}
         for method in methods_of(traces)
-        for at, e in profile([t for t in traces if t.method == method], REACH, draws).items()
+        for at, e in profile([t for t in traces if t.method == method], REACH).items()
         if e.rollouts >= FEW and e.low is not None
     ]
     if not rows:

@@ -11,16 +11,16 @@ from coopt.reports.advantages.traces import GROUPS, NOTABLE, Group, Trace
 from coopt.runs.measures.advantages import REGIONS
 
 _A = "A = log p(teacher, with its context) - log p(student), nats, before the step's update."
-_INTERVALS = "Means over rollouts; intervals: bootstrap over questions."
+_INTERVALS = "Means over rollouts; intervals: over questions, of these students."
 
 
-def advantage_tables(traces: Sequence[Trace], draws: int) -> list[Table]:
+def advantage_tables(traces: Sequence[Trace]) -> list[Table]:
     """Every table that has something to show, in reading order."""
     tables = [
-        error_table(traces, draws),
-        right_table(traces, draws),
-        concentration_table(traces, draws),
-        paired_table(traces, draws),
+        error_table(traces),
+        right_table(traces),
+        concentration_table(traces),
+        paired_table(traces),
     ]
     return [t for t in tables if t.rows]
 
@@ -36,24 +36,24 @@ def label(traces: Sequence[Trace], method: str) -> str:
     return f"{method} (one A a rollout)" if scalar else method
 
 
-def error_table(traces: Sequence[Trace], draws: int) -> Table:
+def error_table(traces: Sequence[Trace]) -> Table:
     """Wrong rollouts whose first error is known: does the advantage lie where they go wrong?"""
     rows = []
     for method in methods_of(traces):
         own = [t for t in traces if t.method == method and t.error is not None]
         if own:
-            share, tokens = mean(own, "share_from", draws), mean(own, "tokens_from", draws)
+            share, tokens = mean(own, "share_from"), mean(own, "tokens_from")
             rows.append(
                 [
                     label(traces, method),
                     *_counts(share),
-                    _number(mean(own, "size", draws), ".2f"),
+                    _number(mean(own, "size"), ".2f"),
                     _percent(share),
                     NONE if tokens.value is None else f"{100 * tokens.value:.1f}",
-                    _number(contrast(own, draws), ",.1f"),
-                    _number(mean(own, "at_error", draws), "+.2f"),
-                    _number(mean(own, "auc_from", draws), ".2f"),
-                    _number(mean(own, "auc_first", draws), ".2f"),
+                    _number(contrast(own), ",.1f"),
+                    _number(mean(own, "at_error"), "+.2f"),
+                    _number(mean(own, "auc_from"), ".2f"),
+                    _number(mean(own, "auc_first"), ".2f"),
                 ]
             )
     columns = [
@@ -75,16 +75,16 @@ def error_table(traces: Sequence[Trace], draws: int) -> Table:
     return Table("Wrong rollouts: advantage and the first error", columns, rows, notes)
 
 
-def right_table(traces: Sequence[Trace], draws: int) -> Table:
+def right_table(traces: Sequence[Trace]) -> Table:
     """What the teacher does to tokens that are right: before the first error, and on correct rollouts."""
     rows = []
     for method in methods_of(traces):
         for group in GROUPS:
             own = _of(traces, method, group)
-            found = mean(own, "mean_right", draws)
+            found = mean(own, "mean_right")
             if found.rollouts:
                 words = "wrong, before the error" if group == "wrong" else "correct, all tokens"
-                below = [_percent(mean(own, name, draws)) for name in ("negative_right", "unlearned_right")]
+                below = [_percent(mean(own, name)) for name in ("negative_right", "unlearned_right")]
                 rows.append([label(traces, method), words, *_counts(found), _number(found, "+.3f"), *below])
     columns = ["method", "tokens", "rollouts", "questions", "mean A", "A below 0, %", f"below -{NOTABLE}, %"]
     note = (
@@ -93,23 +93,23 @@ def right_table(traces: Sequence[Trace], draws: int) -> Table:
     return Table("Right tokens: prefix damage", columns, rows, [note])
 
 
-def concentration_table(traces: Sequence[Trace], draws: int) -> Table:
+def concentration_table(traces: Sequence[Trace]) -> Table:
     """How concentrated |A| is, and in which region it lies."""
     rows = []
     for method in methods_of(traces):
         for group in GROUPS:
             own = _of(traces, method, group)
             if own:
-                size = mean(own, "size", draws)
-                parts = [_percent(mean(own, name, draws)) for name in ("effective", *REGIONS)]
-                cells = [_number(size, ".2f"), _number(mean(own, "gini", draws), ".2f"), *parts]
+                size = mean(own, "size")
+                parts = [_percent(mean(own, name)) for name in ("effective", *REGIONS)]
+                cells = [_number(size, ".2f"), _number(mean(own, "gini"), ".2f"), *parts]
                 rows.append([label(traces, method), group, *_counts(size), *cells])
     columns = ["method", "group", "rollouts", "questions", "mean abs A", "Gini", "effective tokens, %"]
     note = "Gini and effective tokens are of |A|: one token with all of it gives 1 and 1/T. Regions: share of the mass."
     return Table("Concentration", [*columns, *(f"{r}, %" for r in REGIONS)], rows, [note])
 
 
-def paired_table(traces: Sequence[Trace], draws: int) -> Table:
+def paired_table(traces: Sequence[Trace]) -> Table:
     """Every later arm less the first one, on responses that both have with the same text."""
     first, *others = methods_of(traces)
     rows = []
@@ -122,12 +122,12 @@ def paired_table(traces: Sequence[Trace], draws: int) -> Table:
                         f"{method} - {first}",
                         group,
                         f"{len(found.equal)} of {found.both}",
-                        _percent(mean_difference(found, "share_from", draws), "+.1f"),
-                        _number(mean_difference(found, "auc_from", draws), "+.2f"),
-                        _number(mean_difference(found, "mean_right", draws), "+.3f"),
-                        _percent(mean_difference(found, "unlearned_right", draws), "+.1f"),
-                        _number(mean_difference(found, "gini", draws), "+.2f"),
-                        _number(mean_difference(found, "size", draws), "+.2f"),
+                        _percent(mean_difference(found, "share_from"), "+.1f"),
+                        _number(mean_difference(found, "auc_from"), "+.2f"),
+                        _number(mean_difference(found, "mean_right"), "+.3f"),
+                        _percent(mean_difference(found, "unlearned_right"), "+.1f"),
+                        _number(mean_difference(found, "gini"), "+.2f"),
+                        _number(mean_difference(found, "size"), "+.2f"),
                     ]
                 )
     columns = [

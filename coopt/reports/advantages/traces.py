@@ -12,7 +12,7 @@ import numpy as np
 
 from coopt.core import store
 from coopt.core.errors import RunError
-from coopt.core.statistics.bootstrap import Array
+from coopt.core.statistics.design import Array
 from coopt.domains.base import Domain, Item, KnowsErrors
 from coopt.domains.scoring import CLOSE, OPEN
 from coopt.methods.rollouts import SUCCESS

@@ -152,10 +152,11 @@ def cost_chart(results: Results) -> Chart | None:
 
 def _rate(cell: BreakCell, kind: str) -> Row:
     """A rate of a cell, in percent."""
-    n, rate, low, high = cell.rates[kind]
-    control = cell.rates[f"{kind}_control"][1]
+    found, control = cell.rates[kind], cell.rates[f"{kind}_control"].rate
     row: Row = {
         "edge": cell.edge, "gate": cell.gate, "difficulty": cell.difficulty, "context": cell.context,
-        "n": n, "rate": rate, "low": low, "high": high, "control": control,
+        "n": found.answers, "rate": found.rate, "low": found.low, "high": found.high, "control": control,
     }  # fmt: skip
-    return percent(row, "rate", "low", "high", "control") | {"words": "few" if rate is None else f"{100 * rate:.1f}"}
+    return percent(row, "rate", "low", "high", "control") | {
+        "words": "few" if found.rate is None else f"{100 * found.rate:.1f}"
+    }

@@ -1,7 +1,8 @@
 """Right and wrong answers of an entry, item by item (its outcomes): in memory, in their file, and read from a run.
 
-The file has a row a question: seed, who (base, init, the method), student, domain, item, key (the right answer) and
-correct (one boolean an answer), in one fixed order, dictionary-encoded and compressed.
+The file has a row a question: seed, who (base, init, the method), student, domain, item, key (the right answer),
+clusters (hashes of what it shares with other questions) and correct (one boolean an answer), in one fixed order,
+dictionary-encoded and compressed.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from pyarrow import parquet
 
 from coopt.core.errors import EntryError
 from coopt.core.names import BASE, INIT
-from coopt.core.statistics.bootstrap import Array
-from coopt.core.statistics.paired import Paired, question_weights
+from coopt.core.statistics.design import Array, Clusters
+from coopt.core.statistics.paired import Paired
+from coopt.domains.base import Item
+from coopt.domains.rows import content_hash
 from coopt.runs.measures.scores import Scores
 
 SCHEMA = pa.schema(
@@ -32,6 +35,7 @@ SCHEMA = pa.schema(
         ("domain", pa.string()),
         ("item", pa.string()),
         ("key", pa.string()),
+        ("clusters", pa.list_(pa.string())),
         ("correct", pa.list_(pa.bool_())),
     ]
 )
@@ -39,10 +43,15 @@ _LARGEST, _MOST_VALUES = 1 << 28, 1 << 26  # bytes and cells of a file when unpa
 
 
 class Question(NamedTuple):
-    """``item``: its id; ``key``: the right answer."""
+    """``item``: its id; ``key``: the right answer; ``clusters``: hashes of its clusters."""
 
     item: str
     key: str
+    clusters: tuple[str, ...]
+
+    @classmethod
+    def of(cls, item: Item) -> Question:
+        return cls(item.id, item.answer, tuple(content_hash(c)[:8] for c in item.clusters))
 
 
 class AnswersOf(NamedTuple):
@@ -61,7 +70,7 @@ def order_of(method: str, students: Sequence[str], domains: Sequence[str]) -> li
 
 @dataclass(frozen=True)
 class GradedAnswers(Paired):
-    """Which answers were right. ``correct``: booleans [seeds, questions, samples]; ``draws``: of the bootstrap."""
+    """Which answers were right. ``correct``: booleans [seeds, questions, samples]."""
 
     method: str
     students: Sequence[str]
@@ -69,15 +78,14 @@ class GradedAnswers(Paired):
     seeds: Sequence[int]
     questions: Mapping[str, Sequence[Question]]
     correct: Mapping[AnswersOf, NDArray[np.bool_]]
-    draws: int
 
     @property
     def methods(self) -> list[str]:  # type: ignore[override]
         return [self.method]
 
     @cached_property
-    def weights(self) -> Mapping[str, Array]:
-        return question_weights({d: len(self.questions[d]) for d in self.domains}, self.draws)
+    def clusters(self) -> Mapping[str, Sequence[Clusters]]:  # type: ignore[override]
+        return {d: [q.clusters for q in self.questions[d]] for d in self.domains}
 
     def per_question(self, who: str, student: str, domain: str) -> Array:
         mean: Array = self.correct[AnswersOf(who, student, domain)].mean(axis=2)
@@ -95,10 +103,8 @@ def answers_of(scores: Scores, method: str) -> GradedAnswers:
         place: np.array([r["correct"] for r in scores.final(*place)], dtype=bool)
         for place in order_of(method, scores.students, scores.domains)
     }
-    questions = {d: [Question(i.id, i.answer) for i in domains[d].items("test")] for d in scores.domains}
-    return GradedAnswers(
-        method, scores.students, scores.domains, scores.seeds, questions, correct, scores.config.run.bootstrap
-    )
+    questions = {d: [Question.of(i) for i in domains[d].items("test")] for d in scores.domains}
+    return GradedAnswers(method, scores.students, scores.domains, scores.seeds, questions, correct)
 
 
 def write_answers(path: Path, answers: GradedAnswers) -> None:
@@ -115,20 +121,21 @@ def _block(seed: int, place: AnswersOf, questions: Sequence[Question], correct: 
     count, samples = correct.shape
     flags = pa.ListArray.from_arrays(np.arange(0, count * samples + 1, samples, dtype=np.int32), correct.ravel())
     same = [np.repeat(value, count) for value in (seed, *place)]
-    return pa.table([*same, [q.item for q in questions], [q.key for q in questions], flags], schema=SCHEMA)
+    asked = [list(part) for part in zip(*questions, strict=True)]
+    return pa.table([*same, *asked, flags], schema=SCHEMA)
 
 
 def read_answers(
     path: Path,
+    table: pa.Table,
     method: str,
     students: Sequence[str],
     domains: Mapping[str, int],
     seeds: Sequence[int],
     samples: int,
-    draws: int,
 ) -> GradedAnswers:
-    """The answers of a file that has exactly these rows. ``domains``: name -> questions. Raises ``EntryError``."""
-    table = _read(path)
+    """The answers of a table (``read_table``) that has exactly these rows. ``domains``: name -> questions; ``path``:
+    the file, for messages. Raises ``EntryError``."""
     order = order_of(method, students, list(domains))
     rows = sum(domains[p.domain] for p in order) * len(seeds)
     if table.num_rows != rows:
@@ -145,15 +152,16 @@ def read_answers(
             seen.append(_flags(path, start, block, samples))
             start += len(block)
         correct[place] = np.array(seen)
-    return GradedAnswers(method, students, list(domains), seeds, questions, correct, draws)
+    return GradedAnswers(method, students, list(domains), seeds, questions, correct)
 
 
-def _read(path: Path) -> pa.Table:
+def read_table(path: Path, schema: pa.Schema = SCHEMA) -> pa.Table:
+    """A file of this schema, not too large, without empty cells. Raises ``EntryError``."""
     try:
-        if not parquet.read_schema(path).equals(SCHEMA):
-            raise EntryError(f"{path}: its columns are not {', '.join(SCHEMA.names)} (with their types).")
+        if not parquet.read_schema(path).equals(schema):
+            raise EntryError(f"{path}: its columns are not {', '.join(schema.names)} (with their types).")
         # Texts stay dictionaries: a long one that is repeated is held once.
-        with parquet.ParquetFile(path, read_dictionary=[f.name for f in SCHEMA if f.type == pa.string()]) as file:
+        with parquet.ParquetFile(path, read_dictionary=[f.name for f in schema if f.type == pa.string()]) as file:
             groups = [file.metadata.row_group(k) for k in range(file.metadata.num_row_groups)]
             values = sum(g.column(c).num_values for g in groups for c in range(g.num_columns))
             if values > _MOST_VALUES or sum(g.total_byte_size for g in groups) > _LARGEST:
@@ -173,7 +181,8 @@ def _check_block(
     for name, value in zip(("seed", "who", "student", "domain"), (seed, *place), strict=True):
         if block[name].unique().to_pylist() != [value]:
             raise EntryError(f"{path}: rows {start} to {start + len(block)}: {name} is not {value!r} in all of them.")
-    asked = [Question(*pair) for pair in zip(block["item"].to_pylist(), block["key"].to_pylist(), strict=True)]
+    parts = (block[name].to_pylist() for name in ("item", "key", "clusters"))
+    asked = [Question(item, key, tuple(clusters)) for item, key, clusters in zip(*parts, strict=True)]
     if len({q.item for q in asked}) < len(asked) or (before is not None and asked != before):
         raise EntryError(f"{path}: rows {start} to {start + len(block)}: not the questions of the domain, each once.")
     return asked

@@ -6,22 +6,18 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from coopt.core.config.load import check as check_config
 from coopt.core.config.load import load_config, preset_names
 from coopt.core.config.toml import flat
 from coopt.core.names import INIT
-from coopt.core.statistics.bootstrap import Array
-from coopt.core.statistics.paired import question_weights
-from coopt.core.statistics.ranking import Rank, ranks
+from coopt.core.statistics.ranking import Rank, pairs_of, ranks
+from coopt.core.statistics.verdicts import Change, change, change_apart
 from coopt.core.tables.cells import NONE, percent, places, signed, span, yes
 from coopt.core.tables.table import Table
-from coopt.reports.leaderboard.answers import GradedAnswers
 from coopt.reports.leaderboard.check import Checked
 from coopt.reports.leaderboard.entry import Cost, Entry
 
-_DRAWS, _LONGEST = 2000, 200
+_LONGEST = 200
 WORLDS = {"scimini": "embedded world scimini", "sciknoweval": "SciKnowEval", "rows": "own rows"}
 COLUMNS = ["rank", "place, 95 %", "method", "informed", "graph", "settings", "seeds", "start", "score", "change",
            "native", "mutual Pareto", "headroom", "s/step", "entry"]  # fmt: skip
@@ -57,26 +53,20 @@ def _title(entry: Entry) -> str:
 
 
 def _ranked(group: Sequence[Checked]) -> list[tuple[Rank, Entry]]:
-    """Ranks by the change against each entry's own initial students, over the same resampled questions."""
+    """Ranks by the change against each entry's own initial students, paired over the questions."""
     values = {c.entry.name: c.entry.measures.overall.change.value for c in group}
-    per_seed = {
-        c.entry.name: dict(zip(c.entry.seeds, c.entry.measures.overall.change.per_seed, strict=True)) for c in group
-    }
-    found = ranks(values, {c.entry.name: _gain(c.answers) for c in group}, per_seed)
+    by_name = {c.entry.name: c for c in group}
+    found = ranks(list(by_name), {(a, b): _difference(by_name[a], by_name[b]) for a, b in pairs_of(list(by_name))})
     order = sorted(group, key=lambda c: (found[c.entry.name].rank, -values[c.entry.name], c.entry.name))
     return [(found[c.entry.name], c.entry) for c in order]
 
 
-def _gain(answers: GradedAnswers) -> Array:
-    """Bootstrap draws [B] of the mean change of all students and domains."""
-    weights = question_weights({d: len(answers.questions[d]) for d in answers.domains}, _DRAWS)
-    moved = [
-        weights[d] @ (answers.per_question(answers.method, s, d) - answers.per_question(INIT, s, d)).mean(axis=0)
-        for s in answers.students
-        for d in answers.domains
-    ]
-    mean: Array = np.mean(moved, axis=0)
-    return mean
+def _difference(one: Checked, other: Checked) -> Change:
+    """Of two entries' changes: seed by seed where they have the same, else each with its own seeds' part."""
+    gains = [c.answers.paired(c.entry.method, INIT, c.entry.students) for c in (one, other)]
+    if one.entry.seeds == other.entry.seeds:
+        return change(gains[0] - gains[1], one.answers.design())
+    return change_apart(*gains, one.answers.design())
 
 
 def board_tables(found: Sequence[Track]) -> list[Table]:
@@ -98,7 +88,7 @@ def _row(rank: Rank, entry: Entry) -> list[str]:
         f"{percent(mean.score)} {span(mean.low, mean.high)}",
         f"{signed(mean.change.value)} {span(mean.change.low, mean.change.high, '+.1f')}",
         signed(mean.native_change),
-        f"{yes(mutual.point)} ({percent(mutual.probability, 0)} %)",
+        f"{yes(mutual.point)} ({mutual.verdict})",
         f"{percent(mean.headroom[0], 0)} {span(*mean.headroom[1:], '.0f')}" if mean.headroom else NONE,
         seconds_of(entry.costs),
         entry.name,
@@ -143,13 +133,16 @@ def _notes(section: Track) -> list[str]:
     seeds = {tuple(e.seeds) for _, e in section.ranked}
     notes = [
         "Percent, means of all students and domains; 95 % intervals in brackets. Ranked by change against the own"
-        " initial students (start): a rank is one more than the number of entries shown to be better (pairs, Holm, in"
-        " every seed that both have), so entries may share it; place: by change alone, over bootstrap draws of the"
-        " questions. informed: worked solutions, or true facts, of training questions reach the students, by the method"
-        " or by tutors. settings: what differs from the preset. mutual Pareto: no student lower in any domain"
-        " and each higher in one, with its probability. headroom: the share gained of what students lacked to the best"
-        " start of each domain. s/step: on the entry's own machine.",
+        " initial students (start): a rank is one more than the number of entries shown to be better (pairs, Holm), so"
+        " entries may share it; place: all true places lie in these at once with 95 %. informed: worked solutions, or"
+        " true facts, of training questions reach the students, by the method or by tutors. settings: what differs from"
+        " the preset. mutual Pareto: no student lower in any domain and each higher in one, in brackets whether that is"
+        " shown. headroom: the share gained of what students lacked to the best start of each domain. s/step: on the"
+        " entry's own machine.",
     ]
     if len(seeds) > 1:
-        notes.append("Entries with other seeds begin with other specialists: a rank does not know that.")
+        notes.append(
+            "Entries with the same seeds are compared seed by seed; others by what seeds differ among themselves, which"
+            " one seed alone cannot tell."
+        )
     return notes

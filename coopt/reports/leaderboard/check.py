@@ -13,14 +13,13 @@ from coopt.domains.rows import content_hash
 from coopt.graph.files import topology_names
 from coopt.methods.registry import all_methods
 from coopt.reports.leaderboard.add import world_of
-from coopt.reports.leaderboard.answers import GradedAnswers, read_answers
+from coopt.reports.leaderboard.answers import GradedAnswers, read_answers, read_table
 from coopt.reports.leaderboard.entry import ENTRY, OUTCOMES, Entry, plain, read_entry
 from coopt.reports.leaderboard.measures import measure
 from coopt.runs.run import Run
 
 LARGEST_TOGETHER = 30_000_000
 """Bytes of all per-item files of a folder."""
-_MOST_DRAWS = 20_000
 _NEAR = 1e-6  # another machine adds up in another order
 
 
@@ -45,12 +44,12 @@ def check_entry(path: Path) -> Checked:
         raise EntryError(f"{path}: outcomes.sha256 is not the hash of {beside.name}.")
     answers = read_answers(
         beside,
+        read_table(beside),
         entry.method,
         entry.students,
         {c.domain: c.questions for c in entry.measures.constants},
         entry.seeds,
         entry.samples,
-        check_config(entry.config).run.bootstrap,
     )
     for domain in entry.domains:
         found = content_hash(*(q.item for q in answers.questions[domain]))[:16]
@@ -86,8 +85,6 @@ def _check_words(path: Path, entry: Entry) -> None:
             raise EntryError(f"{path}: {key}: {found!r}, but by the rest of the entry it is {right!r}.")
     if not set(entry.native.values()) <= set(entry.domains):
         raise EntryError(f"{path}: native: {sorted(set(entry.native.values()))}; domains are {entry.domains}.")
-    if config.run.bootstrap > _MOST_DRAWS:
-        raise EntryError(f"{path}: config.run.bootstrap is {config.run.bootstrap:,}; at most {_MOST_DRAWS:,}.")
     if entry.method not in config.methods:
         raise EntryError(f"{path}: method {entry.method} is not among config.methods {list(config.methods)}.")
     for k, record in enumerate(entry.provenance):

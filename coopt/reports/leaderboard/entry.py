@@ -15,8 +15,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from coopt.core.config.faults import first_fault
 from coopt.core.errors import EntryError
 from coopt.core.statistics.verdicts import Verdict
+from coopt.runs.results import ParetoVerdict
 
-VERSION = 2
+VERSION = 3
 ENTRY, OUTCOMES = ".entry.json", ".outcomes.parquet"
 _LARGEST = 2_000_000  # bytes of an entry
 
@@ -93,12 +94,12 @@ class Overall(Part):
 
 
 class Improvement(Part):
-    """Pareto improvement of a student, or of all (``mutual``): as it is, its probability, and by the verdicts."""
+    """Pareto improvement of a student, or of all (``mutual``): as it is, its probability, and the verdict."""
 
     student: Name
     point: bool
     probability: Share
-    shown: bool
+    verdict: ParetoVerdict
 
 
 class Constant(Part):
@@ -163,10 +164,10 @@ class Provenance(BaseModel):
 class Entry(Part):
     """All of an entry."""
 
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     name: Name
     kind: Literal["measured"] = "measured"
-    """What version 2 has always said; a constant, so that entries made before hold."""
+    """No other kind is accepted."""
     world: Literal["scimini", "sciknoweval", "rows"]
     """Whose questions: the embedded world's, rows of SciKnowEval, or own ones (read with a mapping)."""
     method: Name
@@ -212,8 +213,8 @@ def read_entry(path: Path) -> Entry:
         )
     if isinstance(version, int) and version < VERSION:
         raise EntryError(
-            f"{path}: schema version {version} is of an earlier coopt (this one reads {VERSION}). Make it anew:"
-            " coopt leaderboard add RUN."
+            f"{path}: schema version {version} is of an earlier coopt (this one reads {VERSION}). Work its numbers out"
+            " anew from its answers: coopt leaderboard renew FOLDER."
         )
     try:
         entry = Entry.model_validate_json(text, strict=True)

@@ -8,13 +8,13 @@ from itertools import product
 import numpy as np
 
 from coopt.core.names import BASE, INIT
-from coopt.core.statistics.bootstrap import interval
+from coopt.core.statistics.proportions import proportion_interval
 from coopt.core.statistics.verdicts import Change, corrected
 from coopt.domains.rows import best_constant
 from coopt.reports.leaderboard.answers import AnswersOf, GradedAnswers
 from coopt.reports.leaderboard.entry import Constant, Improvement, Measures, Moved, Overall, StudentScore
 from coopt.runs.measures.pareto import pareto_cells
-from coopt.runs.measures.standings import standings
+from coopt.runs.measures.standings import standing
 
 
 def measure(answers: GradedAnswers, native: Mapping[str, str]) -> Measures:
@@ -28,7 +28,7 @@ def measure(answers: GradedAnswers, native: Mapping[str, str]) -> Measures:
         scores=[_score(answers, place, native, changes.get(place)) for place in answers.correct],
         overall=_overall(answers, native, float(np.mean([c.share for c in constants]))),
         improvement=[
-            Improvement(student=c.student, point=c.point, probability=c.probability, shown=c.shown)
+            Improvement(student=c.student, point=c.point, probability=c.probability, verdict=c.verdict)
             for c in pareto_cells(answers, method, changes, native)
         ],
     )
@@ -41,17 +41,17 @@ def _constant(answers: GradedAnswers, domain: str) -> Constant:
 
 
 def _score(answers: GradedAnswers, place: AnswersOf, native: Mapping[str, str], moved: Change | None) -> StudentScore:
-    values = answers.per_question(*place)
-    low, high = interval(answers.drawn(*place))
+    found = answers.score(*place)
+    low, high = proportion_interval(found)
     return StudentScore(
         who=place.who,
         student=place.student,
         domain=place.domain,
         native=native.get(place.student) == place.domain,
-        score=float(values.mean()),
+        score=found.value,
         low=low,
         high=high,
-        per_seed=[float(v) for v in values.mean(axis=1)],
+        per_seed=list(found.per_seed),
         passed=answers.passed(place),
         change=_moved(moved) if moved else None,
     )
@@ -71,12 +71,12 @@ def _moved(change: Change) -> Moved:
 def _overall(answers: GradedAnswers, native: Mapping[str, str], constant: float) -> Overall:
     method, everyone = answers.method, answers.students
     end = answers.mean(method, everyone)
-    place = next(c for c in standings(answers) if c.who == method)
+    place = standing(answers, method, 1, 1)
     at_home = [answers.change(method, s, native[s]).value for s in everyone if native.get(s) in answers.domains]
     return Overall(
         score=end.value,
-        low=end.low,
-        high=end.high,
+        low=place.low,
+        high=place.high,
         start=answers.mean(INIT, everyone).value,
         base=answers.mean(BASE, [BASE]).value,
         constant=constant,

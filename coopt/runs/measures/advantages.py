@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
-from coopt.core.statistics.bootstrap import Array
+from coopt.core.statistics.design import Array
 
 REGIONS = ("reasoning", "answer", "format")
 

@@ -1,4 +1,4 @@
-"""Break- and fix-rates from the probe's grids, with intervals clustered by question.
+"""Break- and fix-rates from the probe's grids, with intervals over seeds and questions.
 
 Each rate with feedback stands beside its control on the same answers: ``again`` (no context) for f,
 ``s only`` for s and f.
@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from coopt.core.rng import generator
-from coopt.core.statistics.bootstrap import Array, ratio_interval
+from coopt.core.statistics.crossed import ratio
+from coopt.core.statistics.design import Array, Clusters, make_design
+from coopt.core.statistics.proportions import proportion_interval
+from coopt.core.statistics.verdicts import LEAST_QUESTIONS
+from coopt.runs.results import RateCell
 
 # Wrong answers of eight before feedback, scaled to n: label -> (lowest, highest).
 DIFFICULTY: dict[str, tuple[int, int]] = {
@@ -27,32 +30,27 @@ CONTEXTS = {"f": "again", "sf": "s"}
 """context -> its control"""
 
 
-class Rate(NamedTuple):
-    """A rate over ``n`` answers with its interval; rate and interval are None if n is too small."""
-
-    n: int
-    rate: float | None
-    low: float | None
-    high: float | None
-
-
 class Grids(NamedTuple):
     """0/1 answers under one tutor [lines, n], NaN where a context does not exist; a line is a question of one
-    tutee and seed. ``items`` names the question of each line: the same question is one cluster."""
+    tutee and seed. ``items`` names the question of each line, ``seeds`` its seed."""
 
     items: NDArray[np.str_]
+    seeds: NDArray[np.int64]
     before: Array
     after: Array
     control: Array
 
     @classmethod
-    def of(cls, domain: Mapping[str, Any], edge: str, context: str) -> Grids:
+    def of(cls, domain: Mapping[str, Any], edge: str, context: str, seed: int) -> Grids:
         parts = (domain["before"], domain["edges"][edge][context], domain[CONTEXTS[context]])
         before, after, control = (np.array(g, dtype=float) for g in parts)
-        return cls(np.array(domain["items"]), before, after, np.where(np.isnan(after), np.nan, control))
+        items = np.array(domain["items"])
+        seeds = np.full(len(items), seed)
+        return cls(items, seeds, before, after, np.where(np.isnan(after), np.nan, control))
 
     def where(self, lines: NDArray[np.bool_]) -> Grids:
-        return Grids(self.items[lines], self.before[lines], self.after[lines], self.control[lines])
+        own = (self.before[lines], self.after[lines], self.control[lines])
+        return Grids(self.items[lines], self.seeds[lines], *own)
 
 
 def stack(grids: Sequence[Grids]) -> Grids:
@@ -60,31 +58,40 @@ def stack(grids: Sequence[Grids]) -> Grids:
     return Grids(*(np.concatenate(parts) for parts in zip(*grids, strict=True)))
 
 
-def rates(grids: Grids, difficulty: str, minimum: int, draws: int) -> dict[str, Rate]:
-    """``break``, ``fix`` and their controls, on questions of one difficulty.
+def rates(grids: Grids, difficulty: str, minimum: int, clusters: Mapping[str, Clusters]) -> dict[str, RateCell]:
+    """``break``, ``fix``, their controls, and what they are more than these (``break_more``, ``fix_more``), on
+    questions of one difficulty. ``clusters``: of every question.
 
     break = #(correct -> wrong) / #correct, fix = #(wrong -> correct) / #wrong.
     """
     low, high = (bound * grids.before.shape[1] / 8 for bound in DIFFICULTY[difficulty])
     wrong = grids.before.shape[1] - grids.before.sum(axis=1)
     chosen = grids.where((wrong >= low) & (wrong <= high))
-    return {
-        "break": _rate(chosen, 1, chosen.after, minimum, draws),
-        "break_control": _rate(chosen, 1, chosen.control, minimum, draws),
-        "fix": _rate(chosen, 0, chosen.after, minimum, draws),
-        "fix_control": _rate(chosen, 0, chosen.control, minimum, draws),
-    }
+    found = {}
+    for kind, start in (("break", 1), ("fix", 0)):
+        asked = (chosen.before == start) & ~np.isnan(chosen.after)
+        after, control = (asked & (x != start) for x in (chosen.after, chosen.control))
+        more = after.astype(float) - control
+        for name, changed in ((kind, after), (f"{kind}_control", control), (f"{kind}_more", more)):
+            found[name] = _rate(chosen, asked, changed.astype(float), minimum, clusters)
+    return found
 
 
-def _rate(grids: Grids, start: int, after: Array, minimum: int, draws: int) -> Rate:
-    """Share of answers that were ``start`` and changed, among those that were ``start`` and were asked again."""
-    asked = (grids.before == start) & ~np.isnan(after)
-    changed = asked & (after != start)
-    n = int(asked.sum())
-    if n < minimum:
-        return Rate(n, None, None, None)
-    questions, cluster = np.unique(grids.items, return_inverse=True)
-    above, below = (np.bincount(cluster, g.sum(axis=1), len(questions)).astype(float) for g in (changed, asked))
-    bounds = ratio_interval(above, below, draws, generator("break-rate", start))
-    low, high = bounds if bounds else (None, None)
-    return Rate(n, float(changed.sum() / n), low, high)
+def _rate(
+    grids: Grids, asked: NDArray[np.bool_], changed: Array, minimum: int, clusters: Mapping[str, Clusters]
+) -> RateCell:
+    """Share of the answers that were ``asked`` again which ``changed``."""
+    answers = int(asked.sum())
+    questions, question = np.unique(grids.items[asked.any(axis=1)], return_inverse=True)
+    if answers < minimum or not answers:
+        return RateCell(answers=answers, questions=len(questions))
+    seeds, seed = np.unique(grids.seeds[asked.any(axis=1)], return_inverse=True)
+    above_SQ, below_SQ = np.zeros((2, len(seeds), len(questions)))
+    for sums, values in ((above_SQ, changed), (below_SQ, asked)):
+        np.add.at(sums, (seed, question), values[asked.any(axis=1)].sum(axis=1))
+    found = ratio(above_SQ, below_SQ, make_design([[clusters.get(q, ()) for q in questions]]))
+    low, high = None, None
+    if found and len(questions) >= LEAST_QUESTIONS:  # a rate's interval keeps its width near 0; a difference has none
+        low, high = proportion_interval(found.spread) if (changed >= 0).all() else (found.low, found.high)
+    rate = float(changed.sum() / answers)
+    return RateCell(answers=answers, questions=len(questions), rate=rate, low=low, high=high)

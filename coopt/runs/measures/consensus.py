@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from coopt.core.rng import generator
-from coopt.core.statistics.bootstrap import Array, interval, resample_weights
+from coopt.core.statistics.crossed import Estimate, estimate
+from coopt.core.statistics.design import Array, Design
 
 Answers = Sequence[Sequence[str]]
 """[questions][samples]; without an answer tag, the start of the response stands for it."""
@@ -31,20 +31,15 @@ def disagreement(students: Sequence[Answers]) -> Array:
     return np.asarray(values)
 
 
-def consensus_distance(
-    answers: Sequence[Sequence[Sequence[Answers | None]]], draws: int
-) -> tuple[float, float, float] | None:
-    """Mean over domains and seeds, with its interval over questions. ``answers``: [domains][seeds][students].
+def consensus_distance(answers: Sequence[Sequence[Sequence[Answers | None]]], design: Design) -> Estimate | None:
+    """Mean over domains, seeds and questions. ``answers``: [domains][seeds][students]; ``design``: of the questions.
 
     None where a run has not kept its answers.
     """
-    total, spread = 0.0, np.zeros(draws)
-    for d, seeds in enumerate(answers):
+    parts = []
+    for seeds in answers:
         kept = [[s for s in students if s is not None] for students in seeds]
         if any(len(k) < len(students) for k, students in zip(kept, seeds, strict=True)):
             return None
-        values = np.mean([disagreement(students) for students in kept], axis=0)
-        total += float(values.mean()) / len(answers)
-        weights = resample_weights(len(values), draws, generator("consensus", d))
-        spread += weights @ values / len(answers)
-    return (total, *interval(spread))
+        parts.append(np.array([disagreement(students) for students in kept]))
+    return estimate(np.concatenate(parts, axis=1), design)

@@ -1,4 +1,4 @@
-"""Pareto improvement (paper Appendix A), as the point definition and as a probability."""
+"""Pareto improvement (paper Appendix A): as the scores are, as a probability, and as a verdict."""
 
 from __future__ import annotations
 
@@ -8,24 +8,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coopt.core.names import INIT
-from coopt.core.statistics.bootstrap import Array
+from coopt.core.rng import generator
+from coopt.core.statistics.crossed import ALPHA, joint_draws
+from coopt.core.statistics.design import Array
 from coopt.core.statistics.paired import Paired
-from coopt.core.statistics.verdicts import Change
-from coopt.runs.results import ParetoCell
+from coopt.core.statistics.verdicts import MARGIN, Change
+from coopt.runs.results import ParetoCell, ParetoVerdict
+
+_DRAWS = 2000
+_ROUNDING = 1e-9  # means of the same answers added up in another order
 
 
 def pareto_improves(changes: Sequence[float]) -> bool:
     """No domain got worse and at least one got better."""
-    return all(c >= 0 for c in changes) and any(c > 0 for c in changes)
+    return all(c > -_ROUNDING for c in changes) and any(c > _ROUNDING for c in changes)
 
 
 BoolDraws = NDArray[np.bool_]
-"""One answer per bootstrap draw."""
+"""One answer per draw."""
 
 
 def pareto_draws(changes_DB: Array) -> BoolDraws:
-    """The point definition in every bootstrap draw: booleans [draws] from changes [domains, draws]."""
-    return np.asarray((changes_DB >= 0).all(axis=0) & (changes_DB > 0).any(axis=0))
+    """The point definition in every draw: booleans [draws] from changes [domains, draws]."""
+    return np.asarray((changes_DB > -_ROUNDING).all(axis=0) & (changes_DB > _ROUNDING).any(axis=0))
+
+
+def pareto_verdict(changes: Sequence[Change]) -> ParetoVerdict:
+    """``yes``: a gain is shown in some domain, and in each that it is not worse than before by ``MARGIN`` or more.
+    Every domain must pass its own one-sided test, so that no correction is needed (intersection-union, Berger 1982).
+    ``no``: a loss is shown. Gains and losses are those of the corrected table. Else it is not settled."""
+    verdicts = [c.verdict for c in changes]
+    if "worse" in verdicts:
+        return "no"
+    kept = all(c.found.p_above(-MARGIN) < ALPHA for c in changes)
+    return "yes" if kept and "improves" in verdicts and "too few questions" not in verdicts else "not settled"
+
+
+def mutual_verdict(students: Sequence[ParetoVerdict]) -> ParetoVerdict:
+    """``yes`` if it is of every student, ``no`` if it is of one."""
+    return "no" if "no" in students else "yes" if set(students) == {"yes"} else "not settled"
 
 
 def share(draws: Mapping[str, BoolDraws]) -> float:
@@ -42,19 +63,16 @@ def pareto_cells(
     scores: Paired, method: str, changes: Mapping[tuple[str, str, str], Change], native: Mapping[str, str]
 ) -> list[ParetoCell]:
     """Every student, then all together. ``changes``: by method, student and domain; ``native``: student -> domain."""
-    draws, cells = {}, []
+    drawn, cells = _drawn(scores, method), []
     for student in scores.students:
         own = {d: changes[method, student, d] for d in scores.domains}
-        moved = [scores.drawn(method, student, d) - scores.drawn(INIT, student, d) for d in own]
-        draws[student] = pareto_draws(np.array(moved))
-        verdicts = [c.verdict for c in own.values()]
         cells.append(
             ParetoCell(
                 method=method,
                 student=student,
                 point=pareto_improves([c.value for c in own.values()]),
-                probability=float(draws[student].mean()),
-                shown="worse" not in verdicts and "improves" in verdicts,
+                probability=float(drawn[student].mean()),
+                verdict=pareto_verdict(list(own.values())),
                 native_change=own[native[student]].value,
             )
         )
@@ -62,8 +80,20 @@ def pareto_cells(
         method=method,
         student="mutual",
         point=all(c.point for c in cells),
-        probability=mutual(draws),
-        shown=all(c.shown for c in cells),
-        share=share(draws),
+        probability=mutual(drawn),
+        verdict=mutual_verdict([c.verdict for c in cells]),
+        share=share(drawn),
     )
     return [*cells, everyone]
+
+
+def _drawn(scores: Paired, method: str) -> dict[str, BoolDraws]:
+    """Whether each student improves, in joint draws of all students' changes."""
+    moved = [
+        scores.laid_out(scores.per_question(method, s, d) - scores.per_question(INIT, s, d), d)
+        for s in scores.students
+        for d in scores.domains
+    ]
+    draws_BK = joint_draws(np.array(moved), scores.design(), _DRAWS, generator("pareto"))
+    draws_SDB = draws_BK.T.reshape(len(scores.students), len(scores.domains), _DRAWS)
+    return {s: pareto_draws(own) for s, own in zip(scores.students, draws_SDB, strict=True)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coopt.core import store
+from coopt.domains.base import SPLITS
 from coopt.runs.journal import Journal
 from coopt.runs.measures.break_rates import CONTEXTS, DIFFICULTY, Grids, rates, stack
 from coopt.runs.results import BreakCell
@@ -27,17 +28,18 @@ def break_cells(run: Run, journal: Journal) -> list[BreakCell]:
                     is_open = gates[edge]["open"] and name in gates[edge].get("domains", [name])
                     state = "open" if is_open else "closed"
                     for context in CONTEXTS:
-                        cell = Grids.of(domain, edge, context)
+                        cell = Grids.of(domain, edge, context, seed)
                         for key in ((ALL_EDGES, state), (edge, state), (edge, ANY_STATE)):
                             grids.setdefault((*key, context), []).append(cell)
-    minimum, draws = run.config.break_rate.minimum, run.config.run.bootstrap
+    minimum = run.config.break_rate.minimum
+    clusters = {i.id: i.clusters for d in run.domains.values() for split in SPLITS for i in d.items(split)}
     return [
         BreakCell(
             edge=edge,
             gate=state,
             context="sf" if context == "sf" else "f",
             difficulty=difficulty,
-            rates={k: tuple(v) for k, v in rates(stack(parts), difficulty, minimum, draws).items()},
+            rates=rates(stack(parts), difficulty, minimum, clusters),
         )
         for (edge, state, context), parts in sorted(grids.items())
         for difficulty in (DIFFICULTY if edge == ALL_EDGES else ["all"])

@@ -10,8 +10,8 @@ import numpy as np
 
 from coopt.core import store
 from coopt.core.names import BASE, INIT
-from coopt.core.statistics.bootstrap import Array
-from coopt.core.statistics.paired import Paired, question_weights
+from coopt.core.statistics.design import Array, Clusters
+from coopt.core.statistics.paired import Paired
 from coopt.runs.run import Run
 
 CRITIC = "critic"
@@ -36,6 +36,12 @@ class Scores(Paired):
             self._files[path] = store.read_json(path)
         return self._files[path]
 
+    def are_there(self) -> bool:
+        """Whether the test answers of every student lie in the run's folder."""
+        who = (INIT, *self.methods)
+        places = [(k, w, self.last(w), s) for k in self.seeds for w in who for s in self.students]
+        return all(self.run.scores_path(k, w, "test", r, s).is_file() for k, w, r, s in places)
+
     def last(self, who: str) -> int:
         """The round of the final weights."""
         return 0 if who in (BASE, INIT, CRITIC) else self.run.rounds_of(who)
@@ -49,10 +55,8 @@ class Scores(Paired):
         return np.array([np.mean(result["correct"], axis=1) for result in self.final(who, student, domain)])
 
     @cached_property
-    def weights(self) -> dict[str, Array]:
-        """Bootstrap weights per domain."""
-        questions = {name: len(domain.items("test")) for name, domain in self.run.domains.items()}
-        return question_weights(questions, self.config.run.bootstrap)
+    def clusters(self) -> dict[str, list[Clusters]]:  # type: ignore[override]
+        return {name: [item.clusters for item in domain.items("test")] for name, domain in self.run.domains.items()}
 
     def scored_critics(self) -> list[str]:
         """Critics with test scores in every seed (older runs have none)."""

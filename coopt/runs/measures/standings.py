@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from coopt.core.names import INIT
-from coopt.core.statistics.bootstrap import Array, interval, interval_of_ratio
+from coopt.core.rng import generator
+from coopt.core.statistics.crossed import joint_draws, ratio
+from coopt.core.statistics.design import Array
 from coopt.core.statistics.paired import Paired
-from coopt.core.statistics.ranking import ranks
+from coopt.core.statistics.proportions import proportion_interval
+from coopt.core.statistics.ranking import pairs_of, ranks
 from coopt.runs.results import StandingCell
 
 _VOLUME_DRAWS = 300
@@ -17,60 +20,60 @@ _LEAST_HEADROOM = 0.01  # a start this near to the best has nothing to recover
 def standings(scores: Paired) -> list[StandingCell]:
     """The initial students and every method, best first."""
     names = [INIT, *scores.methods]
-    draws = {n: np.mean([scores.drawn_mean(n, s) for s in scores.students], axis=0) for n in names}
     means = {n: scores.mean(n, scores.students) for n in names}
-    values = {n: mean.value for n, mean in means.items()}
-    places = ranks(values, draws, {n: dict(enumerate(mean.per_seed)) for n, mean in means.items()})
-    cells = []
-    for name in sorted(names, key=lambda n: (places[n].rank, -values[n])):
-        low, high = interval(draws[name])
-        volume, spread = _volume(scores, name)
-        cells.append(
-            StandingCell(
-                who=name,
-                rank=places[name].rank,
-                rank_low=places[name].low,
-                rank_high=places[name].high,
-                score=values[name],
-                low=low,
-                high=high,
-                hypervolume=volume,
-                hypervolume_low=spread[0],
-                hypervolume_high=spread[1],
-                headroom=_headroom(scores, name) if name != INIT else None,
-            )
-        )
-    return cells
+    places = ranks(names, {(a, b): scores.between(a, b, scores.students) for a, b in pairs_of(names)})
+    return [
+        standing(scores, name, places[name].rank, places[name].last)
+        for name in sorted(names, key=lambda n: (places[n].rank, -means[n].value))
+    ]
+
+
+def standing(scores: Paired, who: str, rank: int, last: int) -> StandingCell:
+    """One method among others."""
+    mean = scores.mean(who, scores.students)
+    low, high = proportion_interval(mean)
+    volume, spread = _volume(scores, who)
+    return StandingCell(
+        who=who,
+        rank=rank,
+        rank_last=last,
+        score=mean.value,
+        low=low,
+        high=high,
+        hypervolume=volume,
+        hypervolume_low=spread[0],
+        hypervolume_high=spread[1],
+        headroom=_headroom(scores, who) if who != INIT else None,
+    )
 
 
 def _volume(scores: Paired, who: str) -> tuple[float, tuple[float, float]]:
-    """Share of the unit cube of scores (a side a domain) that some student dominates; reference point 0."""
+    """Share of the unit cube of scores (a side a domain) that some student dominates; reference point 0. It is a kind
+    of maximum, which noise makes larger; the basic interval (twice the value minus the draws) takes that off again."""
     import moocore  # slow to import
 
     def volume(points_ND: Array) -> float:
         return float(moocore.hypervolume(points_ND, ref=[0.0] * points_ND.shape[1], maximise=True))
 
-    domains = scores.domains
-    points = np.array([[scores.per_question(who, s, d).mean() for d in domains] for s in scores.students])
-    drawn = np.array([[scores.drawn(who, s, d)[:_VOLUME_DRAWS] for d in domains] for s in scores.students])
-    return volume(points), interval(np.array([volume(drawn[..., b]) for b in range(drawn.shape[-1])]))
+    cells = [(s, d) for s in scores.students for d in scores.domains]
+    values = np.array([scores.laid_out(scores.per_question(who, s, d), d) for s, d in cells])
+    shape = (len(scores.students), len(scores.domains))
+    found = volume(scores.design().mean(values).mean(axis=1).reshape(shape))
+    drawn = np.clip(joint_draws(values, scores.design(), _VOLUME_DRAWS, generator("volume")), 0, 1)
+    low, high = np.percentile([volume(points.reshape(shape)) for points in drawn], [2.5, 97.5])
+    return found, (float(max(2 * found - high, 0.0)), float(min(2 * found - low, 1.0)))
 
 
 def _headroom(scores: Paired, who: str) -> tuple[float, float, float] | None:
     """Of what students lacked at the start to the best start of each domain, the share that they gained, with its
     interval: above 1 they passed it. None where nobody lacked anything."""
     gained, lacked = [], []
-    gained_B, lacked_B = [], []
     for d in scores.domains:
-        starts = {s: float(scores.per_question(INIT, s, d).mean()) for s in scores.students}
-        best = max(starts, key=lambda s: starts[s])
-        for s in scores.students:
-            if starts[best] - starts[s] > _LEAST_HEADROOM:
-                gained.append(float(scores.per_question(who, s, d).mean()) - starts[s])
-                lacked.append(starts[best] - starts[s])
-                gained_B.append(scores.drawn(who, s, d) - scores.drawn(INIT, s, d))
-                lacked_B.append(scores.drawn(INIT, best, d) - scores.drawn(INIT, s, d))
-    if not lacked:
-        return None
-    span = interval_of_ratio(np.sum(gained_B, axis=0), np.sum(lacked_B, axis=0))
-    return (sum(gained) / sum(lacked), *span) if span else None
+        starts = {s: scores.per_question(INIT, s, d) for s in scores.students}
+        best = max(starts, key=lambda s: float(starts[s].mean()))
+        for s, start in starts.items():
+            if starts[best].mean() - start.mean() > _LEAST_HEADROOM:
+                gained.append(scores.laid_out(scores.per_question(who, s, d) - start, d))
+                lacked.append(scores.laid_out(starts[best] - start, d))
+    found = ratio(np.sum(gained, axis=0), np.sum(lacked, axis=0), scores.design()) if lacked else None
+    return (found.value, found.low, found.high) if found else None

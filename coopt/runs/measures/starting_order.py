@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from coopt.core.statistics.bootstrap import Array
+from coopt.core.statistics.design import Array
 
 
 def by_rank(initial_NS: Array) -> NDArray[np.int64]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 
 from coopt.core import store
 from coopt.core.names import BASE, INIT, ORACLE
 from coopt.core.statistics.accuracy import accuracy
-from coopt.core.statistics.bootstrap import interval, interval_of_ratio
+from coopt.core.statistics.crossed import ratio
+from coopt.core.statistics.design import make_design
+from coopt.core.statistics.proportions import proportion_interval
 from coopt.core.statistics.samples import majority_at_k, pass_at_k
-from coopt.core.statistics.verdicts import Change, change, corrected
+from coopt.core.statistics.verdicts import MARGIN, Change, change, corrected
 from coopt.graph.topology import Edge
 from coopt.runs.journal import RoundKey, round_key
 from coopt.runs.measures import cost
@@ -29,9 +32,11 @@ from coopt.runs.results import (
     ConsensusCell,
     ConstantCell,
     GateCell,
+    OldResultsError,
     RankCell,
     Results,
     ScoreCell,
+    stored_results,
 )
 from coopt.runs.run import Run
 
@@ -39,6 +44,17 @@ from coopt.runs.run import Run
 def summarise(run: Run) -> Results:
     """Read scores, journal, steps and probes of a run whose tasks are all done."""
     return _Summary(run).results()
+
+
+def read_results(directory: str | Path) -> Results:
+    """The results of a finished run; of an earlier coopt's worked out anew from its answers. Raises ``RunError``."""
+    try:
+        return stored_results(directory)
+    except OldResultsError:
+        run = Run.open(directory)
+        if not Scores(run).are_there():
+            raise
+        return summarise(run)
 
 
 def mean_changes(run: Run) -> list[ComparisonCell]:
@@ -99,8 +115,8 @@ class _Summary:
         return cells
 
     def _cell(self, who: str, student: str, domain: str) -> ScoreCell:
-        values = self.scores.per_question(who, student, domain)
-        low, high = interval(self.scores.drawn(who, student, domain))
+        found = self.scores.score(who, student, domain)
+        low, high = proportion_interval(found)
         moved = self._changes.get((who, student, domain))
         results = self.scores.final(who, student, domain)
         kept = all("answers" in r for r in results)
@@ -109,11 +125,11 @@ class _Summary:
             student=student,
             domain=domain,
             native=self.run.topology.native.get(student) == domain,
-            score=float(values.mean()),
+            score=found.value,
             low=low,
             high=high,
-            per_seed=[float(v) for v in values.mean(axis=1)],
-            questions=values.shape[1],
+            per_seed=list(found.per_seed),
+            questions=found.questions,
             samples=self.config.sampling.eval_samples,
             change=moved.value if moved else None,
             change_low=moved.low if moved else None,
@@ -169,7 +185,7 @@ class _Summary:
             pairs += [(m, "honest") for m in others if self.run.method(m).adversaries]
         who = {s: [s] for s in self.students} | ({"all": self.students} if len(self.students) > 1 else {})
         keys = [(m, b, name, group) for m, b in dict.fromkeys(pairs) for name, group in who.items()]
-        found = corrected([self.scores.between(m, b, group) for m, b, _, group in keys])
+        found = corrected([self.scores.between(m, b, group) for m, b, _, group in keys], margin=MARGIN)
         return [self._comparison(*key, moved) for key, moved in zip(keys, found, strict=True)]
 
     def mean_changes(self) -> list[ComparisonCell]:
@@ -196,12 +212,11 @@ class _Summary:
     def _of_oracle(self, method: str, baseline: str, group: list[str]) -> tuple[float, float, float] | None:
         if ORACLE not in self.config.methods or ORACLE in (method, baseline):
             return None
-        differences, weights = self.scores.paired(method, baseline, group)
-        most, _ = self.scores.paired(ORACLE, baseline, group)
-        if change(most, weights).verdict != "improves":
+        most = self.scores.paired(ORACLE, baseline, group)
+        if change(most, self.scores.design()).verdict != "improves":
             return None
-        span = interval_of_ratio(weights @ differences.mean(axis=0), weights @ most.mean(axis=0))
-        return (float(differences.mean() / most.mean()), *span) if span else None
+        found = ratio(self.scores.paired(method, baseline, group), most, self.scores.design())
+        return (found.value, found.low, found.high) if found else None
 
     # -- many students ---------------------------------------------------------------------------
 
@@ -213,11 +228,11 @@ class _Summary:
         keys, found = [], []
         for method in self.config.methods:
             moved = {s: self.scores.paired(method, INIT, [s]) for s in self.students}
-            weights = moved[self.students[0]][1]
             for k, who in enumerate(order):
                 names = [self.students[i] for i in who]
                 keys.append((method, k + 1, names))
-                found.append(change(np.array([moved[n][0][seed] for seed, n in enumerate(names)]), weights))
+                gains_SQ = np.array([moved[n][seed] for seed, n in enumerate(names)])
+                found.append(change(gains_SQ, self.scores.design()))
         return [
             RankCell(
                 method=method,
@@ -234,8 +249,10 @@ class _Summary:
         ]
 
     def _consensus(self) -> list[ConsensusCell]:
-        draws = self.config.run.bootstrap
         cells = []
+        design = make_design(
+            [[i.clusters for i in self.run.domains[d].items("validation")] for d in self.config.domains]
+        )
         for method in self.config.methods:
             for round_ in range(self.scores.last(method) + 1):
                 answers = [
@@ -248,10 +265,10 @@ class _Summary:
                     ]
                     for d in self.config.domains
                 ]
-                found = consensus_distance(answers, draws)
+                found = consensus_distance(answers, design)
                 if found is not None:
-                    distance, low, high = found
-                    cells.append(ConsensusCell(method=method, round=round_, distance=distance, low=low, high=high))
+                    low, high = proportion_interval(found)
+                    cells.append(ConsensusCell(method=method, round=round_, distance=found.value, low=low, high=high))
         return cells
 
     # -- gates -------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from coopt.core import store
-from coopt.core.rng import generator
-from coopt.core.statistics.bootstrap import Array, interval, resample_weights
+from coopt.core.statistics.crossed import estimate
+from coopt.core.statistics.design import Array, make_design
+from coopt.core.statistics.proportions import proportion_interval
 from coopt.runs.run import Run
 
 MEAN = "mean of all domains"
@@ -17,7 +18,7 @@ MEAN = "mean of all domains"
 
 class Point(NamedTuple):
     """The score of a student on a domain (or the mean of all) after a round, mean of the run's seeds, with its 95 %
-    interval over questions. ``step``: training steps so far."""
+    interval. ``step``: training steps so far."""
 
     method: str
     student: str
@@ -31,16 +32,8 @@ class Point(NamedTuple):
 
 def trajectories(run: Run) -> list[Point]:
     """All points of a run whose score files are there; none where they are not (a folder of results only)."""
-    weights: dict[tuple[str, int], Array] = {}
-
-    def drawn(domain: str, values: Array) -> Array:
-        """Bootstrap means; the same questions are drawn for every student, method and round."""
-        key = domain, len(values)
-        if key not in weights:
-            weights[key] = resample_weights(len(values), run.config.run.bootstrap, generator("trajectory", domain))
-        found: Array = weights[key] @ values
-        return found
-
+    clusters = {d: [i.clusters for i in run.domains[d].items("validation")] for d in run.config.domains}
+    designs = {d: make_design([c]) for d, c in clusters.items()} | {MEAN: make_design(list(clusters.values()))}
     points = []
     for method in run.config.methods:
         steps = run.settings_of(method).rounds.steps
@@ -49,22 +42,21 @@ def trajectories(run: Run) -> list[Point]:
                 values = _per_question(run, method, round_, student)
                 if not values:
                     continue
-                draws = {d: drawn(d, v) for d, v in values.items()}
-                means = {d: float(v.mean()) for d, v in values.items()}
-                draws[MEAN] = np.mean(list(draws.values()), axis=0)
-                means[MEAN] = float(np.mean(list(means.values())))
-                where = (round_, round_ * steps)
-                points += [Point(method, student, d, *where, means[d], *interval(draws[d])) for d in draws]
+                values[MEAN] = np.concatenate(list(values.values()), axis=1)
+                for domain, values_SQ in values.items():
+                    found = estimate(values_SQ, designs[domain])
+                    where = (domain, round_, round_ * steps)
+                    points.append(Point(method, student, *where, found.value, *proportion_interval(found)))
     return points
 
 
 def _per_question(run: Run, method: str, round_: int, student: str) -> dict[str, Array]:
-    """domain -> mean correctness of each validation question over seeds; empty if a seed's file is not there."""
+    """domain -> mean correctness [seeds, validation questions]; empty if a seed's file is not there."""
     paths = [run.scores_path(seed, method, "validation", round_, student) for seed in run.seeds]
     if not all(p.is_file() for p in paths):
         return {}
     scores = [store.read_json(p)["domains"] for p in paths]
-    return {d: np.mean([_rows(s[d]["correct"]) for s in scores], axis=0) for d in run.config.domains}
+    return {d: np.array([_rows(s[d]["correct"]) for s in scores]) for d in run.config.domains}
 
 
 def _rows(correct: Sequence[Sequence[int]]) -> Array:

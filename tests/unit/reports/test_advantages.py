@@ -27,7 +27,6 @@ from coopt.runs.measures import advantages as index
 from tests.unit.conftest import Command
 
 A = np.array([1.0, -1.0, 2.0, -4.0])
-DRAWS = 200
 
 
 # -- indices ---------------------------------------------------------------------------------------
@@ -136,11 +135,13 @@ TRACES = [
 def test_means_and_their_intervals_are_over_questions() -> None:
     """Two questions, one with many rollouts: the interval is as wide as two questions make it."""
     many = [trace("a", 0, [1.0, -1.0]) for _ in range(30)] + [trace("a", 1, [0.0, -1.0])]
-    found = summary.mean(many, "mean_right", DRAWS)
+    found = summary.mean(many, "mean_right")
     assert (found.rollouts, found.questions) == (31, 2)
     assert found.value == pytest.approx(30 / 31)
-    assert (found.low, found.high) == (0, 1)
-    assert summary.mean(many[:2], "mean_right", DRAWS) == (2, 1, 1.0, None, None)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.high - found.low > 1
+    assert summary.mean(many[:2], "mean_right") == (2, 1, 1.0, None, None)
 
 
 def test_a_correct_rollout_is_right_everywhere_and_a_lucky_one_is_not() -> None:
@@ -157,16 +158,16 @@ def test_arms_are_compared_on_the_same_text_only() -> None:
     other = trace("b", 3, [9.0, 9.0], tokens=(" other", " text"))
     found = summary.pairs([t for t in TRACES if t.method == "a" or t.item.id != "q3"] + [other], "b", "a", "wrong")
     assert (len(found.equal), found.both) == (11, 12)
-    assert summary.mean_difference(found, "mean_right", DRAWS).value == pytest.approx(-1)
+    assert summary.mean_difference(found, "mean_right").value == pytest.approx(-1)
 
 
 def test_the_profile_is_counted_from_the_error() -> None:
-    found = summary.profile([trace("a", k, [0.5, -2.0, 1.0]) for k in range(3)], 2, DRAWS)
+    found = summary.profile([trace("a", k, [0.5, -2.0, 1.0]) for k in range(3)], 2)
     assert [found[at].value for at in (-2, -1, 0, 1, 2)] == [None, 0.5, -2.0, 1.0, None]
 
 
 def test_tables_of_arms() -> None:
-    tables = {t.title: t for t in advantage_tables(TRACES, DRAWS)}
+    tables = {t.title: t for t in advantage_tables(TRACES)}
     error = {row[0]: row for row in tables["Wrong rollouts: advantage and the first error"].rows}
     assert error["a"][1:6] == ["12", "12", "1.25 [1.25, 1.25]", "80.0 [80.0, 80.0]", "50.0"]
     right = [row[:2] for row in tables["Right tokens: prefix damage"].rows]
@@ -182,7 +183,7 @@ def test_tables_of_arms() -> None:
 
 def test_a_domain_that_knows_no_errors_has_tables_without_them() -> None:
     plain = [trace("a", k, [1.0, -1.0], error=None, reward=0.0) for k in range(3)]
-    assert [t.title for t in advantage_tables(plain, DRAWS)] == ["Concentration"]
+    assert [t.title for t in advantage_tables(plain)] == ["Concentration"]
 
 
 # -- pictures --------------------------------------------------------------------------------------
@@ -217,7 +218,7 @@ def hostile() -> Trace:
 
 def test_hostile_text_stays_text_on_the_page(tmp_path: Path) -> None:
     rows = [hostile()]
-    write_page(tmp_path / "page.html", "<script>", rows, advantage_tables(rows, DRAWS))
+    write_page(tmp_path / "page.html", "<script>", rows, advantage_tables(rows))
     page = Tags()
     page.feed((tmp_path / "page.html").read_text())
     assert not page.names & {"script", "img", "iframe", "a", "link"}
@@ -263,10 +264,10 @@ def test_the_scale_of_colours_goes_both_ways(value: float) -> None:
 
 
 def test_the_plot_needs_errors(tmp_path: Path) -> None:
-    draw_profile(TRACES, tmp_path / "plot.svg", DRAWS)
+    draw_profile(TRACES, tmp_path / "plot.svg")
     assert "counted from the first error" in (tmp_path / "plot.svg").read_text()
     with pytest.raises(RunError, match="nothing to draw"):
-        draw_profile([t for t in TRACES if t.error is None], tmp_path / "none.svg", DRAWS)
+        draw_profile([t for t in TRACES if t.error is None], tmp_path / "none.svg")
 
 
 # -- the command -----------------------------------------------------------------------------------

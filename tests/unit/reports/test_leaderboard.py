@@ -108,8 +108,8 @@ TAMPERED = {
     "too many steps": (_set("costs", 0, "steps", value=10**6), r"costs: 1000000 steps, but by config"),
     "unknown field": (_set("award", value="best"), r"award: extra inputs are not permitted"),
     "unknown setting": (_set("config", "magic", value=1), r"config: unknown setting 'magic'"),
-    "later schema": (_set("version", value=3), r"schema version 3 is of a later coopt"),
-    "earlier schema": (_set("version", value=1), r"schema version 1 is of an earlier coopt .*leaderboard add RUN"),
+    "later schema": (_set("version", value=4), r"schema version 4 is of a later coopt"),
+    "earlier schema": (_set("version", value=1), r"schema version 1 is of an earlier coopt .*leaderboard renew"),
     "not a number": (_set("costs", 0, "seconds_per_step", value=float("nan")), r"seconds_per_step: .*finite number"),
     "markup in a name": (_set("students", 0, value=_SCRIPT), r"students.0: string should match pattern"),
     "control character": (_set("topology", value="a\x1b[31m"), r"topology: string should match pattern"),
@@ -131,7 +131,6 @@ TAMPERED = {
     "a method that was not run": (_set("config", "methods", value=["sdpo"]), r"method opcod is not among config"),
     "control characters in a key": (_set("native", "\x1b[2J", value="physics"), r"native.\?\[2J"),
     "another base": (_set("model", value="gpt"), r"model: 'gpt', but by the rest of the entry it is 'scimini'"),
-    "endless bootstrap": (_set("config", "run", "bootstrap", value=10**9), r"config.run.bootstrap is 1,000,000,000"),
     "control characters in a setting": (_set("config", "x\n\x1b[2J", value=1), r"config: unknown setting 'x\?\?\[2J'"),
     "a number without end": (_set("seeds", 1, value=10**30), r"rows 20 to 40: seed is not 10{30} in all of them"),
     "more nodes than students": (_set("config", "nodes", value=10**9), r"config.nodes is 1000000000, but it has 2"),
@@ -170,7 +169,7 @@ def _flip(table: pa.Table) -> pa.Table:
     """One answer of the method becomes another."""
     rows = table["correct"].to_pylist()
     rows[-1][0] = not rows[-1][0]
-    return table.set_column(6, "correct", pa.array(rows, pa.list_(pa.bool_())))
+    return table.set_column(7, "correct", pa.array(rows, pa.list_(pa.bool_())))
 
 
 def _swap(table: pa.Table) -> pa.Table:
@@ -186,7 +185,7 @@ FORGED = {
     "another column": (lambda t: t.append_column("x", t["item"]), r"its columns are not seed, who, student"),
     "an empty cell": (lambda t: t.set_column(4, "item", pa.nulls(len(t), pa.string())), r"has empty cells"),
     "three answers": (
-        lambda t: t.set_column(6, "correct", pa.array([r[:3] for r in t["correct"].to_pylist()], pa.list_(pa.bool_()))),
+        lambda t: t.set_column(7, "correct", pa.array([r[:3] for r in t["correct"].to_pylist()], pa.list_(pa.bool_()))),
         r"'correct' does not hold 4 booleans a row",
     ),
 }
@@ -236,10 +235,29 @@ def test_tables_rank_keep_apart_and_show_base_and_constant(made: Path, tmp_path:
         "test questions physics 20, chemistry 20, materials 20, biology 20; avg@4",
     ]
     rows = [dict(zip(tables[0].columns, r, strict=True)) for r in tables[0].rows]
-    assert [r["rank"] for r in rows] == ["1", "1", "3", "3", "–", "–"]
+    assert [r["rank"] for r in rows] == ["1", "1", "2", "2", "–", "–"], (
+        "two seeds do not tell entries with other seeds apart"
+    )
     assert [r["method"] for r in rows] == ["opcod", "opcod", "sdpo", "sdpo", "base", "constant answer"]
     assert {r["seeds"] for r in rows[:4]} == {"0 1", "7 8"}
-    assert any("other specialists" in n for n in tables[0].notes)
+    assert any("one seed alone cannot tell" in n for n in tables[0].notes)
+
+
+def test_an_entry_of_the_version_before_is_renewed(entry: Path, cli: Command) -> None:
+    before, outcomes = entry.read_bytes(), entry.with_name("small-opcod.outcomes.parquet")
+    answers = outcomes.read_bytes()
+    parquet.write_table(parquet.read_table(outcomes).drop_columns(["clusters"]), outcomes)
+    tree = json.loads(before) | {"version": 2, "measures": json.loads(before)["measures"] | {"improvement": []}}
+    entry.write_text(json.dumps(tree))
+    _rehash(entry)
+    with pytest.raises(EntryError, match="coopt leaderboard renew"):
+        check_entry(entry)
+    assert cli("leaderboard", "renew", str(entry.parent)).out.endswith(f"{entry.name}: renewed\n")
+    assert (entry.read_bytes(), outcomes.read_bytes()) == (before, answers)
+    assert cli("leaderboard", "renew", str(entry.parent)).out.endswith("is up to date\n")
+    outcomes.write_bytes(b"")
+    entry.write_text(json.dumps(tree))
+    assert "is not the hash" in cli("leaderboard", "renew", str(entry.parent)).err
 
 
 def test_the_commands(cli: Command, run: Run, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from coopt.core.statistics.design import make_design
 from coopt.runs.measures.consensus import consensus_distance, disagreement
 from coopt.runs.measures.starting_order import by_rank
 
@@ -27,9 +28,12 @@ def test_it_is_the_mean_over_pairs_of_samples() -> None:
 
 def test_the_mean_over_domains_and_seeds_with_its_interval() -> None:
     same, different = [[["A"]] * 30, [["A"]] * 30], [[["A"]] * 30, [["B"]] * 30]
-    found = consensus_distance([[same, different], [same, same]], 200)
-    assert found == pytest.approx((0.25, 0.25, 0.25))
-    assert consensus_distance([[[None, [["A"]]]]], 200) is None
+    found = consensus_distance([[same, different], [same, same]], make_design([[()] * 30] * 2))
+    assert found is not None
+    assert (found.value, *found.per_seed) == pytest.approx((0.25, 0.0, 0.5))
+    assert found.of_questions.variance == 0, "all questions of a domain are alike"
+    assert found.seeds[0].variance == pytest.approx(0.25**2)
+    assert consensus_distance([[[None, [["A"]]]]], make_design([[()]])) is None
 
 
 def test_ranks_are_per_seed_and_ties_keep_the_order() -> None:

@@ -73,7 +73,7 @@ def test_graph_gates_filter_and_metrics_need_no_torch() -> None:
         "coopt.graph.topology, coopt.graph.schedule, coopt.graph.gates.registry, coopt.graph.gates.journaled,"
         "coopt.methods.tutors.anchor,"
         "coopt.methods.tutors.sanitise, coopt.domains.reprompt,"
-        " coopt.core.statistics.bootstrap, coopt.runs.measures.break_rates,"
+        " coopt.core.statistics.crossed, coopt.runs.measures.break_rates,"
         "coopt, coopt.runs.measures.pareto, coopt.core.statistics.verdicts, coopt.runs.measures.summary,"
         "coopt.reports.tables, coopt.cli.main"
     )

@@ -1,0 +1,287 @@
+"""Do intervals cover and do claims hold? Simulated outcomes with known truth, through the functions that make tables.
+
+    make calibrate            # the table of docs/statistics.md (a quarter of an hour)
+    make calibrate SHORT=1    # five minutes
+
+Exit code 1 if a figure is outside its bounds by more than its Monte-Carlo error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import combinations, product
+from typing import NamedTuple
+
+import numpy as np
+
+from coopt.core.names import INIT
+from coopt.core.rng import generator
+from coopt.core.statistics.crossed import ratio
+from coopt.core.statistics.design import make_design
+from coopt.core.statistics.proportions import proportion_interval
+from coopt.core.statistics.ranking import pairs_of, ranks
+from coopt.core.statistics.verdicts import MARGIN, change, change_apart, corrected
+from coopt.core.tables.table import Table, output, show
+from coopt.runs.measures.pareto import mutual_verdict, pareto_verdict
+from coopt.testing.outcomes import Questions, Simulated, answered
+
+COVERS, CLAIMS = (93.0, 97.0), (0.0, 5.0)
+"""Bounds of a 95 % interval's coverage, and of a false claim's probability, in percent."""
+Happens = Callable[[np.random.Generator], bool]
+
+
+class Case(NamedTuple):
+    """Something whose probability is to lie within ``bounds`` (percent); ``happens`` plays it once."""
+
+    what: str
+    where: str
+    bounds: tuple[float, float]
+    happens: Happens
+    in_tests: bool = False
+    """Also in the short form that runs with the tests."""
+
+
+class Figure(NamedTuple):
+    """``percent``: how often it happened in ``plays``; ``error``: half the width of that share's 95 % interval."""
+
+    case: Case
+    plays: int
+    percent: float
+    error: float
+
+    @property
+    def holds(self) -> bool:
+        low, high = self.case.bounds
+        return low - self.error <= self.percent <= high + self.error
+
+
+def measure(case: Case, plays: int) -> Figure:
+    """Play a case so many times; the same plays every time."""
+    hits = sum(case.happens(generator("calibrate", case.what, case.where, k)) for k in range(plays))
+    share = hits / plays
+    # Wilson's standard error: not zero where it never happened.
+    error = 1.96 * np.sqrt(max(share * (1 - share), 1 / plays) / plays)
+    return Figure(case, plays, 100 * share, 100 * float(error))
+
+
+# -- intervals -------------------------------------------------------------------------------------------
+
+
+def _one(rng: np.random.Generator, gain: float, **given: object) -> Simulated:
+    return Simulated({("m", "s", "d"): gain}, rng, **given)  # type: ignore[arg-type]
+
+
+def _change_covers(rng: np.random.Generator, n: int, seeds: int, tau: float, level: float, facts: int = 0) -> bool:
+    run = _one(rng, 0.05, seeds=seeds, tau=tau, level=level, questions=Questions(n, facts, max(n // 4, 4)))
+    found = run.change("m", "s", "d")
+    return found.low <= 0.05 <= found.high
+
+
+def _score_covers(rng: np.random.Generator, n: int, seeds: int, level: float, samples: int) -> bool:
+    run = _one(rng, 0.0, seeds=seeds, tau=0.0, level=level, samples=samples, questions=Questions(n))
+    low, high = proportion_interval(run.score(INIT, "s", "d"))
+    return low <= level <= high
+
+
+def _rate_covers(rng: np.random.Generator, rate: float, seeds: int, tau: float) -> bool:
+    """Break-rates: 200 questions of eight answers, of which the right ones are asked again."""
+    asked = answered(np.full(seeds, 0.6), rng.standard_normal(200), 8, rng) * 8
+    rates = np.clip(rate + tau * rng.standard_normal(seeds), 0.001, 0.999)
+    of_question = rng.beta(*(_BETA * np.array([[rate], [1 - rate]])), size=(1, 200))[0]
+    spread = np.clip(of_question * (rates / rate)[:, None], 0, 1)
+    broken = rng.binomial(asked.astype(int), spread)
+    found = ratio(broken.astype(float), asked, make_design([[()] * 200]))
+    if found is None:
+        return False
+    low, high = proportion_interval(found.spread)
+    return low <= rate <= high
+
+
+_BETA = 3.0  # how alike questions are in what breaks them
+
+
+def intervals() -> Iterator[Case]:
+    """Coverage of 95 % intervals."""
+    for n, seeds, tau in product((20, 30, 90, 400), (1, 2, 3, 5), (0.0, 0.03)):
+        if seeds == 1 and tau:
+            continue  # one seed claims nothing of others
+        where = f"n {n}, {seeds} seed{'s' * (seeds > 1)}, tau {100 * tau:.0f}"
+        short = n in (90, 400) and seeds in (3, 5)
+        yield Case("change", where, COVERS, lambda r, a=(n, seeds, tau, 0.7): _change_covers(r, *a), short)
+    for level, seeds, facts in product((0.5, 0.9), (1, 3), (1, 2)):
+        where = f"n 400, {seeds} seed{'s' * (seeds > 1)}, tau {3 * (seeds > 1)}, {facts} of 100 facts, from {level:.0%}"
+        arguments = (400, seeds, 0.03 * (seeds > 1), level, facts)
+        yield Case("change, shared facts", where, COVERS, lambda r, a=arguments: _change_covers(r, *a))
+    for n, level, samples in product((20, 30, 90, 400), (0.5, 0.9, 0.98), (1, 8)):
+        where = f"n {n}, at {level:.0%}, avg@{samples}"
+        yield Case("score", where, COVERS, lambda r, a=(n, 1, level, samples): _score_covers(r, *a))
+    for rate, (seeds, tau) in product((0.003, 0.02, 0.1, 0.5), ((1, 0.0), (3, 0.0), (3, 0.3))):
+        where = f"{rate:.1%} of 200 questions, {seeds} seed{'s' * (seeds > 1)}, {tau:.0%} of it between seeds"
+        yield Case("break-rate", where, COVERS, lambda r, a=(rate, seeds, rate * tau): _rate_covers(r, *a))
+
+
+# -- claims ----------------------------------------------------------------------------------------------
+
+METHODS, STUDENTS, DOMAINS = ("m1", "m2"), ("s1", "s2"), ("a", "b")
+
+
+def _run(rng: np.random.Generator, native: float, foreign: float, seeds: int, tau: float, n: int) -> Simulated:
+    """Two methods on the pair, each with these true changes."""
+    home = dict(zip(STUDENTS, DOMAINS, strict=True))
+    gains = {(m, s, d): native if home[s] == d else foreign for m, s, d in product(METHODS, STUDENTS, DOMAINS)}
+    return Simulated(gains, rng, seeds=seeds, tau=tau, questions=Questions(n))
+
+
+def _changes(run: Simulated) -> dict[tuple[str, str, str], str]:
+    keys = list(run.gains)
+    return dict(zip(keys, (c.verdict for c in corrected([run.change(*k) for k in keys])), strict=True))
+
+
+def _pareto(run: Simulated, method: str) -> str:
+    keys = list(run.gains)
+    found = dict(zip(keys, corrected([run.change(*k) for k in keys]), strict=True))
+    own = [[found[method, s, d] for d in run.domains] for s in run.students]
+    return mutual_verdict([pareto_verdict(cells) for cells in own])
+
+
+def _any_improves(rng: np.random.Generator, seeds: int, tau: float, n: int) -> bool:
+    return "improves" in _changes(_run(rng, 0.0, 0.0, seeds, tau, n)).values()
+
+
+def _any_claim(rng: np.random.Generator, seeds: int, tau: float, n: int) -> bool:
+    """Of a run in which nothing happens: a gain, a better method, a rank apart, or mutual improvement."""
+    run = _run(rng, 0.0, 0.0, seeds, tau, n)
+    names = [INIT, *run.methods]
+    places = ranks(names, {(a, b): run.between(a, b, run.students) for a, b in pairs_of(names)})
+    between = corrected([run.between("m2", "m1", group) for group in (["s1"], ["s2"], STUDENTS)])
+    claims = {*_changes(run).values(), *(c.verdict for c in between)}
+    return (
+        bool(claims & {"improves", "worse"})
+        or any(p.rank > 1 for p in places.values())
+        or any(_pareto(run, m) == "yes" for m in run.methods)
+    )
+
+
+def _false_pareto(rng: np.random.Generator, loss: float, seeds: int, tau: float, n: int) -> bool:
+    return _pareto(_run(rng, 0.08, -loss, seeds, tau, n), "m1") == "yes"
+
+
+def _false_equivalence(rng: np.random.Generator, seeds: int, tau: float) -> bool:
+    """Two methods that truly differ by the margin."""
+    run = Simulated({("m1", "s", "d"): 0.05, ("m2", "s", "d"): 0.05 + MARGIN}, rng, seeds=seeds, tau=tau)
+    return corrected([run.between("m2", "m1", ["s"])], margin=MARGIN)[0].verdict == "equivalent"
+
+
+def _equals_ranked_apart(rng: np.random.Generator, seeds: int, tau: float, common: bool) -> bool:
+    """Two entries of the same method: with the same seeds, or with others, on the same questions."""
+    questions = Questions()
+    clusters, hard_2Q = questions.draw(rng)
+    design = make_design([clusters])
+
+    def gain() -> np.ndarray:
+        end = 0.75 + tau * rng.standard_normal(seeds)
+        before, after = (answered(x, h, 8, rng) for x, h in zip((np.full(seeds, 0.7), end), hard_2Q, strict=True))
+        return after - before
+
+    found = change(gain() - gain(), design) if common else change_apart(gain(), gain(), design)
+    return max(r.rank for r in ranks(["a", "b"], {("a", "b"): found}).values()) > 1
+
+
+def _places_hold(rng: np.random.Generator, step: float, seeds: int, tau: float) -> bool:
+    """Five methods, each better than the last by a step: do all places hold at once?"""
+    names = [f"m{k}" for k in range(5)]
+    run = Simulated({(m, "s", "d"): 0.05 - k * step for k, m in enumerate(names)}, rng, seeds=seeds, tau=tau)
+    found = ranks(names, {(a, b): run.between(a, b, ["s"]) for a, b in combinations(names, 2)})
+    return all(found[m].rank <= k + 1 <= found[m].last for k, m in enumerate(names))
+
+
+def claims() -> Iterator[Case]:
+    """False claims of whole runs."""
+    for seeds, tau, n in product((1, 3, 5), (0.0, 0.03), (90, 400)):
+        if seeds == 1 and tau:
+            continue
+        a = (seeds, tau, n)
+        where = f"n {n}, {seeds} seed{'s' * (seeds > 1)}, tau {100 * tau:.0f}"
+        yield Case("nothing happens: any gain", where, CLAIMS, lambda r, a=a: _any_improves(r, *a), n == 400)
+        bounds = CLAIMS if seeds > 1 else (0.0, 10.0)  # one seed: 5 % a table, of which a run has three
+        yield Case("nothing happens: any claim", where, bounds, lambda r, a=a: _any_claim(r, *a))
+        for loss in (0.01, 0.02):
+            title = f"+8 native, -{100 * loss:.0f} foreign: mutual Pareto yes"
+            yield Case(title, where, CLAIMS, lambda r, a=(loss, *a): _false_pareto(r, *a), n == 400 and seeds == 3)
+    for seeds, tau in ((1, 0.0), (3, 0.03), (5, 0.03)):
+        where = f"n 400, {seeds} seed{'s' * (seeds > 1)}, tau {100 * tau:.0f}"
+        a2 = (seeds, tau)
+        yield Case("a point apart: equivalent", where, CLAIMS, lambda r, a=a2: _false_equivalence(r, *a))
+        for step in (0.0005, 0.003, 0.01):
+            title = f"five methods {100 * step:.2g} apart: all places hold"
+            yield Case(title, where, (95.0, 100.0), lambda r, a=(step, *a2): _places_hold(r, *a))
+    for tau, common in product((0.0, 0.03), (True, False)):
+        where = f"n 400, 3 seeds, {'the same' if common else 'others'}, tau {100 * tau:.0f}"
+        yield Case(
+            "equal entries ranked apart", where, CLAIMS, lambda r, a=(3, tau, common): _equals_ranked_apart(r, *a)
+        )
+
+
+# -- the table -------------------------------------------------------------------------------------------
+
+
+def figure_table(found: Sequence[Figure]) -> Table:
+    """What was measured, in percent."""
+    rows = [
+        [f.case.what, f.case.where, f"{f.percent:.1f}", f"{f.error:.1f}", "{:.0f}–{:.0f}".format(*f.case.bounds),
+         "" if f.holds else "outside"]
+        for f in found
+    ]  # fmt: skip
+    notes = [
+        f"{found[0].plays} simulations each; ±: 95 % of their own noise. Questions: logit-normal difficulty (standard"
+        " deviation 3), answered 8 times, before and after correlated 0.9. tau: what the true change differs by between"
+        " seeds, in points."
+    ]
+    return Table("Coverage and false claims, percent", ["what", "where", "found", "±", "should be", ""], rows, notes)
+
+
+def all_cases() -> list[Case]:
+    return [*intervals(), *claims()]
+
+
+def _measure_number(number: int, plays: int) -> Figure:
+    """In a process of its own; what a case plays cannot travel."""
+    found = measure(all_cases()[number], plays)
+    return found._replace(case=found.case._replace(happens=_never))
+
+
+def _never(rng: np.random.Generator) -> bool:
+    return False
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m coopt.testing.calibration")
+    parser.add_argument("--short", action="store_true", help="fewer simulations: five minutes")
+    parser.add_argument("--markdown", action="store_true", help="the table as in docs/statistics.md")
+    given = parser.parse_args()
+    from rich.console import Console
+    from rich.progress import track
+
+    plays = 300 if given.short else 2000
+    with ProcessPoolExecutor() as pool:
+        numbers = range(len(all_cases()))
+        playing = pool.map(partial(_measure_number, plays=plays), numbers)
+        found = list(track(playing, "simulating", total=len(numbers), console=Console(stderr=True)))
+    table = figure_table(found)
+    if given.markdown:
+        from coopt.core.tables.table import render
+
+        print(render([table], "md"))
+    else:
+        show([table], output())
+    outside = [f for f in found if not f.holds]
+    print(f"{len(found) - len(outside)} of {len(found)} figures are within their bounds", file=sys.stderr)
+    return 1 if outside else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
