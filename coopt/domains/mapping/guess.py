@@ -69,8 +69,7 @@ def _guess(source: str, columns: list[str]) -> Guess:
     for name in _ORDER:
         mapping = load_mapping(name)
         if not columns and _share(rows, mapping) >= _FITS:
-            toml = (Path(__file__).parent / "shipped" / f"{name}.toml").read_text(encoding="utf-8")
-            return Guess(name, toml, mapping, rows)
+            return Guess(name, _of_these_rows(name, source), mapping, rows)
     told: Tree = {"source": {"path": source} | ({"columns": columns} if columns else {})} | by_file(rows)
     trees = [_told(told, tree) for tree in _candidates([r.value for r in rows if isinstance(r.value, Mapping)], source)]
     tried = [(t, check_mapping(t, "the guess")) for t in trees]
@@ -79,6 +78,14 @@ def _guess(source: str, columns: list[str]) -> Guess:
         reason = _read(rows, best[1]).left_out.most_common(1)[0][0]
         raise DataError(f"{source}: no mapping found that reads its rows; nearest: {reason}. Write one: docs/data.md.")
     return Guess("", as_toml(best[0]), best[1], rows)
+
+
+def _of_these_rows(name: str, source: str) -> str:
+    """A shipped mapping's text, with these rows for the hub's."""
+    text = (Path(__file__).parent / "shipped" / f"{name}.toml").read_text(encoding="utf-8")
+    own = as_toml({"source": {"path": source}})
+    head, first, tables = re.sub(r"(?ms)^\[source\]\n.*?(?=^\[)", "", text).partition("[")
+    return head + own + first + tables
 
 
 def _told(by_files: Tree, tree: Tree) -> Tree:
