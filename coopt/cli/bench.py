@@ -28,6 +28,7 @@ Examples:
   coopt bench --smoke
   coopt bench --engine vllm
   coopt bench --data rows/ --model DIR --set model.specialise=own_correct
+  coopt bench --set data.mapping=mmlu_pro --model DIR --domains law,physics
   coopt bench --set gate.kind=always --set rounds.steps=50 --dry-run
   coopt bench --preset paper --dry-run --assume generate=4000
 """
@@ -58,7 +59,11 @@ def bench(
     model: Annotated[str | None, typer.Option(help="Base: scimini, smollm2-135m or a model directory.")] = None,
     students: Annotated[str | None, typer.Option(help="Ready specialists: phys=DIR,chem=DIR.")] = None,
     data: Annotated[
-        str | None, typer.Option(help="Rows: file, folder or hub name. Not SciKnowEval's: add --set data.mapping=NAME.")
+        str | None,
+        typer.Option(
+            help="Rows: file or folder. Not SciKnowEval's: add --set data.mapping=NAME, or give a mapping that says"
+            " where its rows are (FILE.toml)."
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="First run seed.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of run seeds.")] = None,
@@ -85,10 +90,10 @@ def bench(
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=value. Repeatable.")] = None,
 ) -> None:
     """Train students that tutor each other, and say who got better at what."""
-    from coopt.core.config.load import load_config
+    from coopt.core.config.load import load_config, preset_of
 
     config = load_config(
-        preset=preset or ("mini" if {data, model} <= {None, "scimini"} else "real"),
+        preset=preset or preset_of(settings or [], data=data, model=model),
         smoke=smoke,
         profile=profile,
         settings=settings or [],

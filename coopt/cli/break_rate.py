@@ -38,7 +38,7 @@ def break_rate(
     if len(models) < 2:
         raise ConfigError("coopt break-rate takes two model directories or more: coopt break-rate DIR1 DIR2.")
     from coopt.core import store
-    from coopt.core.config.load import load_config
+    from coopt.core.config.load import load_config, preset_of
     from coopt.core.quiet import quiet_libraries
     from coopt.core.tables.table import output, show
     from coopt.driver.pairing import graph_of_models, pairing_name
@@ -50,7 +50,7 @@ def break_rate(
     graph = (out.parent if out else Path("runs")) / f"{pairing_name(directories)}.json"
     store.write_json(graph, graph_of_models(directories))
     config = load_config(
-        preset=preset or ("mini" if data in (None, "scimini") else "real"),
+        preset=preset or preset_of(settings or [], data=data),
         smoke=smoke,
         settings=settings or [],
         topology=str(graph),

@@ -18,7 +18,12 @@ data = typer.Typer(help="Look at benchmark rows; make the embedded world's files
 
 @data.command()
 def check(
-    path: Annotated[str, typer.Argument(help="Rows: .csv, .tsv, .jsonl, .json, .parquet, a folder, the hub's name.")],
+    path: Annotated[
+        str | None,
+        typer.Argument(
+            help="Rows: .csv, .tsv, .jsonl, .json, .parquet, a folder; or a mapping that says where (.toml)."
+        ),
+    ] = None,
     mapping: Annotated[str, typer.Option(help=f"{_MAPPING} (default: SciKnowEval's schema)")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     max_tokens: Annotated[int, typer.Option(help="Longest prompt that is not too long.")] = 2048,
@@ -33,7 +38,11 @@ def check(
       coopt data check rows/ --json
       coopt data check rows/Physics.jsonl --model smollm2-135m
       coopt data check mine.csv --mapping plain
+      coopt data check mine.toml
+      coopt data check --mapping mmlu_pro
     """
+    if path is None and not mapping:
+        raise ConfigError("coopt data check takes rows, or --mapping NAME of one that says where they are.")
     from coopt.domains.load import check_rows
 
     length = len if model is None else _token_length(model)
@@ -109,7 +118,7 @@ def _token_length(model: str) -> Any:
 
 @data.command()
 def rationales(
-    source: Annotated[str, typer.Argument(help="Rows: a file, a folder, or the hub's name; or scimini.")],
+    source: Annotated[str, typer.Argument(help="Rows: a file, a folder, a mapping that says where; or scimini.")],
     model: Annotated[str, typer.Option(help="A local model directory, or with --endpoint the model's name there.")],
     out: Annotated[Path, typer.Option(help="The file to write (JSON Lines); one that is there is gone on with.")],
     endpoint: Annotated[

@@ -28,7 +28,7 @@ def evaluate(
       coopt eval runs/NAME/seeds/0/opcod/r4/s1/model --domains phys,chem
       coopt eval DIR1 DIR2 --domains mat --data rows/
     """
-    from coopt.core.config.load import load_config
+    from coopt.core.config.load import load_config, preset_of
     from coopt.core.quiet import quiet_libraries
     from coopt.core.tables.table import output, show
     from coopt.driver.evaluation import evaluate_models, evaluation_table
@@ -36,7 +36,7 @@ def evaluate(
     quiet_libraries()
     source = {"source": data} if data is not None else None
     config = load_config(
-        preset=preset or ("mini" if data in (None, "scimini") else "real"),
+        preset=preset or preset_of(settings or [], data=data),
         smoke=smoke,
         settings=settings or [],
         domains=domains,

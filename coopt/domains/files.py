@@ -1,12 +1,14 @@
-"""Rows from a file, from a folder of files, or from the hub."""
+"""Rows from a file or from a folder of files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from coopt.core.errors import DataError
 from coopt.domains.formats import ENDINGS, ending_of, rows_of
+from coopt.domains.hub import hub_rows
 from coopt.domains.rows import Row
 
 HUB_NAME = "hicai-zju/SciKnowEval"
@@ -14,13 +16,14 @@ _KINDS = f"{', '.join(ENDINGS)} (text ones also as .gz)"
 _OF_DATASETS = frozenset({"dataset_info.json", "dataset_dict.json", "state.json"})
 
 
-def read_rows(source: str) -> Iterator[Row]:
-    """All rows of a file, a folder (every file of a known kind in it; hidden ones are left out) or the hub's dataset.
+def read_rows(source: str, columns: Sequence[str] = (), most: int | None = None) -> Iterator[Row]:
+    """All rows of a file, of a folder (every file of a known kind in it but hidden ones), or of the hub's SciKnowEval.
 
-    Raises ``DataError`` in one line that names the file, and the row where there is one.
+    ``columns`` names those of a CSV whose first line is a row; ``most`` rows of a source are read, of each of its files
+    alike. Raises ``DataError`` in one line that names the file, and the row where there is one.
     """
     if source.lower() == HUB_NAME.lower():
-        yield from _hub_rows()
+        yield from islice(hub_rows(HUB_NAME, splits=("test",)), most)
         return
     path = Path(source).expanduser()
     if not path.exists():
@@ -31,8 +34,10 @@ def read_rows(source: str) -> Iterator[Row]:
     files = _in_folder(path) if path.is_dir() else [path]
     if not files:
         raise DataError(f"{path}: the folder holds no {', '.join(ENDINGS)} file.")
+    part = most and max(1, most // len(files))
     for file in files:
-        yield from _file_rows(file, file.relative_to(path).as_posix() if path.is_dir() else file.name)
+        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+        yield from islice(_file_rows(file, name, columns), part)
 
 
 def _in_folder(path: Path) -> list[Path]:
@@ -46,25 +51,11 @@ def _in_folder(path: Path) -> list[Path]:
     return found
 
 
-def _file_rows(file: Path, name: str) -> Iterator[Row]:
+def _file_rows(file: Path, name: str, columns: Sequence[str]) -> Iterator[Row]:
     if not ending_of(file):
         raise DataError(f"{file}: unknown file type '{file.suffix}'. Allowed: {_KINDS}.")
     count = 0
-    for count, value in enumerate(rows_of(file), start=1):
+    for count, value in enumerate(rows_of(file, columns), start=1):
         yield Row(f"{file} row {count}", value, name)
     if count == 0:
         raise DataError(f"{file}: the file holds no rows.")
-
-
-def _hub_rows() -> Iterator[Row]:
-    try:
-        from datasets import load_dataset
-    except ImportError:
-        raise DataError(f"--data {HUB_NAME} needs the extra 'hub': pip install 'coopt[hub]'.") from None
-    try:
-        dataset = load_dataset(HUB_NAME, split="test")
-    except Exception as error:  # the library raises many kinds when a hub cannot be reached
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"--data {HUB_NAME}: the hub cannot be read ({reason}). Give local rows instead.") from None
-    for number, value in enumerate(dataset, start=1):
-        yield Row(f"{HUB_NAME} row {number}", value)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,13 @@ def _is_saved(file: Path) -> bool:
     return (file.parent / "dataset_info.json").is_file() and not file.name.startswith("cache-")
 
 
-def rows_of(file: Path) -> Iterator[Any]:
-    """The rows of a file that has an ending. Raises ``DataError`` in one line with the file, and row or line."""
-    return _READERS[ending_of(file)](file)
+def rows_of(file: Path, columns: Sequence[str] = ()) -> Iterator[Any]:
+    """The rows of a file that has an ending. ``columns`` names those of a CSV or TSV whose first line is a row.
+
+    Raises ``DataError`` in one line with the file, and row or line.
+    """
+    ending = ending_of(file)
+    return _table(file, columns) if ending in (".csv", ".tsv") else _READERS[ending](file)
 
 
 def _text(file: Path) -> str:
@@ -46,6 +51,8 @@ def _text(file: Path) -> str:
             content = file.read_bytes()
         if len(content) > _LARGEST:
             raise DataError(f"{file}: more than {_LARGEST >> 30} GiB when unpacked. Split it into several files.")
+        if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            raise DataError(f"{file}: the text is UTF-16. Save it as UTF-8 (iconv -f UTF-16 -t UTF-8).")
         return content.decode("utf-8-sig")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DataError(f"{file}: cannot be read as UTF-8 text ({error}).") from None
@@ -80,19 +87,22 @@ def _parsed(text: str, file: Path, row: int | None = None) -> Any:
         raise DataError(f"{where}: a number of more than 4,300 digits. Write it as text.") from None
 
 
-def _table(file: Path) -> Iterator[Any]:
+def _table(file: Path, columns: Sequence[str]) -> Iterator[Any]:
     text = _text(file)
     head = text.partition("\n")[0]
     mark = "\t" if ending_of(file) == ".tsv" else ";" if ";" in head and "," not in head else ","
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
+    reader = csv.DictReader(io.StringIO(text, newline=""), columns or None, delimiter=mark, strict=True)
     try:
         names = reader.fieldnames = [n.strip() for n in reader.fieldnames or []]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
-            raise DataError(f"{file} line 1: column '{twice[0]}' appears twice. The first line names the columns.")
+            raise DataError(
+                f"{file} line 1: column '{twice[0]}' appears twice. The first line names the columns; if it is a row,"
+                " name them in a mapping (source.columns, docs/data.md)."
+            )
         for row in reader:
             if None in row:
-                raise DataError(f"{file} line {reader.line_num}: more cells than the {len(names)} columns of line 1.")
+                raise DataError(f"{file} line {reader.line_num}: more cells than the {len(names)} columns.")
             yield {name: cell and cell.strip() for name, cell in row.items()}
     except csv.Error as error:
         raise DataError(f"{file} line {reader.line_num}: not a table with '{mark}' between cells ({error}).") from None
@@ -124,8 +134,6 @@ def _arrow(file: Path) -> Iterator[Any]:
 _READERS: dict[str, Callable[[Path], Iterator[Any]]] = {
     ".json": _json,
     ".jsonl": _json_lines,
-    ".csv": _table,
-    ".tsv": _table,
     ".parquet": _parquet,
     ".arrow": _arrow,
 }

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from coopt.core.config.schema import Config
+from coopt.core.config.load import check
+from coopt.core.config.schema import Config, DataConfig
 from coopt.core.errors import ConfigError, DataError, unknown
 from coopt.core.names import ALIASES, DOMAIN_NAMES
 from coopt.domains.base import SPLITS, AnswerKind, Domain, Split
 from coopt.domains.files import read_rows
+from coopt.domains.hub import hub_rows
 from coopt.domains.mapping.items import mapped
-from coopt.domains.mapping.schema import load_mapping
+from coopt.domains.mapping.schema import Source, load_mapping
 from coopt.domains.rationales import read_rationales
-from coopt.domains.rows import RowDomain, Selection, best_constant, content_hash, select
+from coopt.domains.rows import Row, RowDomain, Selection, best_constant, content_hash, select
 from coopt.domains.scimini.world import scimini_domain
 from coopt.domains.wording import CHOICE, NUMBER, SCIENCE, TEXT, Wording
 
@@ -29,12 +31,12 @@ Limits = tuple[tuple[Split, int], ...]
 def load_domains(config: Config) -> Mapping[str, Domain]:
     """Domain name -> domain, for the run's domains. Raises ``DataError``."""
     check_names(config)
-    limits: Limits = (("validation", config.data.validation), ("test", config.data.test))
     domains: Mapping[str, RowDomain]
     if config.data.source == WORLD:
+        limits = _limits(config.data)
         domains = {name: scimini_domain(name, config.world.rows, limits, config.domains) for name in config.domains}
     else:
-        domains = _row_domains(config.data.source, config.data.mapping, config.domains, limits)
+        domains = _row_domains(config.data, config.domains)
     if not config.data.solutions:
         return domains
     solutions = read_rationales(config.data.solutions, f"data.solutions = '{config.data.solutions}'")
@@ -50,20 +52,26 @@ def check_names(config: Config) -> None:
             allowed = [*DOMAIN_NAMES, *(a for a in ALIASES if a != "material")]
             raise ConfigError(unknown("domain", name, allowed) + " For domains of your own give rows: --data FILE.")
     if config.data.mapping:
-        raise ConfigError("setting data.mapping is for rows, and the embedded world has none: add --data FILE.")
+        raise ConfigError(
+            "setting data.mapping is for rows, and the embedded world has none: leave --data scimini out."
+        )
+
+
+def _limits(data: DataConfig) -> Limits:
+    return ("validation", data.validation), ("test", data.test)
 
 
 @lru_cache(maxsize=4)
-def _row_domains(source: str, mapping: str, names: tuple[str, ...], limits: Limits) -> Mapping[str, RowDomain]:
-    items, kind, wording = _questions(source, mapping, strict=True)
+def _row_domains(data: DataConfig, names: tuple[str, ...]) -> Mapping[str, RowDomain]:
+    items, kind, wording = _questions(data, strict=True)
     have = Counter(i.domain for i in items.items)
     domains: dict[str, RowDomain] = {}
     for name in names:
         own = tuple(i for i in items.items if i.domain == name)
-        domain = RowDomain(name, own, kind, wording, limits)
+        domain = RowDomain(name, own, kind, wording, _limits(data))
         for split in SPLITS:
             if not domain.items(split):
-                raise DataError(f"{source}: no {split} rows for '{name}'.{_near(name, have)}")
+                raise DataError(f"{data.named}: no {split} rows for '{name}'.{_near(name, have)}")
         domains[name] = domain
     return domains
 
@@ -77,14 +85,27 @@ def _near(name: str, have: Mapping[str, int]) -> str:
     return (f" Did you mean '{near[0]}'?" if near else "") + f" Domains it has: {listed or 'none'} (--domains)."
 
 
-def _questions(source: str, mapping: str, *, strict: bool) -> tuple[Selection, AnswerKind, Wording]:
+def _questions(data: DataConfig, *, strict: bool) -> tuple[Selection, AnswerKind, Wording]:
     """The questions of rows, what is asked for, and in which words."""
-    if not mapping:
-        return select(read_rows(source)), "letter", SCIENCE
-    own = load_mapping(mapping)
+    if not data.mapping:
+        return select(read_rows(data.source)), "letter", SCIENCE
+    own = load_mapping(data.mapping)
     kind = own.answer.kind
-    wording = SCIENCE if mapping == "sciknoweval" else {"letter": CHOICE, "text": TEXT, "number": NUMBER}[kind]
-    return mapped(read_rows(source), own, f"{source} with mapping {mapping}", strict=strict), kind, wording
+    wording = SCIENCE if data.mapping == "sciknoweval" else {"letter": CHOICE, "text": TEXT, "number": NUMBER}[kind]
+    what = f"{data.source} with mapping {data.mapping}" if data.source else data.named
+    return mapped(_rows(data, own.source), own, what, strict=strict), kind, wording
+
+
+def _rows(data: DataConfig, where: Source) -> Iterator[Row]:
+    """The given rows, else those of the mapping's ``where``. Raises ``DataError``; ``ConfigError`` if it is empty."""
+    if not data.source and where.hub:
+        return hub_rows(where.hub, where.config, where.splits)
+    if not data.source and not where.path:
+        raise ConfigError(
+            f"data.mapping is for rows, and {data.named} does not say where they are: add --data FILE, or [source] to a"
+            " mapping of yours (docs/data.md)."
+        )
+    return read_rows(data.source or where.path, where.columns)
 
 
 def _with_solutions(domain: RowDomain, solutions: Mapping[str, str]) -> RowDomain:
@@ -112,12 +133,14 @@ def data_hashes(domains: Mapping[str, Domain]) -> dict[str, dict[str, str]]:
     }
 
 
-def check_rows(source: str, length: Callable[[str], int], max_tokens: int, mapping: str = "") -> dict[str, Any]:
+def check_rows(source: str | None, length: Callable[[str], int], max_tokens: int, mapping: str = "") -> dict[str, Any]:
     """What ``coopt data check`` answers: counts per domain and split, constants, rows left out.
 
-    ``length`` counts the tokens of a prompt.
+    ``length`` counts the tokens of a prompt. Without ``source`` the mapping says where the rows are.
     """
-    selection, kind, wording = _questions(source, mapping, strict=False)
+    data = check({"data": {"source": source, "mapping": mapping}}).data
+    mapping = data.mapping
+    selection, kind, wording = _questions(data, strict=False)
     answer: dict[str, Any] = {"domains": {}, "left_out": dict(sorted(selection.left_out.items()))}
     if mapping:
         answer |= {"mapping": mapping, "answer": kind, "first": dict(sorted(selection.first.items()))}
@@ -136,7 +159,7 @@ def check_rows(source: str, length: Callable[[str], int], max_tokens: int, mappi
         what = "no level-3 multiple-choice rows" if not mapping else f"no row is as mapping {mapping} says"
         reasons = "; ".join(f"{n:,} rows: {reason}" for reason, n in selection.left_out.most_common(3))
         raise DataError(
-            f"{source}: {what}. Left out: {reasons or 'nothing'}. coopt data guess FILE proposes a mapping."
+            f"{data.named}: {what}. Left out: {reasons or 'nothing'}. coopt data guess FILE proposes a mapping."
         )
     return answer
 

@@ -23,7 +23,7 @@ def last_number(text: str) -> float | None:
 
 def only_number(text: str) -> float | None:
     """The number that is all of a text (with a currency or %); None if there is more, or none."""
-    match = _NUMBER.fullmatch(_plain(text[:_LONGEST]).strip().rstrip("%. ").strip())
+    match = _NUMBER.fullmatch(_plain(text[:_LONGEST]).strip().rstrip("%$. ").strip())
     return _value(match) if match else None
 
 

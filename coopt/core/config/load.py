@@ -26,6 +26,12 @@ def preset_names() -> list[str]:
     return sorted(p.stem for p in _PRESETS.glob("*.toml"))
 
 
+def preset_of(settings: Iterable[str] = (), *, data: str | None = None, model: str | None = None) -> str:
+    """The preset of a command that names none: `mini` for the embedded world, else `real`."""
+    own_rows = any(s.partition("=")[0].strip() == "data.mapping" for s in settings)
+    return "mini" if {data, model} <= {None, "scimini"} and not own_rows else "real"
+
+
 def load_config(
     *,
     preset: str = "mini",

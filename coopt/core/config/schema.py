@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from coopt.core.config.cluster import ClusterConfig
 from coopt.core.config.engine import EngineConfig
@@ -80,7 +80,8 @@ class DataConfig(Section):
     """Which questions, and how many."""
 
     source: str = "scimini"
-    """`scimini`, a file or folder of rows (of SciKnowEval, or with a mapping), or the hub's hicai-zju/SciKnowEval."""
+    """`scimini`, a file or folder of rows (of SciKnowEval, or with a mapping), or the hub's hicai-zju/SciKnowEval.
+    Empty: the mapping's own ([source]); so it is if a mapping alone is given, or a TOML file here."""
     mapping: str = ""
     """How rows of another data set are read: a shipped mapping (coopt data mappings) or a TOML file (docs/data.md).
     Empty: SciKnowEval's schema."""
@@ -91,6 +92,26 @@ class DataConfig(Section):
     solutions: str = ""
     """Worked solutions of the questions: JSON Lines as coopt data rationales writes them. They come before the
     rows' own. Empty: the rows' own, in their field solution."""
+
+    @property
+    def named(self) -> str:
+        """What messages call the rows."""
+        return self.source or f"mapping {self.mapping}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_mapping(cls, tree: Any) -> Any:
+        """`--data mine.toml` gives a mapping; one that is given alone says itself where its rows are."""
+        if not isinstance(tree, dict):
+            return tree
+        source, mapping = tree.get("source"), tree.get("mapping")
+        if isinstance(source, str) and source.endswith(".toml"):
+            if mapping not in (None, "", source):
+                raise ValueError(f"{source} is a mapping, and so is data.mapping = {mapping}: give one of them")
+            return tree | {"source": "", "mapping": source}
+        if source == "" and not mapping:
+            raise ValueError("data.source is empty: give rows, or a mapping that says where they are")
+        return tree | {"source": ""} if mapping and source is None else tree
 
     @model_serializer(mode="wrap")
     def _as_it_always_was(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -12,6 +13,7 @@ from coopt.core.errors import DataError
 from coopt.core.names import domain_of_text
 from coopt.domains.base import SPLITS, Item, Split
 from coopt.domains.mapping.fields import MisfitError, need_text, text_of
+from coopt.domains.mapping.lettered import cut_options
 from coopt.domains.mapping.options import options_of
 from coopt.domains.mapping.schema import RowMapping
 from coopt.domains.mapping.splits import in_splits
@@ -20,6 +22,7 @@ from coopt.domains.rows import Row, Selection, content_hash, is_unicode, letter_
 
 FILE = "_file"
 """Stands for a row's file among its fields."""
+_COMMA = re.compile(r"\d,(?!\d{3}(?!\d))\d")
 _MOST_FAULTS = 0.1  # share of rows: above it the mapping does not fit
 
 
@@ -65,6 +68,8 @@ def _item(row: Row, mapping: RowMapping) -> Item:
     _check_filter(value, mapping)
     split = _split(value, mapping)
     stem = need_text(value, mapping.question, "the question")
+    if mapping.options.field and mapping.options.field == mapping.question:
+        stem = cut_options(stem)[0]
     found = _lettered(value, mapping, stem) if mapping.answer.kind == "letter" else _free(value, mapping, stem)
     solution = text_of(value, mapping.solution) if mapping.solution else ""
     shared = text_of(value, mapping.cluster).strip() if mapping.cluster else ""
@@ -93,6 +98,8 @@ def _free(value: Mapping[str, Any], mapping: RowMapping, stem: str) -> dict[str,
     answer = need_text(value, own.field or mapping.options.right, "the right answer").strip()
     if own.after:
         answer = answer.rpartition(own.after)[2].strip() if own.after in answer else ""
+    if own.kind == "number":
+        answer = _with_point(answer, own.decimal)
     if not answer or (own.kind == "number" and last_number(answer) is None):
         raise MisfitError(f"the right answer holds no {own.kind}" + f" after {own.after}" * bool(own.after))
     return {
@@ -102,6 +109,15 @@ def _free(value: Mapping[str, Any], mapping: RowMapping, stem: str) -> dict[str,
         "prompt": f"{stem}\nPlease reason step by step.",
         "answer": answer,
     }
+
+
+def _with_point(number: str, decimal: str) -> str:
+    """A number as models are asked to write it. Raises ``MisfitError`` for 3,5 where commas stand between thousands."""
+    if decimal == ",":
+        return number.replace(".", "").replace(",", ".")
+    if _COMMA.search(number):
+        raise MisfitError("a comma in the right answer is none between thousands: answer.decimal = ','?")
+    return number
 
 
 def _check_filter(value: Mapping[str, Any], mapping: RowMapping) -> None:
@@ -125,6 +141,9 @@ def _split(value: Mapping[str, Any], mapping: RowMapping) -> Split | None:
 def _domain(value: Mapping[str, Any], mapping: RowMapping) -> str:
     rule = mapping.domain
     found = text_of(value, rule.field).strip() if rule.field else ""
+    if rule.pattern and found:
+        match = re.search(rule.pattern, found)
+        found = (match[1] or "").strip() if match else ""
     name = (rule.map.get(found) or domain_of_text(found)) if found else rule.name
     if not name:
         raise MisfitError(f"no domain name can be made of field '{rule.field}': {found[:40]!r} (see domain.map)")

@@ -10,6 +10,7 @@ from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from coopt.domains.mapping.fields import MisfitError, as_text, look_up, need_text
+from coopt.domains.mapping.lettered import cut_options
 from coopt.domains.mapping.schema import Answer, Options
 from coopt.domains.rows import content_hash
 
@@ -59,6 +60,8 @@ def _ended(texts: list[str]) -> list[str]:
 
 def _listed(row: Mapping[str, Any], options: Options) -> Found:
     value = _unpacked(look_up(row, options.field))
+    if isinstance(value, str):
+        value = cut_options(value)[1] or value
     if isinstance(value, Mapping):
         texts, labels = _unpacked(value.get(options.text)), _unpacked(value.get(options.label))
         if isinstance(texts, list) and isinstance(labels, list):  # texts beyond the labels are no options

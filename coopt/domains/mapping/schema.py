@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as Table
 from pathlib import Path
 from typing import Any, Literal
@@ -16,14 +17,45 @@ from coopt.core.names import domain_of_text
 from coopt.domains.base import SPLITS, AnswerKind, Split
 
 _SHIPPED = Path(__file__).parent / "shipped"
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 Names = tuple[str, ...]
+
+
+class Source(Section):
+    """Where the rows are, if no others are given (--data): ``path``, or ``hub``."""
+
+    path: str = ""
+    """A file or folder; a relative one is beside the mapping."""
+    hub: str = ""
+    """A hub data set, owner/name (extra hub)."""
+    config: str = ""
+    """The hub data set's configuration, where it has several."""
+    splits: Names = ()
+    """Its splits that are read; without it all. A row's split there is its `_file`."""
+    columns: Names = ()
+    """What the columns of a CSV or TSV are called whose first line is a row already."""
+
+    @property
+    def given(self) -> bool:
+        return bool(self.path or self.hub)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Source:
+        if self.path and self.hub:
+            raise ValueError("give path or hub")
+        if (self.config or self.splits) and not self.hub:
+            raise ValueError("config and splits belong to hub")
+        if self.hub and not _HUB_NAME.fullmatch(self.hub):
+            raise ValueError(f"hub = '{self.hub}' is no owner/name")
+        return self
 
 
 class Options(Section):
     """Where a row's options stand: one of ``field``, ``columns``, or ``right`` with ``wrong``."""
 
     field: str = ""
-    """One field with all of them: a list of texts, label -> text, {text = [...], label = [...]}, a list of tables."""
+    """One field with all of them: a list of texts, label -> text, {text = [...], label = [...]}, a list of tables, or
+    a text that names each by its letter (`A) one B) two`). If it is the question's own, they are cut out of it."""
     columns: Names = ()
     """A field an option, in their order; empty ones at the end are left out."""
     right: str = ""
@@ -64,6 +96,8 @@ class Answer(Section):
     """Only what comes after the last of these characters is the answer (GSM8K: ####)."""
     tolerance: float = Field(0.0, ge=0, le=1)
     """A number is right if it is off by at most this share of the right one."""
+    decimal: Literal[".", ","] = "."
+    """How the rows write numbers: 1,234.5, or 1.234,5. Models are asked for, and read with, a point."""
 
 
 class DomainRule(Section):
@@ -71,6 +105,8 @@ class DomainRule(Section):
 
     name: str = ""
     field: str = ""
+    pattern: str = ""
+    """A regular expression looked for in what the field says: its first group is the domain (of `_file`, say)."""
     map: dict[str, str] = Field(default_factory=dict)
     """What the field says -> the domain. Others get their own name (`Computer Science`: computer_science)."""
 
@@ -78,6 +114,14 @@ class DomainRule(Section):
     def _plain(self) -> DomainRule:
         if not self.name and not self.field:
             raise ValueError("give name (all rows are of one domain), field, or both")
+        if self.pattern and not self.field:
+            raise ValueError("pattern is looked for in field: say which")
+        try:
+            groups = re.compile(self.pattern).groups if self.pattern else 1
+        except re.error as error:
+            raise ValueError(f"pattern is no regular expression ({error})") from None
+        if not groups:
+            raise ValueError("pattern has no group: put the name in parentheses")
         for name in filter(None, (self.name, *self.map.values())):
             if domain_of_text(name) != name:
                 raise ValueError(f"'{name}' is no domain name: give '{domain_of_text(name) or 'general'}'")
@@ -112,6 +156,7 @@ class RowMapping(Section):
     in it is a template."""
 
     description: str = ""
+    source: Source = Source()
     question: str
     solution: str = ""
     """A worked solution, where a row has one."""
@@ -146,7 +191,12 @@ def load_mapping(name: str) -> RowMapping:
     if not name.endswith(".toml") and name not in shipped:
         raise ConfigError(unknown("mapping", name, shipped) + " Or give a TOML file of your own (coopt data guess).")
     path = Path(name).expanduser() if name.endswith(".toml") else _SHIPPED / f"{name}.toml"
-    return check_mapping(read_toml(path, f"mapping {name}", "coopt data guess FILE proposes one."), f"mapping {name}")
+    tree = read_toml(path, f"mapping {name}", "coopt data guess FILE proposes one.")
+    own = check_mapping(tree, f"mapping {name}")
+    if not own.source.path:
+        return own
+    beside = path.parent / Path(own.source.path).expanduser()
+    return own.model_copy(update={"source": own.source.model_copy(update={"path": str(beside)})})
 
 
 def check_mapping(tree: Table[str, Any], what: str) -> RowMapping:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -14,11 +14,25 @@ from coopt.domains.rows import content_hash, each_once, split_of
 
 def in_splits(items: Sequence[Item], mapping: RowMapping, left_out: Counter[str]) -> list[Item]:
     """The questions with their splits; copies are dropped and counted in ``left_out``."""
+    items = _of_one_answer(items, left_out)
     if mapping.split.field:
         kept = each_once(_in_one_split(items, left_out), left_out)
         return kept if mapping.split.validation else [_or_validation(i) for i in kept]
     kept = sorted(each_once(items, left_out), key=lambda i: i.domain)
     return [i for _, own in groupby(kept, key=lambda i: i.domain) for i in _hashed(list(own))]
+
+
+def _of_one_answer(items: Sequence[Item], left_out: Counter[str]) -> list[Item]:
+    """Without questions that two rows answer differently: which one is right nobody knows. (Rows may also be an answer
+    each, right or wrong: no mapping reads these.)"""
+    answers: dict[str, set[str]] = defaultdict(set)
+    asked = {id(i): content_hash(i.stem, *sorted(text for _, text in i.options)) for i in items}
+    for item in items:
+        answers[asked[id(item)]].add(content_hash(item.correct_text))
+    kept = [i for i in items if len(answers[asked[id(i)]]) == 1]
+    if len(kept) < len(items):
+        left_out["another row has the same question and another answer"] += len(items) - len(kept)
+    return kept
 
 
 def question_of(item: Item) -> str:

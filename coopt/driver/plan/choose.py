@@ -37,7 +37,7 @@ def not_here(config: Config) -> list[str]:
     except CooptError:
         reasons.append(f"{config.model.path} is not here: its sizes are taken to be Qwen3-8B's")
     if _no_rows(config):
-        reasons.append(f"{config.data.source} is not here: question counts are taken to be SciKnowEval's")
+        reasons.append(f"{config.data.named} is not here: question counts are taken to be SciKnowEval's")
     return reasons
 
 

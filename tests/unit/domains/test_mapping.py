@@ -71,7 +71,12 @@ def test_every_shipped_mapping_reads_rows_of_its_schema(name: str, tmp_path: Pat
     item = kept(mapped([Row("f row 1", value)], load_mapping(name), "f"))
     assert (item.stem, item.domain) == (value.get("question", value.get("Question")), domain)
     assert answer in (item.answer, item.correct_text)
-    assert guess_mapping(str(write(tmp_path / "rows.jsonl", [value]))).name == name
+    guess = guess_mapping(str(write(tmp_path / "rows.jsonl", [value])))
+    assert guess.name == name
+    (tmp_path / "mine.toml").write_text(guess.toml)
+    own = load_mapping(str(tmp_path / "mine.toml"))
+    assert own.source.path == str(tmp_path / "rows.jsonl")  # these rows, not the hub's
+    assert own.model_dump(exclude={"source"}) == load_mapping(name).model_dump(exclude={"source"})
 
 
 def test_all_shipped_mappings_are_tried_here() -> None:
