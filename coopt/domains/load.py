@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from coopt.core.config.schema import Config
+from coopt.core.config.schema import Config, Extraction
 from coopt.core.errors import ConfigError, DataError, unknown
 from coopt.core.names import ALIASES, DOMAIN_NAMES
 from coopt.domains.base import SPLITS, AnswerKind, Domain, Split
@@ -34,7 +34,7 @@ def load_domains(config: Config) -> Mapping[str, Domain]:
     if config.data.source == WORLD:
         domains = {name: scimini_domain(name, config.world.rows, limits, config.domains) for name in config.domains}
     else:
-        domains = _row_domains(config.data.source, config.data.mapping, config.domains, limits)
+        domains = _row_domains(config.data.source, config.data.mapping, config.domains, limits, config.data.extraction)
     if not config.data.solutions:
         return domains
     solutions = read_rationales(config.data.solutions, f"data.solutions = '{config.data.solutions}'")
@@ -51,16 +51,23 @@ def check_names(config: Config) -> None:
             raise ConfigError(unknown("domain", name, allowed) + " For domains of your own give rows: --data FILE.")
     if config.data.mapping:
         raise ConfigError("setting data.mapping is for rows, and the embedded world has none: add --data FILE.")
+    if config.data.extraction != "sdpo":
+        raise ConfigError(
+            f"setting data.extraction = {config.data.extraction} is for rows: add --data FILE. The embedded world's answers are"
+            " read as sdpo, always."
+        )
 
 
 @lru_cache(maxsize=4)
-def _row_domains(source: str, mapping: str, names: tuple[str, ...], limits: Limits) -> Mapping[str, RowDomain]:
+def _row_domains(
+    source: str, mapping: str, names: tuple[str, ...], limits: Limits, extraction: Extraction
+) -> Mapping[str, RowDomain]:
     items, kind, wording = _questions(source, mapping, strict=True)
     have = Counter(i.domain for i in items.items)
     domains: dict[str, RowDomain] = {}
     for name in names:
         own = tuple(i for i in items.items if i.domain == name)
-        domain = RowDomain(name, own, kind, wording, limits)
+        domain = RowDomain(name, own, kind, wording, limits, extraction)
         for split in SPLITS:
             if not domain.items(split):
                 raise DataError(f"{source}: no {split} rows for '{name}'.{_near(name, have)}")
