@@ -44,8 +44,8 @@ class Reading(NamedTuple):
     """What a response answers."""
 
     answer: str
-    """A letter, a number or a text, as answers are compared with one another; where nothing was read, some text that is no
-    answer."""
+    """A letter, a number or a text, as answers are compared with one another; where nothing was read, some text that
+    is no answer."""
     value: str
     """The same, comparable between ways of reading."""
     read: bool

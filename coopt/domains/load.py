@@ -53,8 +53,8 @@ def check_names(config: Config) -> None:
         raise ConfigError("setting data.mapping is for rows, and the embedded world has none: add --data FILE.")
     if config.data.extraction != "sdpo":
         raise ConfigError(
-            f"setting data.extraction = {config.data.extraction} is for rows: add --data FILE. The embedded world's answers are"
-            " read as sdpo, always."
+            f"setting data.extraction = {config.data.extraction} is for rows: add --data FILE. The embedded world's"
+            " answers are always read as sdpo."
         )
 
 

@@ -1,8 +1,8 @@
 """From a response to an answer: the one place in which answers are read.
 
-``sdpo``: as SDPO's multiple-choice scorer. What stands behind the last ``<answer>``, up to a ``</answer>``; without the tag
-the whole response. ``strict``: a closed ``<answer>`` tag, the last one, that holds an option's letter, one number, or some
-text, and nothing else. ``lenient``: also what people's models write (``coopt.domains.lenient``).
+``sdpo``: as SDPO's multiple-choice scorer. What stands behind the last ``<answer>``, up to a ``</answer>``; without the
+tag the whole response. ``strict``: the last ``<answer>`` tag, if it is closed and holds an option's letter, one number,
+or some text, and nothing else. ``lenient``: also what people's models write (``coopt.domains.lenient``).
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def extract(response: str) -> str:
 
 
 def is_correct(response: str, answer: str, kind: AnswerKind, tolerance: float = 0.0) -> bool:
-    """As ``sdpo`` reads it: exact equality with the answer; a text answer is compared with its white space folded, a number
-    as a number."""
+    """As ``sdpo`` reads it: exact equality with the answer; a text answer is compared with its white space folded, a
+    number as a number."""
     if kind == "number":
         number, right = _sdpo_number(response), last_number(answer)
         return number is not None and right is not None and are_equal(number, right, tolerance)

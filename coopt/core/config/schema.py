@@ -89,8 +89,9 @@ class DataConfig(Section):
     """How rows of another data set are read: a shipped mapping (coopt data mappings) or a TOML file (docs/data.md).
     Empty: SciKnowEval's schema."""
     extraction: Extraction = "sdpo"
-    """How answers are read (docs/data.md). sdpo: what stands behind the last <answer>, as SDPO reads it. strict: a closed
-    <answer> tag with an option's letter, or one number, and nothing else. lenient: also what people's models write."""
+    """How answers are read (docs/data.md). sdpo: what stands behind the last <answer>, as SDPO reads it. strict: a
+    closed <answer> tag with an option's letter, or one number, and nothing else. lenient: also what people's models
+    write."""
     validation: int = Field(200, ge=1)
     """Validation questions per domain, at most."""
     test: int = Field(400, ge=1)

@@ -1,7 +1,7 @@
 """The number or the words that a response gives as its answer, in whatever form people's models write it.
 
-Read is what stands in an answer's tag or a ``\\boxed{}``, or behind "the answer is", "Answer:", ``####``; else a response
-of one line. Of several the last counts. Math-Verify 0.9 was tried for numbers: of 32 forms it reads three more
+Read is what stands in an answer's tag or a ``\\boxed{}``, or behind "the answer is", "Answer:", ``####``; else a short
+response of one line. Of several the last counts. Math-Verify 0.9 was tried for numbers: of 32 forms it reads three more
 (roots, pi, 1 1/2) and misreads what science writes (2.5 x 10^3 is 1000 to it, 1e-5 is 1, -7 with a minus sign is
 nothing); it brings 5 MB and a second of imports, and its time limits need the main thread's signals. So numbers are
 read by ``coopt.domains.numbers``, and an expression that it does not know is no number.
