@@ -147,7 +147,7 @@ def _nothing_read(seen: Look, run: Run) -> str:
     one = " ".join(seen.one.split())[-_SHOWN:]
     return (
         f"none of the students' {seen.answers:,} answers to validation questions can be read: what counts stands"
-        f" between {OPEN} and {CLOSE}. {seen.cut_off:.0%} were cut off at sampling.max_response_tokens = {limit} (mean length"
-        f" {seen.tokens:,.0f}).{lenient} One of them ends: {one!r}. Nothing was trained. Raise that setting, or use an"
-        " instruction-tuned model; --force trains all the same."
+        f" between {OPEN} and {CLOSE}. {seen.cut_off:.0%} were cut off at sampling.max_response_tokens = {limit}"
+        f" (mean length {seen.tokens:,.0f}).{lenient} One of them ends: {one!r}. Nothing was trained. Raise that"
+        " setting, or use an instruction-tuned model; --force trains all the same."
     )

@@ -25,9 +25,9 @@ def score_policy(
     """Score a policy on a split of every domain.
 
     Returns ``{"domains": {name: {"items", "correct" [questions][k], "answers", "unparsed", "read_otherwise",
-    "unfinished", "tokens", "sample"}}, "seconds"}``. ``read_otherwise``: answers that the other way of reading reads differently
-    (``coopt.domains.scoring``); ``sample``: one response. ``key`` names the random numbers; they do not depend on the
-    policy.
+    "unfinished", "tokens", "sample"}}, "seconds"}``. ``read_otherwise``: answers that the other way of reading reads
+    differently (``coopt.domains.scoring``); ``sample``: one response. ``key`` names the random numbers; they do not
+    depend on the policy.
     """
     start = time.perf_counter()
     engine.sync(policy)

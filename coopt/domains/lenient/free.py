@@ -12,13 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from coopt.domains.announced import LEAD, LINK
-from coopt.domains.lenient.said import TAG, boxes, folded, said, unstyled
+from coopt.domains.announced import ABOUT, LEAD, LINK
+from coopt.domains.lenient.said import LOOK, TAG, boxes, folded, said, unstyled
 from coopt.domains.numbers import single_number
 
 _LONGEST = 80  # characters of a response that is nothing but its answer
 _LEADS = re.compile(
-    rf"(?i:{LEAD}(?:\s+(?:to|for)\b[^.\n:]{{0,60}}?)?)(?i:{LINK})\s*|答案(?:应该|应当|应)?(?:是|为|:)\s*|^\s*####\s*",
+    rf"(?i:{LEAD}{ABOUT})(?i:{LINK})\s*|答案(?:应该|应当|应)?(?:是:?|为:?|:)\s*|^\s*####\s*",
     re.MULTILINE,
 )
 _SENTENCE = re.compile(r"\n|[!?。](?:\s|$)|(?<![A-Z])(?<!\b[A-Z][a-z])\.(?:\s|$)")
@@ -58,6 +58,6 @@ def _boxed(text: str) -> Iterator[tuple[int, str]]:
 
 def _announced(text: str) -> Iterator[tuple[int, str]]:
     for lead in _LEADS.finditer(text):
-        sentence = _SENTENCE.split(text[lead.end() :], maxsplit=1)[0].strip(" *_:")
+        sentence = _SENTENCE.split(text[lead.end() : lead.end() + LOOK], maxsplit=1)[0].strip(" *_:")
         if sentence and not _DENIED.match(sentence) and not TAG.search(sentence) and not any(boxes(sentence)):
             yield lead.end(), _BECAUSE.split(sentence, maxsplit=1)[0]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from coopt.domains.lenient.said import OPAQUE, TAG, folded, said, unstyled, with_boxes, without_math
+from coopt.domains.lenient.said import LOOK, OPAQUE, TAG, folded, said, unstyled, with_boxes, without_math
 from coopt.domains.lenient.tokens import (
     HEDGED,
     JUDGED,
@@ -33,7 +33,7 @@ from coopt.domains.lenient.tokens import (
 Options = tuple[tuple[str, str], ...]
 
 _BULLET = re.compile(r"^[#>\-•\s]+")
-_LISTED = re.compile(r"[#>\-•\s]*[(\[*_]*[A-Z][)\]*_]*[.):]")
+_LISTED = re.compile(r"[#>\-•\s]*[(\[*_]*[A-Z][)\]*_]*(?:[.):]|\s*$)")
 _DELIMITED = re.compile(r"\s*[.:)\]]|\s+[-–—]\s")
 _ALONE = re.compile(r"(?<![A-Za-z])[A-Z](?![A-Za-z])")
 _CLOSING = " .:;,!*_`)]}。"
@@ -132,13 +132,13 @@ class _Reader:
         token = TOKEN.match(text, at)
         if token and not token["letter"]:
             return _Answer(self._reading(token), token.end())
-        line = text[at:].lstrip().partition("\n")[0]
+        line = text[at : at + LOOK].lstrip().partition("\n")[0]
         option = self._by_text(line)
         if option:
             return _Answer(option, at + len(line))
         if not token:
             return None
-        rest = text[token.end() :]
+        rest = text[token.end() : token.end() + LOOK]
         if HEDGED.match(rest):
             return _Answer(NONE_OF_THEM, token.end())
         if not is_option(token, rest, after_colon=after_colon) or _opens_list(token["letter"], rest):

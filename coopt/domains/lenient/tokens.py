@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from coopt.domains.announced import LEAD, LINK, NOUN
-from coopt.domains.lenient.said import OPAQUE
+from coopt.domains.announced import ABOUT, LEAD, LINK, NOUN
+from coopt.domains.lenient.said import LOOK, OPAQUE
 
 NONE_OF_THEM = "?"
 """An answer is given, and it is no single option."""
@@ -50,11 +50,11 @@ _DENIED = re.compile(
 _CLAUSE = re.compile(r"[.!?;:,\n。]|\b(?:so|therefore|thus|hence|but|because|then)\b", re.IGNORECASE)
 
 LEADS = re.compile(
-    rf"(?i:{LEAD}(?:\s+(?:to|for|among|from|here)\b[^.\n:]{{0,60}}?)?)(?i:{LINK})"
+    rf"(?i:{LEAD}{ABOUT})(?i:{LINK})"
     r"|\b(?i:I|we|let['’]s|let\s+us)(?:['’](?:d|ll)|\s+(?:would|will|shall|must|should|am\s+going\s+to))?\s+"
     r"(?i:choose|pick|select|go\s+with|vote\s+for|opt\s+for|answer(?:\s+with)?)"
     r"(?i:\s+(?:the\s+)?(?:option|choice|answer|letter))?\b"
-    r"|答案(?:应该|应当|应)?(?:是|为|选|:)?|正确(?:的)?选项(?:应该|应当|应)?(?:是|为|:)"
+    r"|答案(?:应该|应当|应)?(?:是|为|选)?:?|正确(?:的)?选项(?:应该|应当|应)?(?:是:?|为:?|:)"
     r"|(?<![不未没能])(?<!不[应该能可])选(?:择)?(?!项):?"
 )
 """What announces an answer."""
@@ -115,7 +115,7 @@ def is_option(token: re.Match[str], rest: str, *, after_colon: bool) -> bool:
 def is_denied(text: str, start: int, end: int) -> bool:
     """Whether the clause around an answer takes it back, or only supposes it."""
     clause = _CLAUSE.split(text[max(0, start - 120) : start])[-1]
-    return bool(_DENIED.search(clause) or is_taken_back(text[end:]))
+    return bool(_DENIED.search(clause) or is_taken_back(text[end : end + LOOK]))
 
 
 def is_taken_back(rest: str) -> bool:
