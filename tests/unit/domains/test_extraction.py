@@ -155,8 +155,8 @@ def test_a_run_without_the_setting_is_named_as_before() -> None:
     assert load_config(settings=["data.extraction=strict"]).model_dump(mode="json")["data"]["extraction"] == "strict"
 
 
-STUCK = ("<answer>" * 3000, "\\boxed{" * 3000, "$" * 5000, "The answer is " * 2000, "A or " * 3000, "**" * 5000, "(" * 8000,
-         "\\text{" * 2000, "Answer: " + " " * 20000 + "B")  # fmt: skip
+STUCK = ("<answer>" * 3000, "\\boxed{" * 3000, "$" * 5000, "The answer is " * 2000, "A or " * 3000, "**" * 5000,
+         "(" * 8000, "\\text{" * 2000, "Answer: " + " " * 20000 + "B")  # fmt: skip
 
 
 @pytest.mark.parametrize("text", STUCK, ids=lambda t: t[:10])
