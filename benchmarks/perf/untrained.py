@@ -14,8 +14,9 @@ import torch
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
+from coopt.core.config.schema import Extraction
 from coopt.core.rng import generator
-from coopt.domains.base import AnswerKind, Item, Split
+from coopt.domains.base import AnswerKind, Item, Reading, Split
 from coopt.domains.scimini.wording import SCIMINI
 from coopt.domains.wording import Wording
 
@@ -68,6 +69,7 @@ class Words:
 
     name: str = NAME
     answer: AnswerKind = "text"
+    extraction: Extraction = "sdpo"
     wording: Wording = WORDING
 
     @cached_property
@@ -75,11 +77,18 @@ class Words:
         draws = generator(NAME).integers(1000, size=(PROMPTS, PROMPT_WORDS))
         return [" ".join(f"w{k}" for k in row) for row in draws]
 
+    @property
+    def rows(self) -> Sequence[Item]:
+        return self.items("train")
+
     def items(self, split: Split) -> Sequence[Item]:
         return [
             Item(id=str(k), domain=NAME, stem=q, options=(), key="", prompt=q, answer="")
             for k, q in enumerate(self.questions)
         ]
+
+    def read(self, response: str, item: Item) -> Reading:
+        return Reading(response, response, True, bool(right(response)))
 
     def score(self, response: str, item: Item) -> float:
         return right(response)

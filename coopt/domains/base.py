@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
+from coopt.core.config.schema import Extraction
 from coopt.domains.wording import Wording
 
 AnswerKind = Literal["letter", "text", "number"]
@@ -41,6 +42,18 @@ class Item:
         return dict(self.options).get(self.key, self.answer)
 
 
+class Reading(NamedTuple):
+    """What a response answers."""
+
+    answer: str
+    """A letter, a number or a text, as answers are compared with one another; where nothing was read, some text that
+    is no answer."""
+    value: str
+    """The same, comparable between ways of reading."""
+    read: bool
+    correct: bool
+
+
 @runtime_checkable
 class Domain(Protocol):
     """A domain of the benchmark. ``coopt.domains.rows.RowDomain`` serves any rows."""
@@ -52,6 +65,9 @@ class Domain(Protocol):
     def answer(self) -> AnswerKind: ...
 
     @property
+    def extraction(self) -> Extraction: ...
+
+    @property
     def wording(self) -> Wording: ...
 
     @property
@@ -61,6 +77,10 @@ class Domain(Protocol):
 
     def items(self, split: Split) -> Sequence[Item]:
         """The questions of a split, in a fixed order; limits of the configuration applied."""
+        ...
+
+    def read(self, response: str, item: Item) -> Reading:
+        """What the response answers, read as ``extraction`` says."""
         ...
 
     def score(self, response: str, item: Item) -> float:

@@ -55,6 +55,11 @@ def check_names(config: Config) -> None:
         raise ConfigError(
             "setting data.mapping is for rows, and the embedded world has none: leave --data scimini out."
         )
+    if config.data.extraction != "sdpo":
+        raise ConfigError(
+            f"setting data.extraction = {config.data.extraction} is for rows: add --data FILE. The embedded world's"
+            " answers are always read as sdpo."
+        )
 
 
 def _limits(data: DataConfig) -> Limits:
@@ -68,7 +73,7 @@ def _row_domains(data: DataConfig, names: tuple[str, ...]) -> Mapping[str, RowDo
     domains: dict[str, RowDomain] = {}
     for name in names:
         own = tuple(i for i in items.items if i.domain == name)
-        domain = RowDomain(name, own, kind, wording, _limits(data))
+        domain = RowDomain(name, own, kind, wording, _limits(data), data.extraction)
         for split in SPLITS:
             if not domain.items(split):
                 raise DataError(f"{data.named}: no {split} rows for '{name}'.{_near(name, have)}")

@@ -14,6 +14,14 @@ _NUMBER = re.compile(
     rf"(?<![\w.,])(?P<sign>[-+]?)\s?[$€£]?(?=\.?\d)(?P<digits>{_DIGITS})(?:\s?/\s?(?P<below>\d+)(?![\w.]))?"
 )
 
+_DECIMAL_COMMA = re.compile(
+    r"(?<![\w.,(\[{])(?P<whole>0(?=,\d)|\d{1,3}(?:\.\d{3})+|\d+(?=,(?!\d{3}(?!\d)))),(?P<part>\d+)(?![\d.,)\]}])"
+)
+_MIXED = re.compile(
+    r"(?<![\w.,/])(?P<whole>\d{1,6})\s*(?:\\[dt]?frac\s*\{\s*(?P<above>\d{1,6})\s*\}\s*\{\s*(?P<below>[1-9]\d{0,5})\s*\})"
+)
+_LIST = re.compile(r"[(\[{][^()\[\]{}]*\d\s*,\s*[-+−]?\d[^()\[\]{}]*[)\]}]|\d,\d{1,2}(?!\d)|\d,\d{4,}")
+
 
 def last_number(text: str) -> float | None:
     """The last number of a text, whatever unit stands behind it; None if there is none."""
@@ -25,6 +33,30 @@ def only_number(text: str) -> float | None:
     """The number that is all of a text (with a currency or %); None if there is more, or none."""
     match = _NUMBER.fullmatch(_plain(text[:_LONGEST]).strip().rstrip("%$. ").strip())
     return _value(match) if match else None
+
+
+def single_number(text: str) -> float | None:
+    """The one number of a text, whatever words and unit stand around it; None if there is none or if there are several
+    different ones. What stands behind the last equals sign counts.
+
+    A comma before one, two, or more than three digits is a decimal one (3,5 is 3.5; 1.234,56 is 1234.56; 0,125 too),
+    one before three digits divides thousands (1,234). With white space behind it, or in brackets, it makes a list.
+    """
+    text = re.split(r"=|≈|\\approx|\\simeq", text[-_LONGEST:])[-1]
+    plain = _plain(_MIXED.sub(_sum, _DECIMAL_COMMA.sub(_with_point, text.replace("{,}", ",")))).replace("$", " $")
+    if _LIST.search(plain) or "\\" in plain:
+        return None
+    values = {_value(m) for m in _NUMBER.finditer(plain)}
+    return values.pop() if len(values) == 1 else None
+
+
+def _with_point(match: re.Match[str]) -> str:
+    return f"{match['whole'].replace('.', '')}.{match['part']}"
+
+
+def _sum(match: re.Match[str]) -> str:
+    whole, above, below = match["whole"], match["above"], match["below"]
+    return f"{int(whole) * int(below) + int(above)}/{below}"
 
 
 def _plain(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from coopt.core.errors import DataError
 from coopt.domains.base import Domain, Item
 from coopt.domains.files import read_rows
-from coopt.domains.scoring import OPEN, is_answered
+from coopt.domains.scoring import OPEN
 
 _AGAIN = "coopt data rationales writes them with each question's id (item)."
 
@@ -82,7 +82,8 @@ def _texts(row: Any, where: str) -> tuple[str, str]:
 
 def _ends_wrong(solution: str, item: Item, domain: Domain) -> bool:
     """Whether it gives an answer, and not the item's. Without the answer's tag a text is a hint, and gives none."""
-    return OPEN in solution and is_answered(solution, item, domain.answer) and not domain.score(solution, item)
+    found = domain.read(solution, item)
+    return OPEN in solution and found.read and not found.correct
 
 
 def _start(text: str, length: int = 60) -> str:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from coopt.core.config.schema import Extraction
 from coopt.core.errors import DataError
 from coopt.core.names import ALIASES, DOMAIN_NAMES
 from coopt.domains import scoring
-from coopt.domains.base import AnswerKind, Item, Split
+from coopt.domains.base import AnswerKind, Item, Reading, Split
 from coopt.domains.wording import SCIENCE, Wording
 
 LEVEL = "L3"
@@ -201,6 +202,7 @@ class RowDomain:
     answer: AnswerKind = "letter"
     wording: Wording = SCIENCE
     limits: tuple[tuple[Split, int], ...] = ()
+    extraction: Extraction = "sdpo"
 
     @cached_property
     def _splits(self) -> dict[Split, list[Item]]:
@@ -214,8 +216,11 @@ class RowDomain:
     def items(self, split: Split) -> Sequence[Item]:
         return self._splits[split]
 
+    def read(self, response: str, item: Item) -> Reading:
+        return scoring.read(response, item, self.answer, self.extraction)
+
     def score(self, response: str, item: Item) -> float:
-        return float(scoring.is_correct(response, item.answer, self.answer, item.tolerance))
+        return float(self.read(response, item).correct)
 
     def constant(self, split: Split) -> tuple[str, float]:
         return best_constant(i.answer for i in self.items(split))

@@ -19,6 +19,7 @@ from coopt.core.config.schema import Config
 from coopt.driver.checks import check_run
 from coopt.driver.choices import Journaled
 from coopt.driver.every_method import with_every_method
+from coopt.driver.first_look import Say
 from coopt.driver.folder import check_directory, default_name, locked, prepare
 from coopt.driver.plan.assumed import Assumed
 from coopt.driver.plan.choose import make_plan
@@ -64,7 +65,7 @@ class Bench:
                 Display(console, plan.worker_seconds(), plan.seconds) as display,
                 make_launcher(run, self.workers, display) as launch,
             ):
-                return run, run_bench(run, launch, force=force)
+                return run, run_bench(run, launch, force=force, say=_plainly(console))
 
 
 def ready(
@@ -94,14 +95,20 @@ def default_workers(config: Config) -> int:
     return max(1, min((os.cpu_count() or 1) // config.parallel.ranks, students))
 
 
-def run_bench(run: Run, launch: Launch, *, force: bool = False) -> Results:
-    """Do all that is not done yet, then summarise. Killed at any moment, the same call goes on."""
+def _plainly(console: Console) -> Say:
+    """Prints a line as it is."""
+    return lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def run_bench(run: Run, launch: Launch, *, force: bool = False, say: Say | None = None) -> Results:
+    """Do all that is not done yet, then summarise. Killed at any moment, the same call goes on. ``say``: is told
+    what the students' first answers look like."""
     journal = Journal(run.journal_path)
     now = {"commit": code_state()["commit"], "seeds": list(run.config.all_seeds), "methods": list(run.config.methods)}
     journal.note("resumed" if journal.events else "started", now)
     try:
         for seed in run.config.all_seeds:
-            for tasks in seed_tasks(run, seed, Journaled(run, seed, journal, force)):
+            for tasks in seed_tasks(run, seed, Journaled(run, seed, journal, force, say)):
                 launch(tasks)
     except Exception as error:
         with suppress(OSError):  # a full disk must not hide what went wrong

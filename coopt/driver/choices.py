@@ -10,7 +10,7 @@ from coopt.core import store
 from coopt.core.fault_points import fault_point
 from coopt.core.names import INIT, ORACLE
 from coopt.core.statistics.accuracy import accuracy
-from coopt.driver.first_look import check_answers
+from coopt.driver.first_look import Say, look
 from coopt.graph.gates.cognizance import COGNIZANCE_REASONS
 from coopt.graph.gates.journaled import decide_edges
 from coopt.graph.hub import choose_hub
@@ -67,11 +67,13 @@ class Journaled:
     journal: Journal
     force: bool = True
     """Train also if no answer of any student can be read."""
+    say: Say | None = None
+    """Is told what the students' first answers look like."""
 
     def graph(self) -> Topology:
         topology = self.run.topology
-        if not self.force:
-            check_answers(self.run, self.seed)
+        if self.say or not self.force:
+            look(self.run, self.seed, force=self.force, say=self.say or (lambda line: None))
         if not topology.hub:
             return topology
         hub: str = self.journal.once("hub", str(self.seed), lambda: choose_hub(topology, self._start(), self.seed))

@@ -54,6 +54,7 @@ def evaluate_models(models: Sequence[str], config: Config, split: str) -> list[d
                 "seed": config.seed,
                 "constant": domains[domain].constant(splits[split])[1],
                 "unparsed": found["unparsed"],
+                "read_otherwise": found["read_otherwise"],
                 "change": None,
             }
             if domain in first:
@@ -89,4 +90,15 @@ def evaluation_table(rows: Sequence[dict[str, Any]], config: Config) -> Table:
         f"avg@{config.sampling.eval_samples}, seed {config.seed}; changes: paired over questions with the first model,"
         " verdicts corrected (Holm) over the table. Intervals are about these models."
     )
-    return Table("Scores, percent", columns, cells, [note])
+    return Table("Scores, percent", columns, cells, [note, *_readings(rows)])
+
+
+def _readings(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each that has answers which could not be read, or which the other way reads otherwise."""
+    return [
+        f"{row['model']}, {row['domain']}: {percent(row['unparsed'] / answers)} % of {answers:,} answers could not be"
+        f" read, {percent(row['read_otherwise'] / answers)} % are read otherwise by data.extraction = lenient (with"
+        " lenient: by sdpo)."
+        for row in rows
+        if (row["unparsed"] or row["read_otherwise"]) and (answers := row["questions"] * row["samples"])
+    ]

@@ -18,7 +18,7 @@ from coopt.domains.reprompt import reprompt
 from coopt.graph.topology import REWRITES, Edge
 from coopt.lm.engines.base import Draws, Engine, Generation, Sampling
 from coopt.lm.policy import Policy
-from coopt.methods.rollouts import Feedback, Rollout, RolloutGroup, earliest_correct
+from coopt.methods.rollouts import Feedback, RolloutGroup, earliest_correct, rewarded
 from coopt.methods.tutors.anchor import filter_feedback
 from coopt.methods.tutors.base import Request, Tutor, TutorAwayError
 
@@ -125,7 +125,7 @@ class _Probe:
         draws = Draws(generator(*self.key, "before"))
         answers = self.engine.generate(prompts, self.config.rounds.rollouts, self.how, draws)
         return [
-            RolloutGroup(i, tuple(Rollout(i, tuple(prompt), y, self.domain.score(y.text, i)) for y in ys))
+            RolloutGroup(i, tuple(rewarded(self.domain, i, prompt, y) for y in ys))
             for i, prompt, ys in zip(items, prompts, answers, strict=True)
         ]
 

@@ -24,6 +24,8 @@ def step_record(step: Step, learnt: Learnt, stats: StepStats) -> dict[str, Any]:
         "rollouts": len(rollouts),
         "examples": learnt.examples,
         "correct": sum(sum(g.rewards) for g in groups),
+        "unparsed": sum(not y.read for y in rollouts),
+        "unfinished": sum(not y.generation.finished for y in rollouts),
         "prompts": len(groups),
         "prompts_without_correct": sum(not any(g.rewards) for g in groups),
         "active_rows": stats.active_rows,

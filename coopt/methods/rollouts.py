@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from coopt.domains.base import Item
+from coopt.domains.base import Domain, Item
 from coopt.domains.thinking import without_thinking
 from coopt.lm.engines.base import Generation
 
@@ -80,6 +80,8 @@ class Rollout:
     prompt: tuple[int, ...]
     generation: Generation
     reward: float
+    read: bool = True
+    """Whether an answer could be read out of it, right or wrong."""
     demonstration: str | None = None
     """s: a correct rollout of the same question, or a worked solution."""
     told: tuple[Told, ...] = ()
@@ -103,6 +105,12 @@ class Rollout:
     @property
     def correct(self) -> bool:
         return self.reward >= SUCCESS
+
+
+def rewarded(domain: Domain, item: Item, prompt: Sequence[int], generation: Generation) -> Rollout:
+    """A response as its domain scores it."""
+    text = generation.text
+    return Rollout(item, tuple(prompt), generation, domain.score(text, item), domain.read(text, item).read)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from coopt.core.config.schema import SamplingConfig
 from coopt.core.rng import generator
 from coopt.domains.base import Domain, Split
-from coopt.domains.scoring import extract, is_answered
+from coopt.domains.scoring import is_read_otherwise
 from coopt.lm.engines.base import Draws, Engine, Sampling
 from coopt.lm.policy import Policy
 
@@ -24,8 +24,10 @@ def score_policy(
 ) -> dict[str, Any]:
     """Score a policy on a split of every domain.
 
-    Returns ``{"domains": {name: {"items", "correct" [questions][k], "answers", "unparsed", "unfinished", "tokens"}},
-    "seconds"}``. ``key`` names the random numbers; they do not depend on the policy.
+    Returns ``{"domains": {name: {"items", "correct" [questions][k], "answers", "unparsed", "read_otherwise",
+    "unfinished", "tokens", "sample"}}, "seconds"}``. ``read_otherwise``: answers that the other way of reading reads
+    differently (``coopt.domains.scoring``); ``sample``: one response. ``key`` names the random numbers; they do not
+    depend on the policy.
     """
     start = time.perf_counter()
     engine.sync(policy)
@@ -38,23 +40,30 @@ def score_policy(
         draws = Draws(generator(*key, split, name))
         groups = engine.generate(prompts, sampling.eval_samples, how, draws)
         everything = [g for group in groups for g in group]
+        texts = [(i, [g.text for g in gs]) for i, gs in zip(items, groups, strict=True)]
+        read = [[domain.read(text, i) for text in own] for i, own in texts]
         answer["domains"][name] = {
             "items": [i.id for i in items],
-            "correct": [[int(domain.score(g.text, i)) for g in gs] for i, gs in zip(items, groups, strict=True)],
-            "answers": [[_answer(g.text) for g in gs] for gs in groups],
-            "unparsed": sum(
-                not is_answered(g.text, i, domain.answer) for i, gs in zip(items, groups, strict=True) for g in gs
+            "correct": [[int(domain.score(text, i)) for text in own] for i, own in texts],
+            "answers": [[_short(r.answer) for r in row] for row in read],
+            "unparsed": sum(not r.read for row in read for r in row),
+            "read_otherwise": sum(
+                is_read_otherwise(text, i, domain.answer, r, domain.extraction)
+                for (i, own), row in zip(texts, read, strict=True)
+                for text, r in zip(own, row, strict=True)
             ),
             "unfinished": sum(not g.finished for g in everything),
             "tokens": sum(len(g.tokens) for g in everything),
+            "sample": everything[0].text[:_SAMPLE] if everything else "",
         }
     answer["seconds"] = time.perf_counter() - start
     return answer
 
 
 _LONGEST = 100  # characters of an answer that are kept; a response without an answer can be long
+_SAMPLE = 2000  # characters of the sample
 
 
-def _answer(response: str) -> str:
-    """What a response answers, for comparing students with one another."""
-    return " ".join(extract(response).split())[:_LONGEST]
+def _short(answer: str) -> str:
+    """An answer as it is kept, for comparing students with one another."""
+    return " ".join(answer.split())[:_LONGEST]

@@ -18,7 +18,7 @@ from coopt.domains.reprompt import reprompt
 from coopt.graph.topology import REWRITES
 from coopt.lm.engines.base import Draws, Engine, Sampling
 from coopt.lm.training.base import Trainer, TrainRow
-from coopt.methods.rollouts import PLAIN, Context, Rollout, RolloutGroup, Told
+from coopt.methods.rollouts import PLAIN, Context, Rollout, RolloutGroup, Told, rewarded
 from coopt.methods.tutors.anchor import filter_feedback
 from coopt.methods.tutors.assign import OpenTutor, assign
 from coopt.methods.tutors.base import Request, Tutor, TutorAwayError
@@ -121,7 +121,7 @@ class Step:
         draws = Draws(generator(tutee.seed, tutee.name, self.number, "rollout"))
         answers = tutee.engine.generate([list(p) for p in prompts], config.rounds.rollouts, how, draws)
         groups = [
-            RolloutGroup(i, tuple(Rollout(i, prompt, y, self.domains[i.domain].score(y.text, i)) for y in ys))
+            RolloutGroup(i, tuple(rewarded(self.domains[i.domain], i, prompt, y) for y in ys))
             for i, prompt, ys in zip(self.items, prompts, answers, strict=True)
         ]
         self.clock.lap("rollout")

@@ -18,6 +18,7 @@ from coopt.reports.graph_tables import (
     hostile_table,
     rank_table,
 )
+from coopt.reports.readings import reading_table
 from coopt.runs.measures.cost import PARTS
 from coopt.runs.results import GateCell, Results, ScoreCell
 
@@ -27,6 +28,7 @@ def all_tables(results: Results) -> list[Table]:
     tables = [
         score_table(results),
         samples_table(results),
+        reading_table(results),
         pareto_table(results),
         comparison_table(results),
         standings_table(results),

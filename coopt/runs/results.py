@@ -50,6 +50,27 @@ class ScoreCell(Record):
     """``seed S at step K`` where training was stopped."""
 
 
+class ReadingCell(Record):
+    """What became of answers before they were right or wrong: of one student's final test answers in a domain, or of
+    its rollouts in a round. Shares of ``answers``."""
+
+    who: str
+    student: str
+    domain: str = ""
+    """Of test answers."""
+    round: int | None = None
+    """Of rollouts."""
+    answers: int
+    unparsed: float
+    """No answer could be read."""
+    unfinished: float
+    """Cut off at the most tokens."""
+    read_otherwise: float | None = None
+    """``lenient`` reads another answer than the run does (in a run with lenient: sdpo does); None: not counted."""
+    tokens: float
+    """Mean length."""
+
+
 class ConstantCell(Record):
     """The best constant answer on the test questions of a domain."""
 
@@ -282,6 +303,7 @@ class Results(Record):
     consensus: list[ConsensusCell] = []
     hostile: list[HostileCell] = []
     committees: list[CommitteeCell] = []
+    readings: list[ReadingCell] = []
     unavailable: dict[str, str] = {}
     """seed/method/round/edge -> why an endpoint stayed away in that round (the journal has the step)."""
     no_own_correct: float | None

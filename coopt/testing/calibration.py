@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import combinations, product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,7 +31,6 @@ from coopt.testing.outcomes import Questions, Simulated, answered
 
 COVERS, CLAIMS = (93.0, 97.0), (0.0, 5.0)
 """Bounds of a 95 % interval's coverage, and of a false claim's probability, in percent."""
-Happens = Callable[[np.random.Generator], bool]
 
 
 class Case(NamedTuple):
@@ -40,7 +39,9 @@ class Case(NamedTuple):
     what: str
     where: str
     bounds: tuple[float, float]
-    happens: Happens
+    happens: Callable[..., bool]
+    given: tuple[Any, ...]
+    """Its arguments after the random generator."""
     in_tests: bool = False
     """Also in the short form that runs with the tests."""
 
@@ -61,7 +62,7 @@ class Figure(NamedTuple):
 
 def measure(case: Case, plays: int) -> Figure:
     """Play a case so many times; the same plays every time."""
-    hits = sum(case.happens(generator("calibrate", case.what, case.where, k)) for k in range(plays))
+    hits = sum(case.happens(generator("calibrate", case.what, case.where, k), *case.given) for k in range(plays))
     share = hits / plays
     # Wilson's standard error: not zero where it never happened.
     error = 1.96 * np.sqrt(max(share * (1 - share), 1 / plays) / plays)
@@ -91,7 +92,7 @@ def _rate_covers(rng: np.random.Generator, rate: float, seeds: int, tau: float) 
     """Break-rates: 200 questions of eight answers, of which the right ones are asked again."""
     asked = answered(np.full(seeds, 0.6), rng.standard_normal(200), 8, rng) * 8
     rates = np.clip(rate + tau * rng.standard_normal(seeds), 0.001, 0.999)
-    of_question = rng.beta(*(_BETA * np.array([[rate], [1 - rate]])), size=(1, 200))[0]
+    of_question = rng.beta(_BETA * rate, _BETA * (1 - rate), size=200)
     spread = np.clip(of_question * (rates / rate)[:, None], 0, 1)
     broken = rng.binomial(asked.astype(int), spread)
     found = ratio(broken.astype(float), asked, make_design([[()] * 200]))
@@ -111,17 +112,17 @@ def intervals() -> Iterator[Case]:
             continue  # one seed claims nothing of others
         where = f"n {n}, {seeds} seed{'s' * (seeds > 1)}, tau {100 * tau:.0f}"
         short = n in (90, 400) and seeds in (3, 5)
-        yield Case("change", where, COVERS, lambda r, a=(n, seeds, tau, 0.7): _change_covers(r, *a), short)
+        yield Case("change", where, COVERS, _change_covers, (n, seeds, tau, 0.7), short)
     for level, seeds, facts in product((0.5, 0.9), (1, 3), (1, 2)):
         where = f"n 400, {seeds} seed{'s' * (seeds > 1)}, tau {3 * (seeds > 1)}, {facts} of 100 facts, from {level:.0%}"
         arguments = (400, seeds, 0.03 * (seeds > 1), level, facts)
-        yield Case("change, shared facts", where, COVERS, lambda r, a=arguments: _change_covers(r, *a))
+        yield Case("change, shared facts", where, COVERS, _change_covers, arguments)
     for n, level, samples in product((20, 30, 90, 400), (0.5, 0.9, 0.98), (1, 8)):
         where = f"n {n}, at {level:.0%}, avg@{samples}"
-        yield Case("score", where, COVERS, lambda r, a=(n, 1, level, samples): _score_covers(r, *a))
+        yield Case("score", where, COVERS, _score_covers, (n, 1, level, samples))
     for rate, (seeds, tau) in product((0.003, 0.02, 0.1, 0.5), ((1, 0.0), (3, 0.0), (3, 0.3))):
         where = f"{rate:.1%} of 200 questions, {seeds} seed{'s' * (seeds > 1)}, {tau:.0%} of it between seeds"
-        yield Case("break-rate", where, COVERS, lambda r, a=(rate, seeds, rate * tau): _rate_covers(r, *a))
+        yield Case("break-rate", where, COVERS, _rate_covers, (rate, seeds, rate * tau))
 
 
 # -- claims ----------------------------------------------------------------------------------------------
@@ -206,24 +207,22 @@ def claims() -> Iterator[Case]:
             continue
         a = (seeds, tau, n)
         where = f"n {n}, {seeds} seed{'s' * (seeds > 1)}, tau {100 * tau:.0f}"
-        yield Case("nothing happens: any gain", where, CLAIMS, lambda r, a=a: _any_improves(r, *a), n == 400)
+        yield Case("nothing happens: any gain", where, CLAIMS, _any_improves, a, n == 400)
         bounds = CLAIMS if seeds > 1 else (0.0, 10.0)  # one seed: 5 % a table, of which a run has three
-        yield Case("nothing happens: any claim", where, bounds, lambda r, a=a: _any_claim(r, *a))
+        yield Case("nothing happens: any claim", where, bounds, _any_claim, a)
         for loss in (0.01, 0.02):
             title = f"+8 native, -{100 * loss:.0f} foreign: mutual Pareto yes"
-            yield Case(title, where, CLAIMS, lambda r, a=(loss, *a): _false_pareto(r, *a), n == 400 and seeds == 3)
+            yield Case(title, where, CLAIMS, _false_pareto, (loss, *a), n == 400 and seeds == 3)
     for seeds, tau in ((1, 0.0), (3, 0.03), (5, 0.03)):
         where = f"n 400, {seeds} seed{'s' * (seeds > 1)}, tau {100 * tau:.0f}"
         a2 = (seeds, tau)
-        yield Case("a point apart: equivalent", where, CLAIMS, lambda r, a=a2: _false_equivalence(r, *a))
+        yield Case("a point apart: equivalent", where, CLAIMS, _false_equivalence, a2)
         for step in (0.0005, 0.003, 0.01):
             title = f"five methods {100 * step:.2g} apart: all places hold"
-            yield Case(title, where, (95.0, 100.0), lambda r, a=(step, *a2): _places_hold(r, *a))
+            yield Case(title, where, (95.0, 100.0), _places_hold, (step, *a2))
     for tau, common in product((0.0, 0.03), (True, False)):
         where = f"n 400, 3 seeds, {'the same' if common else 'others'}, tau {100 * tau:.0f}"
-        yield Case(
-            "equal entries ranked apart", where, CLAIMS, lambda r, a=(3, tau, common): _equals_ranked_apart(r, *a)
-        )
+        yield Case("equal entries ranked apart", where, CLAIMS, _equals_ranked_apart, (3, tau, common))
 
 
 # -- the table -------------------------------------------------------------------------------------------
@@ -248,16 +247,6 @@ def all_cases() -> list[Case]:
     return [*intervals(), *claims()]
 
 
-def _measure_number(number: int, plays: int) -> Figure:
-    """In a process of its own; what a case plays cannot travel."""
-    found = measure(all_cases()[number], plays)
-    return found._replace(case=found.case._replace(happens=_never))
-
-
-def _never(rng: np.random.Generator) -> bool:
-    return False
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m coopt.testing.calibration")
     parser.add_argument("--short", action="store_true", help="fewer simulations: five minutes")
@@ -268,9 +257,9 @@ def main() -> int:
 
     plays = 300 if given.short else 2000
     with ProcessPoolExecutor() as pool:
-        numbers = range(len(all_cases()))
-        playing = pool.map(partial(_measure_number, plays=plays), numbers)
-        found = list(track(playing, "simulating", total=len(numbers), console=Console(stderr=True)))
+        cases = all_cases()
+        playing = pool.map(partial(measure, plays=plays), cases)
+        found = list(track(playing, "simulating", total=len(cases), console=Console(stderr=True)))
     table = figure_table(found)
     if given.markdown:
         from coopt.core.tables.table import render

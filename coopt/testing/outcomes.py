@@ -36,11 +36,10 @@ def _levels() -> tuple[Array, Array]:
     return abilities, expit(abilities[:, None] + spread * points) @ (weights / weights.sum())
 
 
-def ability(level: float | Array) -> Array:
-    """The ability with this mean score, over all questions there might be."""
+def ability(levels: Array) -> Array:
+    """The abilities with these mean scores, over all questions there might be."""
     abilities, means = _levels()
-    found: Array = np.interp(level, means, abilities)
-    return found
+    return np.interp(levels, means, abilities)
 
 
 @dataclass(frozen=True)

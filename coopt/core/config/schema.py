@@ -76,6 +76,10 @@ class WorldConfig(Section):
     """Questions per domain before the split."""
 
 
+Extraction = Literal["sdpo", "strict", "lenient"]
+"""How an answer is read out of a response (coopt/domains/scoring.py)."""
+
+
 class DataConfig(Section):
     """Which questions, and how many."""
 
@@ -85,6 +89,10 @@ class DataConfig(Section):
     mapping: str = ""
     """How rows of another data set are read: a shipped mapping (coopt data mappings) or a TOML file (docs/data.md).
     Empty: SciKnowEval's schema."""
+    extraction: Extraction = "sdpo"
+    """How answers are read (docs/data.md). sdpo: what stands behind the last <answer>, as SDPO reads it. strict: a
+    closed <answer> tag with an option's letter, or one number, and nothing else. lenient: also what people's models
+    write."""
     validation: int = Field(200, ge=1)
     """Validation questions per domain, at most."""
     test: int = Field(400, ge=1)
@@ -115,9 +123,10 @@ class DataConfig(Section):
 
     @model_serializer(mode="wrap")
     def _as_it_always_was(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A run without a mapping is written, and named, as before there were any."""
+        """A run without these settings is written, and named, as before there were any."""
         tree: dict[str, Any] = written(self)
-        return tree if self.mapping else {k: v for k, v in tree.items() if k != "mapping"}
+        newer = {"mapping": "", "extraction": "sdpo"}
+        return {k: v for k, v in tree.items() if k not in newer or v != newer[k]}
 
 
 class RoundsConfig(Section):

@@ -190,7 +190,7 @@ class _Reader:
                 theirs = self._scores(seed, SDPO, 0, tutor)
                 if theirs is not None:
                     scores[tutor] = float(theirs[d])
-                    grids[tutor] = (Grids.of(found, edge, "f"), Grids.of(found, edge, "sf"))
+                    grids[tutor] = (Grids.of(found, edge, "f", seed), Grids.of(found, edge, "sf", seed))
             before = np.array(found["before"], dtype=float)
             kept = {Edge.parse(e).tutor: cell["kept"] / before.size for e, cell in found["edges"].items()}
             yield Probe(

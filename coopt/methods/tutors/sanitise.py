@@ -9,23 +9,15 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from coopt.domains.announced import LEAD, LINK, NOUN
 from coopt.domains.base import AnswerKind
 
 _WRAP = r"[\s(\[{\"'*_$]*"
 _UNWRAP = r"[)\]}\"'*_$]*"
-_NOUN = r"(?:answer|option|choice|letter)"
-_LEAD = rf"(?:final\s+answer|(?:the\s+)?(?:correct|right|best)\s+{_NOUN}|the\s+answer|\banswer)"
-_ADVERB = r"(?:\s*,?\s*(?:therefore|thus|hence|so|clearly|indeed|then|most\s+likely)\b\s*,?)?"
-_LINK = (
-    rf"{_ADVERB}[\s*_]*(?:(?:is|are|was|should\s+be|must\s+be|would\s+be|:|=){_ADVERB}[\s*_:]*(?:option|choice|letter)?"
-    r"|(?=\s*\())"
-)
 
 _CONTROL = re.compile(r"<\|[^|<>]*\|>")
 _ANSWER_BLOCK = re.compile(r"<answer>.*?(?:</answer>|$)|</answer>", re.DOTALL | re.IGNORECASE)
-_STATED_TEXT = re.compile(
-    rf"(?i:final\s+answer|(?:the\s+)?(?:correct|right)\s+{_NOUN}|the\s+answer)(?i:{_LINK})[^.\n]*"
-)
+_STATED_TEXT = re.compile(rf"(?i:final\s+answer|(?:the\s+)?(?:correct|right)\s+{NOUN}|the\s+answer)(?i:{LINK})[^.\n]*")
 
 
 @lru_cache(maxsize=26)
@@ -36,10 +28,10 @@ def _letter_patterns(last: str) -> tuple[re.Pattern[str], ...]:
     letter = rf"(?:\s*{boxed}|{_WRAP}{one}{_UNWRAP}(?!\w))"
     return (
         # The lead-in is matched in any case, the letter in upper case only: "the answer is a matter of" stays.
-        re.compile(rf"(?i:{_LEAD})(?i:{_LINK}){letter}[.:]?"),
+        re.compile(rf"(?i:{LEAD})(?i:{LINK}){letter}[.:]?"),
         re.compile(
             rf"(?:(?i:option|choice)\s+)?(?<!\w)(?!I\s+was)[(\[*_]*{one}[)\]*_]*\s+(?i:is|was)\s+(?i:the\s+)?"
-            rf"(?i:correct|right)(?:\s+(?i:{_NOUN}|one))?(?!\w)\.?"
+            rf"(?i:correct|right)(?:\s+(?i:{NOUN}|one))?(?!\w)\.?"
         ),
         re.compile(boxed + _UNWRAP),
         re.compile(rf"(\*\*|__)\s*\(?(?:[Oo]ption\s+)?{one}\)?\s*(?:[.:][^*\n]*)?\1(?!\w)"),

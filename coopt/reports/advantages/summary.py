@@ -80,7 +80,8 @@ def _estimate(found: Sequence[tuple[Item, float, float]]) -> Estimate:
         return Estimate(0, 0, None)
     clusters = {item.id: item.clusters for item, _, _ in found}
     questions, place = np.unique([item.id for item, _, _ in found], return_inverse=True)
-    above, below = (np.bincount(place, [f[k] for f in found], len(questions))[None] for k in (1, 2))
+    above = np.bincount(place, [f[1] for f in found], len(questions)).astype(float)[None]
+    below = np.bincount(place, [f[2] for f in found], len(questions)).astype(float)[None]
     if below.sum() <= 0:
         return Estimate(len(found), len(questions), None)
     value = float(above.sum() / below.sum())

@@ -84,7 +84,7 @@ class GradedAnswers(Paired):
         return [self.method]
 
     @cached_property
-    def clusters(self) -> Mapping[str, Sequence[Clusters]]:  # type: ignore[override]
+    def clusters(self) -> Mapping[str, Sequence[Clusters]]:
         return {d: [q.clusters for q in self.questions[d]] for d in self.domains}
 
     def per_question(self, who: str, student: str, domain: str) -> Array:

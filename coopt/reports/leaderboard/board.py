@@ -63,10 +63,10 @@ def _ranked(group: Sequence[Checked]) -> list[tuple[Rank, Entry]]:
 
 def _difference(one: Checked, other: Checked) -> Change:
     """Of two entries' changes: seed by seed where they have the same, else each with its own seeds' part."""
-    gains = [c.answers.paired(c.entry.method, INIT, c.entry.students) for c in (one, other)]
+    first, second = (c.answers.paired(c.entry.method, INIT, c.entry.students) for c in (one, other))
     if one.entry.seeds == other.entry.seeds:
-        return change(gains[0] - gains[1], one.answers.design())
-    return change_apart(*gains, one.answers.design())
+        return change(first - second, one.answers.design())
+    return change_apart(first, second, one.answers.design())
 
 
 def board_tables(found: Sequence[Track]) -> list[Table]:

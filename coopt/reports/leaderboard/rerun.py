@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from coopt.core.config.load import check as check_config
+from coopt.core.config.schema import Extraction
 from coopt.core.errors import EntryError
 from coopt.core.names import BASE, INIT
 from coopt.core.rng import generator
-from coopt.domains.base import AnswerKind, Domain, Item, Split
+from coopt.domains.base import AnswerKind, Domain, Item, Reading, Split
 from coopt.domains.load import data_hashes
 from coopt.domains.rows import best_constant
 from coopt.domains.wording import Wording
@@ -104,7 +105,11 @@ class SomeItems:
     """A domain with some of its questions, by their places in a split."""
 
     domain: Domain
-    rows: Sequence[int]
+    places: Sequence[int]
+
+    @property
+    def rows(self) -> Sequence[Item]:
+        return self.domain.rows
 
     @property
     def name(self) -> str:
@@ -115,12 +120,19 @@ class SomeItems:
         return self.domain.answer
 
     @property
+    def extraction(self) -> Extraction:
+        return self.domain.extraction
+
+    @property
     def wording(self) -> Wording:
         return self.domain.wording
 
     def items(self, split: Split) -> Sequence[Item]:
         everything = self.domain.items(split)
-        return [everything[k] for k in self.rows]
+        return [everything[k] for k in self.places]
+
+    def read(self, response: str, item: Item) -> Reading:
+        return self.domain.read(response, item)
 
     def score(self, response: str, item: Item) -> float:
         return self.domain.score(response, item)

@@ -55,7 +55,7 @@ class Scores(Paired):
         return np.array([np.mean(result["correct"], axis=1) for result in self.final(who, student, domain)])
 
     @cached_property
-    def clusters(self) -> dict[str, list[Clusters]]:  # type: ignore[override]
+    def clusters(self) -> dict[str, list[Clusters]]:
         return {name: [item.clusters for item in domain.items("test")] for name, domain in self.run.domains.items()}
 
     def scored_critics(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -24,6 +25,7 @@ from coopt.runs.measures.consensus import consensus_distance
 from coopt.runs.measures.hostile import hostile_cells
 from coopt.runs.measures.pareto import pareto_cells
 from coopt.runs.measures.probes import break_cells
+from coopt.runs.measures.readings import rollout_readings, score_reading
 from coopt.runs.measures.scores import CRITIC, Scores
 from coopt.runs.measures.standings import standings
 from coopt.runs.measures.starting_order import by_rank
@@ -34,6 +36,7 @@ from coopt.runs.results import (
     GateCell,
     OldResultsError,
     RankCell,
+    ReadingCell,
     Results,
     ScoreCell,
     stored_results,
@@ -74,7 +77,7 @@ class _Summary:
     def results(self) -> Results:
         steps = cost.read_steps(self.run)
         native = dict(self.run.topology.native)
-        gates, feedback = self._gates(), cost.feedback_cells(steps)
+        gates, feedback, scores = self._gates(), cost.feedback_cells(steps), self._scores()
         return Results(
             run=self.run.directory.name,
             topology=self.run.topology.name,
@@ -83,7 +86,7 @@ class _Summary:
             seeds=self.seeds,
             native=native,
             constants=self._constants(),
-            scores=self._scores(),
+            scores=scores,
             pareto=[c for m in self.config.methods for c in pareto_cells(self.scores, m, self._changes, native)],
             comparisons=self._comparisons(),
             standings=standings(self.scores) if self.config.methods else [],
@@ -96,6 +99,7 @@ class _Summary:
             consensus=self._consensus() if len(self.students) > 1 else [],
             committees=committee_cells(steps),
             hostile=hostile_cells(gates, feedback, self.config.adversary),
+            readings=[*self._readings(scores), *rollout_readings(steps)],
             unavailable={k: v["reason"] for k, v in self.journal.all("unavailable").items()},
         )
 
@@ -143,6 +147,11 @@ class _Summary:
             best_by_validation=self._best_by_validation(who, student, domain) if moved else None,
             collapsed=self._collapsed(who, student) if moved else [],
         )
+
+    def _readings(self, scores: Sequence[ScoreCell]) -> list[ReadingCell]:
+        places = [(c.who, c.student, c.domain) for c in scores]
+        found = [score_reading(*place, self.scores.final(*place)) for place in places]
+        return [cell for cell in found if cell]
 
     def _best_by_validation(self, method: str, student: str, domain: str) -> float:
         found = []

@@ -1,0 +1,1 @@
+"""What people's models write as their answer: letters, words, numbers."""
