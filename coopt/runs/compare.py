@@ -18,7 +18,7 @@ from coopt.core.statistics.crossed import Estimate
 from coopt.core.statistics.design import Array, Clusters
 from coopt.core.statistics.paired import Paired
 from coopt.core.statistics.ranking import Rank, pairs_of, ranks
-from coopt.core.statistics.verdicts import MARGIN, Change, corrected
+from coopt.core.statistics.verdicts import MARGIN, Change, corrected, corrected_by_key, or_equivalent
 from coopt.runs.measures.scores import Scores
 from coopt.runs.run import Run
 from coopt.runs.together import data_of, name_of
@@ -78,9 +78,11 @@ def compare_runs(runs: Sequence[Run], *, within: bool = True) -> Comparison:
     sides = list(changes.sides)
     moved = corrected([changes.between(str(s), INIT, [_ALL]) for s in sides])
     names_of_sides = [str(s) for s in sides]
-    places = ranks(names_of_sides, {(a, b): changes.between(a, b, [_ALL]) for a, b in pairs_of(names_of_sides)})
+    every_pair = {(a, b): changes.between(a, b, [_ALL]) for a, b in pairs_of(names_of_sides)}
+    places = ranks(names_of_sides, corrected_by_key(every_pair))
     pairs = [(a, b) for a, b in _pairs(sides) if within or a.run != b.run]
-    apart = corrected([changes.between(str(a), str(b), [_ALL]) for a, b in pairs], margin=MARGIN)
+    moved_apart = corrected_by_key({(a, b): changes.between(str(a), str(b), [_ALL]) for a, b in pairs})
+    apart = or_equivalent(moved_apart, MARGIN)
     return Comparison(
         runs=names,
         seeds=seeds,
@@ -88,7 +90,7 @@ def compare_runs(runs: Sequence[Run], *, within: bool = True) -> Comparison:
         same_start=_same_start(list(scores.values())),
         settings=differences([r.config for r in runs], "seed", "seeds", "methods"),
         lines=[_line(scores[s.run], s, m, places[str(s)]) for s, m in zip(sides, moved, strict=True)],
-        differences=[Difference(a, b, m) for (a, b), m in zip(pairs, apart, strict=True)],
+        differences=[Difference(a, b, m) for (a, b), m in apart.items()],
     )
 
 

@@ -37,9 +37,9 @@ class ScoreCell(Record):
     change_per_seed: list[float] = []
     verdict: str = ""
     p: float | None = None
-    """Of no change, Holm-adjusted over the changes of the table."""
+    """Of no change, Holm-adjusted over the run's claims."""
     detectable: float | None = None
-    """The smallest change that would be shown in four of five repeats, as the first of its table."""
+    """The smallest change that would be shown in four of five repeats, as the first of the run's claims."""
     majority: float | None = None
     """maj@k; None where the answers were not kept."""
     passed: float | None = None
@@ -153,7 +153,9 @@ class ComparisonCell(Record):
     per_seed: list[float]
     verdict: str
     p: float | None = None
-    """Of no difference, Holm-adjusted over the table."""
+    """Of no difference, Holm-adjusted over the run's claims."""
+    p_alone: float | None = None
+    """The same before the correction."""
     of_oracle: tuple[float, float, float] | None = None
     """Where the method lies between the baseline (0) and the oracle (1), with its interval; None where the
     oracle is not run or is not shown to beat the baseline."""

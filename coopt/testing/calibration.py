@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from itertools import combinations, product
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,8 +24,9 @@ from coopt.core.statistics.crossed import ratio
 from coopt.core.statistics.design import make_design
 from coopt.core.statistics.proportions import proportion_interval
 from coopt.core.statistics.ranking import pairs_of, ranks
-from coopt.core.statistics.verdicts import MARGIN, change, change_apart, corrected
+from coopt.core.statistics.verdicts import MARGIN, change, change_apart, corrected_by_key, or_equivalent
 from coopt.core.tables.table import Table, output, show
+from coopt.runs.measures.claims import Claims, claims_of
 from coopt.runs.measures.pareto import mutual_verdict, pareto_verdict
 from coopt.testing.outcomes import Questions, Simulated, answered
 
@@ -118,11 +119,14 @@ def intervals() -> Iterator[Case]:
         arguments = (400, seeds, 0.03 * (seeds > 1), level, facts)
         yield Case("change, shared facts", where, COVERS, _change_covers, arguments)
     for n, level, samples in product((20, 30, 90, 400), (0.5, 0.9, 0.98), (1, 8)):
+        # Few questions near the bound have few outcomes: no interval of them covers 95 % everywhere.
+        bounds = COVERS if n >= 90 or level == 0.5 else (88.0, 100.0)
         where = f"n {n}, at {level:.0%}, avg@{samples}"
-        yield Case("score", where, COVERS, _score_covers, (n, 1, level, samples))
+        yield Case("score", where, bounds, _score_covers, (n, 1, level, samples))
     for rate, (seeds, tau) in product((0.003, 0.02, 0.1, 0.5), ((1, 0.0), (3, 0.0), (3, 0.3))):
+        bounds = COVERS if rate > 0.01 else (82.0, 100.0)  # a question or two hold all that broke
         where = f"{rate:.1%} of 200 questions, {seeds} seed{'s' * (seeds > 1)}, {tau:.0%} of it between seeds"
-        yield Case("break-rate", where, COVERS, _rate_covers, (rate, seeds, rate * tau))
+        yield Case("break-rate", where, bounds, _rate_covers, (rate, seeds, rate * tau))
 
 
 # -- claims ----------------------------------------------------------------------------------------------
@@ -137,34 +141,21 @@ def _run(rng: np.random.Generator, native: float, foreign: float, seeds: int, ta
     return Simulated(gains, rng, seeds=seeds, tau=tau, questions=Questions(n))
 
 
-def _changes(run: Simulated) -> dict[tuple[str, str, str], str]:
-    keys = list(run.gains)
-    return dict(zip(keys, (c.verdict for c in corrected([run.change(*k) for k in keys])), strict=True))
+def _claims(run: Simulated) -> Claims:
+    return claims_of(run, [("m2", "m1")])
 
 
 def _pareto(run: Simulated, method: str) -> str:
-    keys = list(run.gains)
-    found = dict(zip(keys, corrected([run.change(*k) for k in keys]), strict=True))
+    found = _claims(run).changes
     own = [[found[method, s, d] for d in run.domains] for s in run.students]
     return mutual_verdict([pareto_verdict(cells) for cells in own])
 
 
-def _any_improves(rng: np.random.Generator, seeds: int, tau: float, n: int) -> bool:
-    return "improves" in _changes(_run(rng, 0.0, 0.0, seeds, tau, n)).values()
-
-
 def _any_claim(rng: np.random.Generator, seeds: int, tau: float, n: int) -> bool:
-    """Of a run in which nothing happens: a gain, a better method, a rank apart, or mutual improvement."""
-    run = _run(rng, 0.0, 0.0, seeds, tau, n)
-    names = [INIT, *run.methods]
-    places = ranks(names, {(a, b): run.between(a, b, run.students) for a, b in pairs_of(names)})
-    between = corrected([run.between("m2", "m1", group) for group in (["s1"], ["s2"], STUDENTS)])
-    claims = {*_changes(run).values(), *(c.verdict for c in between)}
-    return (
-        bool(claims & {"improves", "worse"})
-        or any(p.rank > 1 for p in places.values())
-        or any(_pareto(run, m) == "yes" for m in run.methods)
-    )
+    """Of a run in which nothing happens: a gain or a loss, a better method, a rank apart."""
+    found = _claims(_run(rng, 0.0, 0.0, seeds, tau, n))
+    every = (*found.changes.values(), *found.comparisons.values(), *found.pairs.values())
+    return any(c.verdict in ("improves", "worse") for c in every)
 
 
 def _false_pareto(rng: np.random.Generator, loss: float, seeds: int, tau: float, n: int) -> bool:
@@ -174,7 +165,7 @@ def _false_pareto(rng: np.random.Generator, loss: float, seeds: int, tau: float,
 def _false_equivalence(rng: np.random.Generator, seeds: int, tau: float) -> bool:
     """Two methods that truly differ by the margin."""
     run = Simulated({("m1", "s", "d"): 0.05, ("m2", "s", "d"): 0.05 + MARGIN}, rng, seeds=seeds, tau=tau)
-    return corrected([run.between("m2", "m1", ["s"])], margin=MARGIN)[0].verdict == "equivalent"
+    return or_equivalent({0: run.between("m2", "m1", ["s"])}, MARGIN)[0].verdict == "equivalent"
 
 
 def _equals_ranked_apart(rng: np.random.Generator, seeds: int, tau: float, common: bool) -> bool:
@@ -196,7 +187,7 @@ def _places_hold(rng: np.random.Generator, step: float, seeds: int, tau: float) 
     """Five methods, each better than the last by a step: do all places hold at once?"""
     names = [f"m{k}" for k in range(5)]
     run = Simulated({(m, "s", "d"): 0.05 - k * step for k, m in enumerate(names)}, rng, seeds=seeds, tau=tau)
-    found = ranks(names, {(a, b): run.between(a, b, ["s"]) for a, b in combinations(names, 2)})
+    found = ranks(names, corrected_by_key({(a, b): run.between(a, b, ["s"]) for a, b in pairs_of(names)}))
     return all(found[m].rank <= k + 1 <= found[m].last for k, m in enumerate(names))
 
 
@@ -207,9 +198,7 @@ def claims() -> Iterator[Case]:
             continue
         a = (seeds, tau, n)
         where = f"n {n}, {seeds} seed{'s' * (seeds > 1)}, tau {100 * tau:.0f}"
-        yield Case("nothing happens: any gain", where, CLAIMS, _any_improves, a, n == 400)
-        bounds = CLAIMS if seeds > 1 else (0.0, 10.0)  # one seed: 5 % a table, of which a run has three
-        yield Case("nothing happens: any claim", where, bounds, _any_claim, a)
+        yield Case("nothing happens: any claim", where, CLAIMS, _any_claim, a, n == 400)
         for loss in (0.01, 0.02):
             title = f"+8 native, -{100 * loss:.0f} foreign: mutual Pareto yes"
             yield Case(title, where, CLAIMS, _false_pareto, (loss, *a), n == 400 and seeds == 3)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from coopt.core.statistics.verdicts import Change, corrected
+from coopt.core.statistics.verdicts import Change
 
 
 class Rank(NamedTuple):
@@ -27,9 +27,9 @@ def pairs_of(names: Sequence[str]) -> list[Pair]:
 
 
 def ranks(names: Sequence[str], differences: Mapping[Pair, Change]) -> dict[str, Rank]:
-    """``differences``: first minus second of every pair (``pairs_of``), which are corrected as one family here."""
+    """``differences``: first minus second of every pair (``pairs_of``), corrected (``verdicts.corrected``)."""
     better, worse = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
-    for (a, b), found in zip(differences, corrected(list(differences.values())), strict=True):
+    for (a, b), found in differences.items():
         if found.verdict in ("improves", "worse"):
             high, low = (a, b) if found.verdict == "improves" else (b, a)
             better[low] += 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Literal, NamedTuple, TypeVar
 
 from coopt.core.statistics.crossed import ALPHA, Estimate, apart, estimate
 from coopt.core.statistics.design import Array, Design
@@ -44,28 +44,45 @@ def change_apart(first_SQ: Array, second_TQ: Array, design: Design) -> Change:
 def _alone(found: Estimate) -> Change:
     p = found.p_value()
     low, high = (min(max(x, -1.0), 1.0) for x in found.interval())  # of shares, which differ by no more
-    return Change(found.value, low, high, found.per_seed, _verdict(found, p, 1.0), p, _detectable(found, 1), found)
+    return Change(found.value, low, high, found.per_seed, verdict(found, p), p, _detectable(found, 1), found)
 
 
-def corrected(changes: Sequence[Change], *, margin: float = 0.0) -> list[Change]:
-    """The changes of one table, p-values adjusted by Holm over all of them and verdicts by these. ``margin``: what may
-    be called equivalent is shown to differ by less (two one-sided tests, Holm too); 0: nothing is."""
+def corrected(changes: Sequence[Change]) -> list[Change]:
+    """The changes of one table, p-values adjusted by Holm over all of them and verdicts by these."""
     adjusted = holm([c.p for c in changes])
-    same = holm([_p_within(c.found, margin) for c in changes]) if margin else [1.0] * len(changes)
     return [
-        c._replace(p=p, verdict=_verdict(c.found, p, within), detectable=_detectable(c.found, len(changes)))
-        for c, p, within in zip(changes, adjusted, same, strict=True)
+        c._replace(p=p, verdict=verdict(c.found, p), detectable=_detectable(c.found, len(changes)))
+        for c, p in zip(changes, adjusted, strict=True)
     ]
 
 
-def _verdict(found: Estimate, p: float, p_within: float) -> Verdict:
+Key = TypeVar("Key", bound=Hashable)
+
+
+def corrected_by_key(changes: Mapping[Key, Change]) -> dict[Key, Change]:
+    """The same, by name."""
+    return dict(zip(changes, corrected(list(changes.values())), strict=True))
+
+
+def or_equivalent(changes: Mapping[Key, Change], margin: float) -> dict[Key, Change]:
+    """``equivalent`` where no difference is shown, and it is shown to be less than ``margin`` (two one-sided tests,
+    Holm over all of them)."""
+    within = holm([_p_within(c.found, margin) for c in changes.values()])
+    return {
+        key: c._replace(verdict="equivalent") if c.verdict == "no difference shown" and p < ALPHA else c
+        for (key, c), p in zip(changes.items(), within, strict=True)
+    }
+
+
+def verdict(found: Estimate, p: float) -> Verdict:
+    """``improves`` or ``worse`` if the adjusted ``p`` is below 0.05 and every seed has that sign."""
     if found.questions < LEAST_QUESTIONS:
         return "too few questions"
     if p < ALPHA and all(x > 0 for x in (found.value, *found.per_seed)):
         return "improves"
     if p < ALPHA and all(x < 0 for x in (found.value, *found.per_seed)):
         return "worse"
-    return "equivalent" if p_within < ALPHA else "no difference shown"
+    return "no difference shown"
 
 
 def _p_within(found: Estimate, margin: float) -> float:

@@ -11,7 +11,7 @@ from coopt.core.config.load import load_config, preset_names
 from coopt.core.config.toml import flat
 from coopt.core.names import INIT
 from coopt.core.statistics.ranking import Rank, pairs_of, ranks
-from coopt.core.statistics.verdicts import Change, change, change_apart
+from coopt.core.statistics.verdicts import Change, change, change_apart, corrected_by_key
 from coopt.core.tables.cells import NONE, percent, places, signed, span, yes
 from coopt.core.tables.table import Table
 from coopt.reports.leaderboard.check import Checked
@@ -56,7 +56,9 @@ def _ranked(group: Sequence[Checked]) -> list[tuple[Rank, Entry]]:
     """Ranks by the change against each entry's own initial students, paired over the questions."""
     values = {c.entry.name: c.entry.measures.overall.change.value for c in group}
     by_name = {c.entry.name: c for c in group}
-    found = ranks(list(by_name), {(a, b): _difference(by_name[a], by_name[b]) for a, b in pairs_of(list(by_name))})
+    names = list(by_name)
+    differences = {(a, b): _difference(by_name[a], by_name[b]) for a, b in pairs_of(names)}
+    found = ranks(names, corrected_by_key(differences))
     order = sorted(group, key=lambda c: (found[c.entry.name].rank, -values[c.entry.name], c.entry.name))
     return [(found[c.entry.name], c.entry) for c in order]
 

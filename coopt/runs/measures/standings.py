@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from coopt.core.names import INIT
@@ -10,18 +12,19 @@ from coopt.core.statistics.crossed import joint_draws, ratio
 from coopt.core.statistics.design import Array
 from coopt.core.statistics.paired import Paired
 from coopt.core.statistics.proportions import proportion_interval
-from coopt.core.statistics.ranking import pairs_of, ranks
+from coopt.core.statistics.ranking import Pair, ranks
+from coopt.core.statistics.verdicts import Change
 from coopt.runs.results import StandingCell
 
 _VOLUME_DRAWS = 300
 _LEAST_HEADROOM = 0.01  # a start this near to the best has nothing to recover
 
 
-def standings(scores: Paired) -> list[StandingCell]:
-    """The initial students and every method, best first."""
+def standings(scores: Paired, differences: Mapping[Pair, Change]) -> list[StandingCell]:
+    """The initial students and every method, best first. ``differences``: of every pair, corrected."""
     names = [INIT, *scores.methods]
     means = {n: scores.mean(n, scores.students) for n in names}
-    places = ranks(names, {(a, b): scores.between(a, b, scores.students) for a, b in pairs_of(names)})
+    places = ranks(names, differences)
     return [
         standing(scores, name, places[name].rank, places[name].last)
         for name in sorted(names, key=lambda n: (places[n].rank, -means[n].value))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,15 @@ from coopt.core import store
 from coopt.core.names import BASE, INIT, ORACLE
 from coopt.core.statistics.accuracy import accuracy
 from coopt.core.statistics.crossed import ratio
-from coopt.core.statistics.design import make_design
+from coopt.core.statistics.design import Array, make_design
 from coopt.core.statistics.proportions import proportion_interval
 from coopt.core.statistics.samples import majority_at_k, pass_at_k
-from coopt.core.statistics.verdicts import MARGIN, Change, change, corrected
+from coopt.core.statistics.verdicts import Change, change, corrected
 from coopt.graph.topology import Edge
 from coopt.runs.journal import RoundKey, round_key
 from coopt.runs.measures import cost
 from coopt.runs.measures.acceptance import committee_cells
+from coopt.runs.measures.claims import ALL, Claims, claims_of
 from coopt.runs.measures.consensus import consensus_distance
 from coopt.runs.measures.hostile import hostile_cells
 from coopt.runs.measures.pareto import pareto_cells
@@ -87,15 +87,15 @@ class _Summary:
             native=native,
             constants=self._constants(),
             scores=scores,
-            pareto=[c for m in self.config.methods for c in pareto_cells(self.scores, m, self._changes, native)],
+            pareto=[c for m in self.config.methods for c in pareto_cells(self.scores, m, self._claims.changes, native)],
             comparisons=self._comparisons(),
-            standings=standings(self.scores) if self.config.methods else [],
+            standings=standings(self.scores, self._claims.pairs) if self.config.methods else [],
             gates=gates,
             feedback=feedback,
             break_rates=break_cells(self.run, self.journal) if self.config.break_rate.questions else [],
             costs=cost.cost_cells(steps, self.config.methods),
             no_own_correct=cost.no_own_correct(steps),
-            ranks=self._ranks() if len(self.students) > 1 else [],
+            ranks=self._ranks(),
             consensus=self._consensus() if len(self.students) > 1 else [],
             committees=committee_cells(steps),
             hostile=hostile_cells(gates, feedback, self.config.adversary),
@@ -106,10 +106,10 @@ class _Summary:
     # -- scores ------------------------------------------------------------------------------------
 
     @cached_property
-    def _changes(self) -> dict[tuple[str, str, str], Change]:
-        """Of every method, student and domain, corrected as one family."""
-        keys = list(product(self.config.methods, self.students, self.config.domains))
-        return dict(zip(keys, corrected([self.scores.change(*k) for k in keys]), strict=True))
+    def _claims(self) -> Claims:
+        """Everything that the tables claim, corrected as one family."""
+        gains = {key: change(values_SQ, self.scores.design()) for key, (_, values_SQ) in self._by_rank.items()}
+        return claims_of(self.scores, self._compared(), gains if len(self.students) > 2 else None)
 
     def _scores(self) -> list[ScoreCell]:
         cells = [self._cell(BASE, BASE, d) for d in self.config.domains]
@@ -121,7 +121,7 @@ class _Summary:
     def _cell(self, who: str, student: str, domain: str) -> ScoreCell:
         found = self.scores.score(who, student, domain)
         low, high = proportion_interval(found)
-        moved = self._changes.get((who, student, domain))
+        moved = self._claims.changes.get((who, student, domain))
         results = self.scores.final(who, student, domain)
         kept = all("answers" in r for r in results)
         return ScoreCell(
@@ -182,29 +182,31 @@ class _Summary:
 
     # -- verdicts ----------------------------------------------------------------------------------
 
-    def _comparisons(self) -> list[ComparisonCell]:
-        """Every later method against the first one and those that it is meant to be set against, on the mean of the
-        domains: per student and over all. With adversaries also against the honest tutors."""
+    def _compared(self) -> list[tuple[str, str]]:
+        """Every later method with the first one and those that it is meant to be set against. With adversaries also
+        with the honest tutors."""
         if not self.config.methods:
             return []
         baseline, *others = self.config.methods
         pairs = [(m, baseline) for m in others]
         pairs += [(m, b) for m in others for b in self.run.method(m).against if b in others and b != m]
         if "honest" in others:  # what the adversaries cost
-            pairs += [(m, "honest") for m in others if self.run.method(m).adversaries]
-        who = {s: [s] for s in self.students} | ({"all": self.students} if len(self.students) > 1 else {})
-        keys = [(m, b, name, group) for m, b in dict.fromkeys(pairs) for name, group in who.items()]
-        found = corrected([self.scores.between(m, b, group) for m, b, _, group in keys], margin=MARGIN)
-        return [self._comparison(*key, moved) for key, moved in zip(keys, found, strict=True)]
+            pairs += [(m, "honest") for m in others if self.run.method(m).adversaries and m != "honest"]
+        return list(dict.fromkeys(pairs))
+
+    def _comparisons(self) -> list[ComparisonCell]:
+        """On the mean of the domains: per student and over all."""
+        return [self._comparison(*key, moved) for key, moved in self._claims.comparisons.items()]
 
     def mean_changes(self) -> list[ComparisonCell]:
         """Every method against the initial students."""
         methods, everyone = self.config.methods, self.students
         found = corrected([self.scores.between(m, INIT, everyone) for m in methods])
-        return [self._comparison(m, INIT, "all", everyone, c) for m, c in zip(methods, found, strict=True)]
+        return [self._comparison(m, INIT, ALL, c) for m, c in zip(methods, found, strict=True)]
 
-    def _comparison(self, method: str, baseline: str, name: str, group: list[str], moved: Change) -> ComparisonCell:
+    def _comparison(self, method: str, baseline: str, name: str, moved: Change) -> ComparisonCell:
         words = {"improves": "better", "worse": "worse"}
+        group = self.students if name == ALL else [name]
         return ComparisonCell(
             method=method,
             baseline=baseline,
@@ -215,6 +217,7 @@ class _Summary:
             per_seed=list(moved.per_seed),
             verdict=words.get(moved.verdict, moved.verdict),
             p=moved.p,
+            p_alone=moved.found.p_value(),
             of_oracle=self._of_oracle(method, baseline, group),
         )
 
@@ -229,24 +232,27 @@ class _Summary:
 
     # -- many students ---------------------------------------------------------------------------
 
-    def _ranks(self) -> list[RankCell]:
-        """Gain by initial rank: the mean of the domains, students ranked in each seed by their initial validation
-        scores (ranked by the test scores, chance would make the first lose and the last gain)."""
+    @cached_property
+    def _by_rank(self) -> dict[tuple[str, int], tuple[list[str], Array]]:
+        """Method and initial rank -> who it was in each seed, and what they gained [seeds, questions of all domains].
+        Ranks are by initial validation scores: by the test scores, chance would make the first lose and the last
+        gain."""
         starts = [[accuracy(self.scores.file(k, INIT, 0, s, "validation")) for k in self.seeds] for s in self.students]
         order = by_rank(np.array([[np.mean(list(a.values())) for a in seeds] for seeds in starts]))
-        keys, found = [], []
+        found = {}
         for method in self.config.methods:
             moved = {s: self.scores.paired(method, INIT, [s]) for s in self.students}
             for k, who in enumerate(order):
                 names = [self.students[i] for i in who]
-                keys.append((method, k + 1, names))
-                gains_SQ = np.array([moved[n][seed] for seed, n in enumerate(names)])
-                found.append(change(gains_SQ, self.scores.design()))
+                found[method, k + 1] = (names, np.array([moved[n][seed] for seed, n in enumerate(names)]))
+        return found
+
+    def _ranks(self) -> list[RankCell]:
         return [
             RankCell(
                 method=method,
                 rank=rank,
-                students=names,
+                students=self._by_rank[method, rank][0],
                 gain=c.value,
                 low=c.low,
                 high=c.high,
@@ -254,7 +260,7 @@ class _Summary:
                 verdict=c.verdict,
                 p=c.p,
             )
-            for (method, rank, names), c in zip(keys, corrected(found), strict=True)
+            for (method, rank), c in self._claims.gains.items()
         ]
 
     def _consensus(self) -> list[ConsensusCell]:

@@ -15,7 +15,7 @@ from coopt.core.statistics.proportions import proportion_interval
 from coopt.core.statistics.ranking import pairs_of, ranks
 from coopt.core.statistics.samples import majority_at_k, pass_at_k
 from coopt.core.statistics.significance import holm
-from coopt.core.statistics.verdicts import Change, change, change_apart, corrected
+from coopt.core.statistics.verdicts import Change, change, change_apart, corrected, or_equivalent
 from coopt.runs.measures.break_rates import Grids, rates, stack
 from coopt.runs.measures.pareto import mutual, mutual_verdict, pareto_draws, pareto_improves, pareto_verdict
 from coopt.runs.results import RateCell
@@ -102,7 +102,7 @@ def test_mean_squares_of_the_two_way_table() -> None:
     rest = ((values - by_seed - by_question + grand) ** 2).sum() / (3 * 49)
     found = estimate(values, alone(50))
     assert found.of_questions.variance + found.seeds[0].variance == pytest.approx((seeds + questions - rest) / 200)
-    assert found.seeds[0].df == 3
+    assert found.seeds[0] == (pytest.approx(seeds / 200), 3)
 
 
 def test_seeds_that_differ_by_chance_alone_add_nothing() -> None:
@@ -222,18 +222,18 @@ def test_correction_takes_verdicts_away_and_gives_none() -> None:
     assert corrected([of(9.0, 1.96), *cells])[0].verdict == "improves"
 
 
+def said(found: Change, margin: float = 0.01) -> str:
+    return or_equivalent({0: found}, margin)[0].verdict
+
+
 def test_equivalence_is_shown_and_not_concluded_from_nothing() -> None:
     """Two one-sided tests: the 90 % interval lies inside the margin."""
     near, noisy, off = of(0.001, 0.005), of(0.001, 0.05), of(0.008, 0.005)
-    assert [corrected([c], margin=0.01)[0].verdict for c in (near, noisy, off)] == [
-        "equivalent",
-        "no difference shown",
-        "improves",
-    ]
-    assert corrected([near])[0].verdict == "no difference shown"
+    assert [said(c) for c in (near, noisy, off)] == ["equivalent", "no difference shown", "improves"]
     width = 0.01 * 1.96 / 1.645
-    assert corrected([of(0.0, 0.99 * width)], margin=0.01)[0].verdict == "equivalent"
-    assert corrected([of(0.0, 1.01 * width)], margin=0.01)[0].verdict == "no difference shown"
+    assert said(of(0.0, 0.99 * width)) == "equivalent"
+    assert said(of(0.0, 1.01 * width)) == "no difference shown"
+    assert said(of(0.0, 0.01, questions=10)) == "too few questions"
 
 
 @pytest.mark.parametrize("family", [1, 8])
