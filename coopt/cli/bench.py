@@ -79,7 +79,9 @@ def bench(
             " gpu_gib=GIB. Also where model or rows are not here. Repeatable."
         ),
     ] = None,
-    smoke: Annotated[bool, typer.Option("--smoke", help="The whole path, tiny: half a minute, with a real model minutes.")] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="The whole path, tiny: half a minute; minutes with a real model.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Train although no answer of the model can be read.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results (or the plan) as JSON.")] = False,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=value. Repeatable.")] = None,

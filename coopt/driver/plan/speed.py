@@ -21,7 +21,7 @@ _LARGE = 20_000_000  # parameters; a model over this is probed with a few short 
 class Speed(NamedTuple):
     """Lengths in tokens, speeds in tokens per second of one worker.
 
-    The response length of a large model is its limit, an upper bound; of students that learn answers alone it is theirs.
+    The response length of a large model is its limit, an upper bound; where students learn answers alone, an answer's.
     """
 
     prompt: float
