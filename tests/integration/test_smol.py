@@ -5,33 +5,17 @@ The rows are made up here (small sums): in SciKnowEval's schema, and as a table 
 
 from __future__ import annotations
 
-import csv
 import json
-import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.perf.smoke import sums, write_table
 from coopt.lm.bases import base_directory
 from tests.integration.conftest import Coopt
 
 pytestmark = [pytest.mark.heavy, pytest.mark.slow, pytest.mark.timeout(2400)]
-
-Sum = tuple[str, list[str], str]
-"""Question, options, letter of the right one."""
-
-
-def sums(unit: str, count: int) -> list[Sum]:
-    rng = random.Random(unit)
-    found: list[Sum] = []
-    for a, b in zip(rng.sample(range(3, 90), count), rng.sample(range(3, 90), count), strict=True):
-        texts = [str(a + b), str(a + b + 1), str(a + b + 10), str(a * b)]
-        rng.shuffle(texts)
-        found.append(
-            (f"How many {unit} are {a} {unit} and {b} {unit} together?", texts, "ABCD"[texts.index(str(a + b))])
-        )
-    return found
 
 
 def sciknoweval(path: Path) -> Path:
@@ -50,15 +34,6 @@ def sciknoweval(path: Path) -> Path:
         for question, texts, letter in sums(unit, 60)
     ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path
-
-
-def table(path: Path) -> Path:
-    with path.open("w", newline="") as file:
-        written = csv.writer(file)
-        written.writerow(["question", *"ABCD", "answer", "domain"])
-        for domain, unit in (("law", "euros"), ("medicine", "pills")):
-            written.writerows([question, *texts, letter, domain] for question, texts, letter in sums(unit, 30))
     return path
 
 
@@ -84,7 +59,7 @@ def test_preset_smol_trains_adapters_on_rows_of_the_hubs_schema(coopt: Coopt, tm
 
 def test_a_table_of_sixty_rows_and_a_model_directory_are_enough(coopt: Coopt, tmp_path: Path) -> None:
     """Nothing but the command of docs/data.md. Most answers of students who have learnt the form can be read."""
-    rows, model = table(tmp_path / "quiz.csv"), base_directory("smollm2-135m")
+    rows, model = write_table(tmp_path / "quiz.csv"), base_directory("smollm2-135m")
     done = coopt(
         "bench", "--model", str(model), "--data", str(rows), "--set", "data.mapping=plain", "--domains",
         "law,medicine", "--smoke", "--out", "run", timeout=2200,
