@@ -27,7 +27,6 @@ from coopt.core.tables.table import Table, output, render, show
 HERE = Path(__file__).parent
 BENCHMARKS = (
     "startup", "simulator", "decode", "sdpo_step", "feedback_step", "loss_memory", "adapters", "degree", "slurm",
-    "smoke",
 )  # fmt: skip
 SLACK = 1.1
 """A ratio is worse if it is beyond the worst one of the baseline by more than this factor."""
