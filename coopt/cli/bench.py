@@ -49,7 +49,7 @@ def bench(
         str | None,
         typer.Option(
             help="Comma list, or all: METHODS. What each is: coopt env --methods. (default: sdpo,opcod; with"
-            " --adversary sdpo,honest,opcod)"
+            " --adversary sdpo,honest,opcod; with a real model and --smoke opcod)"
         ),
     ] = None,
     adversary: Annotated[
@@ -84,7 +84,9 @@ def bench(
             " gpu_gib=GIB. Also where model or rows are not here. Repeatable."
         ),
     ] = None,
-    smoke: Annotated[bool, typer.Option("--smoke", help="The whole path, tiny: under a minute.")] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="The whole path, tiny: half a minute; minutes with a real model.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Train although no answer of the model can be read.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results (or the plan) as JSON.")] = False,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=value. Repeatable.")] = None,
@@ -189,13 +191,14 @@ def _bench(
     from coopt.reports.tables import all_tables
 
     assumed = parse_assumed(assume)
-    # A plan needs neither models nor rows.
-    bench = ready(config, out, workers, check_settings if dry_run and not_here(config) else check_run)
     stdout, stderr = output(), Console(stderr=True)
-    for name, reason in bench.left_out.items():
-        stderr.print(f"left out: {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
-    end_with_sweep()
-    plan = bench.plan(assumed)
+    with stderr.status("Reading models and rows, measuring speeds"):
+        # A plan needs neither models nor rows.
+        bench = ready(config, out, workers, check_settings if dry_run and not_here(config) else check_run)
+        for name, reason in bench.left_out.items():
+            stderr.print(f"left out: {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
+        end_with_sweep()
+        plan = bench.plan(assumed)
     if dry_run:
         if as_json:
             print(json.dumps(plan_data(plan), indent=1))

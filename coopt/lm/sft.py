@@ -16,6 +16,7 @@ from coopt.core.meter import Meter
 from coopt.core.rng import generator
 from coopt.domains.base import Domain, Item
 from coopt.domains.rationales import read_rationales
+from coopt.domains.scoring import CLOSE, OPEN
 from coopt.lm.engines.base import Draws, Sampling
 from coopt.lm.engines.make import make_engine
 from coopt.lm.policy import Policy
@@ -41,6 +42,8 @@ def specialise_on_text(policy: Policy, config: Config, domain: Domain, key: Sequ
     items = list(domain.items("train"))[: config.specialise.questions]
     if way.startswith(RATIONALES):
         examples = _rationales(way.removeprefix(RATIONALES), policy, domain)
+    elif way == "answers":
+        examples = [right_answer(policy, domain, item) for item in items]
     else:
         meter.units = 2 * len(items) * config.rounds.rollouts
         examples = _own_correct(policy, config, domain, items, key, meter)
@@ -52,6 +55,12 @@ def specialise_on_text(policy: Policy, config: Config, domain: Domain, key: Sequ
     student = make_trainable(policy, "lora", config.model.lora_rank, *key, "specialise")
     _fit(student, examples, config, key)
     return student
+
+
+def right_answer(policy: Policy, domain: Domain, item: Item) -> Example:
+    """A question's answer in the format that is scored, and nothing else."""
+    response = policy.response_ids(f"{OPEN}\n{item.answer}\n{CLOSE}")
+    return Example(tuple(policy.prompt_ids(domain.wording, item.prompt)), response)
 
 
 def _own_correct(

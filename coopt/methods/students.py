@@ -23,7 +23,7 @@ def check_students(config: Config, topology: Topology) -> None:
         raise ConfigError(f"setting model.specialise = '{way}'. Allowed: {', '.join(WAYS)}.")
     if way == "world" and (config.data.source != "scimini" or config.model.path != "scimini"):
         raise ConfigError("setting model.specialise = 'world' needs the embedded data and base. Else use none,"
-                          " own_correct or rationales:FILE (--set model.specialise=own_correct).")  # fmt: skip
+                          " own_correct, answers or rationales:FILE (--set model.specialise=own_correct).")  # fmt: skip
     if way.startswith(RATIONALES):
         read_rationales(way.removeprefix(RATIONALES), f"model.specialise = '{way}'")
     if config.model.shared_base and config.model.weights != "lora":
@@ -42,7 +42,7 @@ def check_students(config: Config, topology: Topology) -> None:
                 check_model_files(base_directory(node.model))
             except CooptError as error:
                 raise ConfigError(f"topology {topology.name}: node '{node.id}': {error}") from None
-        needs_text = way == "own_correct" or way.startswith(RATIONALES)
+        needs_text = way in ("own_correct", "answers") or way.startswith(RATIONALES)
         if node.role == "critic" and needs_text and not (node.model or node.snapshot_of or node.native):
             raise ConfigError(
                 f"critic '{node.id}' of topology {topology.name} has nothing to be made from. Give it model (a"

@@ -20,6 +20,7 @@ from coopt.driver.tasks.perform import perform
 from coopt.lm.engines.base import Draws, Sampling
 from coopt.lm.engines.hf import HFEngine
 from coopt.lm.policy import Policy, load_policy, save_policy
+from coopt.lm.saving import check_saving
 from coopt.lm.training.adapters import make_trainable
 from coopt.lm.training.base import TrainRow
 from coopt.lm.training.trainer import LocalTrainer
@@ -135,8 +136,18 @@ def test_it_trains_in_both_precisions_and_is_saved_as_it_is(
 
 @pytest.mark.parametrize("weights", ["full", "lora"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_bench_ends_in_scores(name: str, weights: str, directories: dict[str, Path], tmp_path: Path) -> None:
-    """All tasks of a run with tutors, in this process, in bfloat16: every dtype was float32 in the tests once."""
+def test_a_bench_ends_in_scores(
+    name: str, weights: str, directories: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All tasks of a run with tutors, in this process, in bfloat16: every dtype was float32 in the tests once. Each
+    model is saved for a look once: where specialists were made, it was then."""
+    looked_at: list[Path] = []
+
+    def look(made: Policy, start: Path) -> None:
+        looked_at.append(start)
+        check_saving(made, start)
+
+    monkeypatch.setattr("coopt.driver.tasks.perform.check_saving", look)
     own = ["model.weights=lora", _rationales(tmp_path)] if weights == "lora" else ["model.specialise=none"]
     config = load_config(smoke=True, methods=("opcod",), model={"path": str(directories[name])}, settings=[
         *own, "model.dtype=bfloat16", "rounds.rounds=1", "rounds.steps=1", "rounds.prompts=2", "rounds.rollouts=2",
@@ -151,6 +162,7 @@ def test_a_bench_ends_in_scores(name: str, weights: str, directories: dict[str, 
     results = summarise(run)
     assert {c.who for c in results.scores} == {"base", "init", "opcod"}
     assert [c.feedback for c in results.costs] == ["on"]
+    assert len(looked_at) == (0 if weights == "lora" else len(run.topology.students))
 
 
 def _rationales(folder: Path) -> str:

@@ -30,26 +30,28 @@ class ModelConfig(Section):
     students: dict[str, str] = Field(default_factory=dict)
     """Ready specialists: native domain -> directory. Students of other domains are specialised."""
     specialise: str = "auto"
-    """How students are made strong: world (scimini only), none, own_correct, rationales:FILE (as coopt
-    data rationales writes it). auto: world on scimini, else own_correct."""
+    """How students are made strong: world (scimini only), none, own_correct, answers (the right ones alone: cheap, and
+    no reasoning is learnt), rationales:FILE (as coopt data rationales writes it). auto: world on scimini, else
+    own_correct."""
     weights: Literal["full", "lora"] = "full"
     """What is trained: all weights, or a LoRA adapter on all linear layers."""
     lora_rank: int = Field(8, ge=1)
     shared_base: bool = False
     """Adapter mode (needs weights = lora): specialists are adapters on the one frozen base too and are trained on, so
     N students cost one base, and vLLM serves tutee and tutors from one engine."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Precision of compute. Weights are kept, and the loss is computed, in float32."""
+    dtype: Literal["float32", "bfloat16", "auto"] = "float32"
+    """Precision of compute; auto: bfloat16 on a GPU, float32 on a CPU. Weights are kept, and the loss is computed, in
+    float32."""
 
 
 class SpecialiseConfig(Section):
-    """Supervised LoRA fine-tuning of specialists on text (own_correct, rationales)."""
+    """Supervised LoRA fine-tuning of specialists on text (own_correct, answers, rationales)."""
 
     lr: float = Field(2e-4, gt=0)
     epochs: int = Field(3, ge=1)
     batch: int = Field(16, ge=1)
     questions: int = Field(400, ge=1)
-    """Training questions of the native domain that own_correct samples answers for."""
+    """Training questions of the native domain that own_correct samples answers for, and answers learns."""
     temperature: float = Field(0.6, gt=0)
     """Temperature of these samples."""
 

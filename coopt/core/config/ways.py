@@ -5,7 +5,7 @@ from __future__ import annotations
 from coopt.core.config.schema import Config
 
 RATIONALES = "rationales:"
-WAYS = ("auto", "world", "none", "own_correct", f"{RATIONALES}FILE")
+WAYS = ("auto", "world", "none", "own_correct", "answers", f"{RATIONALES}FILE")
 
 
 def way_of(config: Config) -> str:

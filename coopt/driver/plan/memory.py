@@ -83,7 +83,7 @@ def memory_parts(config: Config, shape: Shape, assumed: Assumed, placed: Placeme
 
 def _computing(config: Config, shape: Shape, assumed: Assumed, placed: Placement, trained: int) -> list[MemoryPart]:
     """Alive in a forward and backward of one micro-batch."""
-    size = _REDUCED if config.model.dtype == "bfloat16" else _WIDE
+    size = _REDUCED if config.model.dtype != "float32" else _WIDE
     copies, how = 0.0, "none in float32"
     if placed.ranks > 1:
         copies = size * _GATHERED_BLOCKS * shape.block + _WIDE * shape.head
@@ -113,7 +113,7 @@ def activation_values(shape: Shape) -> int:
 
 def _generating(config: Config, shape: Shape, assumed: Assumed, placed: Placement) -> list[MemoryPart]:
     """The engine's side: the whole copy that a rank serves from, a tutor in the trainer's process, and the engine."""
-    size = _REDUCED if config.model.dtype == "bfloat16" else _WIDE
+    size = _REDUCED if config.model.dtype != "float32" else _WIDE
     rows = min(config.sampling.batch_rows, config.rounds.prompts * config.rounds.rollouts)
     tokens = assumed.longest_prompt + config.sampling.max_response_tokens
     each = size * 2 * shape.layers * shape.keys

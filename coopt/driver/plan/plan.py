@@ -88,6 +88,9 @@ class Plan:
         if way == "world":
             critic = self.run.cast.nodes[node].role == "critic"
             return (config.world.critic_steps if critic else config.world.specialist_steps) * _SFT_STEP_TOKENS
+        if way == "answers":
+            questions = min(config.specialise.questions, self._questions("train") // len(config.domains))
+            return config.specialise.epochs * questions * self.speed.prompt
         if way.startswith(RATIONALES):  # at most one rationale a training question of its domain
             each = self.speed.prompt + self.speed.response
             return config.specialise.epochs * self._questions("train") / len(config.domains) * each

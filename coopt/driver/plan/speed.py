@@ -21,7 +21,7 @@ _LARGE = 20_000_000  # parameters; a model over this is probed with a few short 
 class Speed(NamedTuple):
     """Lengths in tokens, speeds in tokens per second of one worker.
 
-    The response length of a large model is its limit: an upper bound.
+    The response length of a large model is its limit, an upper bound; where students learn answers alone, an answer's.
     """
 
     prompt: float
@@ -66,6 +66,7 @@ def _probe(config: Config) -> Speed:
     from coopt.lm.engines.base import Draws, Sampling
     from coopt.lm.engines.hf import HFEngine
     from coopt.lm.policy import load_policy
+    from coopt.lm.sft import right_answer
     from coopt.lm.training.adapters import make_trainable
     from coopt.lm.training.base import TrainRow
     from coopt.lm.training.trainer import LocalTrainer
@@ -74,12 +75,16 @@ def _probe(config: Config) -> Speed:
     _check_prompts_fit(policy, load_domains(config), config)
     domain = load_domains(config)[config.domains[0]]
     large = sum(p.numel() for p in policy.model.parameters()) > _LARGE
-    prompt_count, samples, limit = (2, 2, 24) if large else (16, config.rounds.rollouts, 10**9)
+    longest = config.sampling.max_response_tokens
+    prompt_count, samples, limit = (2, 2, 24) if large else (16, config.rounds.rollouts, longest)
+    if large and way_of(config) == "answers":  # students write what they learn, and a prompt is most of the work
+        longest = limit = len(right_answer(policy, domain, domain.items("train")[0]).response)
+        prompt_count = 1
     items = domain.items("train")[:prompt_count]
     prompts = [policy.prompt_ids(domain.wording, i.prompt) for i in items]
     engine = HFEngine(config.sampling.batch_rows)
     engine.sync(policy)
-    how = Sampling(config.sampling.temperature, min(limit, config.sampling.max_response_tokens))
+    how = Sampling(config.sampling.temperature, min(limit, longest))
     start = time.perf_counter()
     groups = engine.generate(prompts, samples, how, Draws(generator("plan")))
     rolled = time.perf_counter() - start
@@ -96,7 +101,7 @@ def _probe(config: Config) -> Speed:
     torch.cuda.empty_cache()
     return Speed(
         prompt=sum(map(len, prompts)) / len(prompts),
-        response=config.sampling.max_response_tokens if large else tokens / len(rollouts),
+        response=longest if large else tokens / len(rollouts),
         generate=tokens / rolled,
         train=read / trained,
         distinct=len(distinct) / len(rollouts),

@@ -10,7 +10,6 @@ from typing import Any
 from coopt.core import store
 from coopt.core.blame import blame
 from coopt.core.config.schema import Config
-from coopt.core.config.ways import way_of
 from coopt.core.errors import RunError
 from coopt.core.fault_points import fault_point
 from coopt.core.meter import Meter
@@ -136,7 +135,7 @@ def _trainer(task: Train, run: Run, method: Trained, config: Config) -> Trainer:
     # A model that is to be sharded is loaded on the CPU: whole, it need not fit a GPU.
     with blame(f"tutee {task.tutee}, its weights {start}"):
         policy = load_student(config, start, device="cpu" if ranks.world() > 1 else config.run.device)
-        if task.round == 1 and way_of(config) != "world":
+        if task.round == 1 and start.is_symlink():  # what this run has made was looked at before it was made
             check_saving(policy, start)
         policy = make_trainable(policy, config.model.weights, config.model.lora_rank, task.seed, task.tutee)
     if ranks.world() == 1:

@@ -136,3 +136,21 @@ def test_an_average_has_no_gates_and_nobody_collapses_in_it(tmp_path: Path) -> N
     for event in ("gates", "collapsed"):
         assert {RoundKey.parse(key).method for key in journal.all(event)} == {"sdpo", "opcod"}
     assert journal.all("collapsed")["0/opcod/r2"] == journal.all("collapsed")["0/opcod/r4"] == ["s2"]
+
+
+@pytest.mark.parametrize("preset", ["real", "smol"])
+def test_a_smoke_run_touches_every_part_and_does_none_of_it_twice(tmp_path: Path, preset: str) -> None:
+    """At most as many tasks as parts need: issue 19 counted 22 where 15 do."""
+    config = load_config(preset=preset, smoke=True, settings=["data.source=scimini", "world.rows=200"])
+    run = Run(tmp_path, config)
+    tasks = [task for tasks in seed_tasks(run, 0, Foreseen(run, 0, run.journal())) for task in tasks]
+    kinds = Counter((type(t).__name__, t.split if isinstance(t, Score) else "") for t in tasks)
+    students = len(run.topology.students)
+    assert kinds == {
+        ("Specialise", ""): students,
+        ("Score", "validation"): students * (1 + config.rounds.rounds),
+        ("Score", "test"): 2 * students + 1,
+        ("BreakRate", ""): students,
+        ("Train", ""): students * config.rounds.rounds,
+    }
+    assert sum(kinds.values()) == 15

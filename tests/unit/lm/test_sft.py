@@ -1,0 +1,49 @@
+"""Specialists made by fine-tuning on text."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import pytest
+
+from coopt.core.config.load import load_config
+from coopt.core.meter import Meter
+from coopt.domains.base import AnswerKind, Item
+from coopt.domains.load import load_domains
+from coopt.domains.rows import RowDomain
+from coopt.lm.policy import Policy
+from coopt.lm.sft import right_answer, specialise_on_text
+from coopt.lm.training.forward import hidden_states, logits32
+
+QUESTION = Item(id="q", domain="law", stem="q", options=(), key="", prompt="What is it?", answer="")
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"), [("letter", "B"), ("letter", "J"), ("text", "carbon dioxide"), ("number", "-1,200.5")]
+)
+def test_the_right_answer_alone_is_scored_as_right_and_ends(shipped: Policy, kind: AnswerKind, answer: str) -> None:
+    item = replace(QUESTION, answer=answer, options=tuple((label, label) for label in "ABCDEFGHIJ"))
+    domain = RowDomain("law", (item,), kind)
+    made = right_answer(shipped, domain, item)
+    assert list(made.prompt) == shipped.prompt_ids(domain.wording, item.prompt)
+    assert made.response[-1] in shipped.stop_ids()
+    assert "<think>" not in shipped.decode(made.response)
+    assert domain.score(f"<answer>\n{answer}\n</answer>", item) == 1.0
+
+
+def test_specialists_made_of_answers_learn_those_of_their_own_training_questions(shipped: Policy) -> None:
+    """Of the first ``specialise.questions`` of the native domain; nothing is sampled."""
+    few = ["specialise.questions=6", "specialise.epochs=6", "specialise.batch=2", "specialise.lr=0.01"]
+    config = load_config(smoke=True, settings=["model.specialise=answers", "world.rows=200", *few])
+    domain = load_domains(config)["physics"]
+    made = specialise_on_text(replace(shipped, model=copy.deepcopy(shipped.model)), config, domain, (0, "s1"),
+                              Meter(None, 1))  # fmt: skip
+    items = list(domain.items("train"))[:6]
+    assert sum(_loss(made, domain, i) for i in items) < 0.5 * sum(_loss(shipped, domain, i) for i in items)
+
+
+def _loss(policy: Policy, domain: RowDomain, item: Item) -> float:
+    example = right_answer(policy, domain, item)
+    logits = logits32(policy.causal_lm, hidden_states(policy, [example])).detach().log_softmax(-1)
+    return -float(logits[range(len(example.response)), list(example.response)].mean())
