@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from coopt.core.statistics.crossed import LEAST_SEEDS
 from coopt.core.statistics.proportions import proportion_interval
 from coopt.core.tables.cells import percent, places, probability, signed, span
 from coopt.core.tables.table import Table
@@ -17,9 +18,9 @@ PARETO_RULE = (
     "yes: a gain is shown in some domain, and in every one that less than a point is lost; no: a loss is shown; of all"
     " students together by each of them."
 )
-ONE_SEED = (
-    "One seed: every interval and verdict is about these students only, not about other specialists or another order of"
-    " prompts. Use --seeds 5."
+FEW_SEEDS = (
+    "Fewer than three seeds: every interval and verdict is about these students only, not about other specialists or"
+    " another order of prompts. Use --seeds 5."
 )
 
 
@@ -54,8 +55,8 @@ def _side_by_side(found: Comparison) -> Table:
     for run, seeds in found.left_out.items():
         if seeds:
             notes.append(f"Seeds of {run} that are not in every run, left out: {', '.join(map(str, seeds))}.")
-    if len(found.seeds) == 1:
-        notes.append(ONE_SEED)
+    if len(found.seeds) < LEAST_SEEDS:
+        notes.append(FEW_SEEDS)
     columns = [
         "run",
         "method",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from coopt.core.statistics.crossed import LEAST_SEEDS
 from coopt.core.tables.cells import NONE, percent, places, signed, span, yes
 from coopt.core.tables.table import Table
 from coopt.driver.sweep.cells import Cell
 from coopt.driver.sweep.estimate import TimeEstimate
 from coopt.driver.sweep.results import ArmState
-from coopt.reports.comparison import INTERVALS, ONE_SEED, PARETO_RULE, RANK, RANK_NOTE, differences_table
+from coopt.reports.comparison import FEW_SEEDS, INTERVALS, PARETO_RULE, RANK, RANK_NOTE, differences_table
 from coopt.reports.plan import duration
 from coopt.runs.compare import Comparison
 from coopt.runs.results import Results
@@ -53,9 +54,9 @@ def arm_table(states: Sequence[ArmState], between: Sequence[Comparison]) -> Tabl
         "mutual Pareto: for every student no domain lower and one higher; P: its probability; its verdict:"
         f" {PARETO_RULE}",
     ]
-    single = [state.arm for state in states if state.found and len(state.found.results.seeds) == 1]
+    single = [state.arm for state in states if state.found and len(state.found.results.seeds) < LEAST_SEEDS]
     if single:
-        notes.append(f"{ONE_SEED} So in: {', '.join(single)}.")
+        notes.append(f"{FEW_SEEDS} So in: {', '.join(single)}.")
     notes += [f"Ranked together, in seeds {' '.join(map(str, b.seeds))}: {', '.join(b.runs)}." for b in between]
     if between:
         notes.append(RANK_NOTE)

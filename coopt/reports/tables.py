@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from statistics import median
 
+from coopt.core.statistics.crossed import LEAST_SEEDS
 from coopt.core.statistics.verdicts import MARGIN
 from coopt.core.tables.cells import NONE, percent, probability, signed, span, yes
 from coopt.core.tables.table import Table
 from coopt.methods.rollouts import OUTCOMES
 from coopt.reports.break_tables import break_matrices, break_table, difficulty_table
 from coopt.reports.committee import acceptance_table
-from coopt.reports.comparison import INTERVALS, ONE_SEED, PARETO_RULE
+from coopt.reports.comparison import FEW_SEEDS, INTERVALS, PARETO_RULE
 from coopt.reports.graph_tables import (
     consensus_table,
     decisions,
@@ -120,8 +121,8 @@ def _score_notes(results: Results) -> list[str]:
             "Smallest change that would be shown in four of five repeats, as the first of its table:"
             f" {percent(median(seen))} points in the median cell, {percent(max(seen))} in the noisiest."
         )
-    if len(results.seeds) == 1:
-        notes.append(ONE_SEED)
+    if len(results.seeds) < LEAST_SEEDS:
+        notes.append(FEW_SEEDS)
     return notes
 
 

@@ -112,8 +112,12 @@ def test_seeds_that_differ_by_chance_alone_add_nothing() -> None:
     assert found.p_value() == pytest.approx(stats.ttest_1samp(values[0], 0).pvalue)
 
 
-def test_one_seed_says_nothing_of_others() -> None:
-    assert estimate(normal("one", 1, 30), alone(30)).seeds == ()
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_one_or_two_seeds_say_nothing_of_others(seeds: int) -> None:
+    values = normal("few", seeds, 30)
+    found = estimate(values, alone(30))
+    assert found.seeds == ()
+    assert found.of_questions.variance == pytest.approx(values.mean(axis=0).var(ddof=1) / 30)
 
 
 def test_a_p_value_is_the_alpha_whose_interval_ends_at_the_null() -> None:

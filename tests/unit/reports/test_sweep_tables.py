@@ -47,7 +47,7 @@ def test_arms_are_compared_and_ranked_in_the_seeds_that_all_have(sweep: Path) ->
         ("strong", "sdpo"): "2", ("strong", "opcod"): "1", ("weak", "sdpo"): "2", ("weak", "opcod"): "2",
     }  # fmt: skip
     assert "Ranked together, in seeds 0: strong, weak." in found["Arms"].notes
-    assert "Use --seeds 5. So in: weak." in " ".join(found["Arms"].notes)
+    assert "Use --seeds 5. So in: strong, weak." in " ".join(found["Arms"].notes)
     assert found["Arms"].rows[-1][-1] == "0, missing: 1"
 
 
