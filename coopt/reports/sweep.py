@@ -17,7 +17,7 @@ from coopt.runs.compare import Comparison
 from coopt.runs.results import Results
 
 _COLUMNS = ["arm", "method", *RANK, "change", "95 %", "per seed", "verdict", "mutual Pareto", "P, %",
-            "verdict ", "n", "seeds"]  # fmt: skip
+            "n", "seeds"]  # fmt: skip
 
 
 def arm_table(states: Sequence[ArmState], between: Sequence[Comparison]) -> Table:
@@ -26,7 +26,7 @@ def arm_table(states: Sequence[ArmState], between: Sequence[Comparison]) -> Tabl
     rows = []
     for state in states:
         if state.found is None:
-            rows.append([state.arm, NONE, NONE, NONE, "not run", *[NONE] * 7, _seeds([], state.missing)])
+            rows.append([state.arm, NONE, NONE, NONE, "not run", *[NONE] * 6, _seeds([], state.missing)])
             continue
         results = state.found.results
         mutual = {c.method: c for c in results.pareto if c.student == "mutual"}
@@ -41,9 +41,8 @@ def arm_table(states: Sequence[ArmState], between: Sequence[Comparison]) -> Tabl
                     span(cell.low, cell.high, "+.1f"),
                     " ".join(map(signed, cell.per_seed)),
                     {"better": "improves"}.get(cell.verdict, cell.verdict),
-                    yes(pareto.point),
+                    f"{yes(pareto.point)} ({pareto.verdict})",
                     percent(pareto.probability, 0),
-                    pareto.verdict,
                     _count(results),
                     _seeds(results.seeds, state.missing),
                 ]
@@ -51,7 +50,7 @@ def arm_table(states: Sequence[ArmState], between: Sequence[Comparison]) -> Tabl
     notes = [
         "change: against the initial students, mean of all students and domains, percent points. n: test questions of"
         f" all domains x answers. {INTERVALS}",
-        "mutual Pareto: for every student no domain lower and one higher; P: its probability; its verdict:"
+        "mutual Pareto: for every student no domain lower and one higher, in brackets its verdict; P: its probability."
         f" {PARETO_RULE}",
     ]
     single = [state.arm for state in states if state.found and len(state.found.results.seeds) < LEAST_SEEDS]

@@ -56,7 +56,7 @@ def test_one_finished_arm_is_compared_with_nobody(sweep: Path) -> None:
     assert "Arms compared" not in found
     assert "rank" not in found["Arms"].columns
     assert [row[:2] for row in found["Arms"].rows] == [["strong", "sdpo"], ["strong", "opcod"], ["weak", "–"]]
-    assert found["Arms"].rows[-1] == ["weak", "–", "not run", *["–"] * 7, "missing: 1"]
+    assert found["Arms"].rows[-1] == ["weak", "–", "not run", *["–"] * 6, "missing: 1"]
 
 
 @pytest.mark.parametrize("older", [{}, {"version": 1}])
