@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from coopt.core import store
 from coopt.core.fault_points import fault_point
 from coopt.core.names import INIT, ORACLE
 from coopt.core.statistics.accuracy import accuracy
+from coopt.core.statistics.design import Design, make_design
 from coopt.driver.first_look import Say, look
 from coopt.graph.gates.cognizance import COGNIZANCE_REASONS
 from coopt.graph.gates.journaled import decide_edges
@@ -169,7 +171,14 @@ class Journaled:
             round_=r,
             matched_rate=self._open_share() if r else None,
             purpose=purpose,
+            designs=self._designs,
         )
+
+    @cached_property
+    def _designs(self) -> dict[str, Design]:
+        """Of the validation questions of each domain."""
+        domains = self.run.domains
+        return {d: make_design([[i.clusters for i in domains[d].items("validation")]]) for d in self.run.config.domains}
 
     def _tutor_round(self, method: str, newest: int) -> int:
         """After which round a tutor's weights are taken; ``newest``: as the run's schedule has it."""

@@ -113,7 +113,8 @@ def change_table(states: Sequence[ArmState]) -> Table:
         if c.change is not None
     ]
     columns = ["arm", "method", "student", "domain", "avg@k", "change", "95 %", "verdict", "n"]
-    return Table("Change by student and domain, percent", columns, rows)
+    note = "Verdicts here, and those of mutual Pareto, are corrected within each arm."
+    return Table("Change by student and domain, percent", columns, rows, [note])
 
 
 def sweep_tables(states: Sequence[ArmState], between: Sequence[Comparison]) -> list[Table]:

@@ -112,13 +112,13 @@ def _score_notes(results: Results) -> list[str]:
     seeds = ", ".join(map(str, results.seeds))
     notes = [
         f"n = {sizes} questions, avg@{cell.samples}; seeds {seeds}. {INTERVALS} Scores are of the final weights;"
-        " best-val is the round chosen on validation. Verdicts: p (Holm over the table's changes) below 0.05, in every"
-        " seed.",
+        " best-val is the round chosen on validation. Verdicts: p below 0.05 (Holm over all that the run's"
+        " tables claim), in every seed.",
     ]
     seen = [c.detectable for c in results.scores if c.detectable is not None]
     if seen:
         notes.append(
-            "Smallest change that would be shown in four of five repeats, as the first of its table:"
+            "Smallest change that would be shown in four of five repeats, as the first of the run's claims:"
             f" {percent(median(seen))} points in the median cell, {percent(max(seen))} in the noisiest."
         )
     if len(results.seeds) < LEAST_SEEDS:
@@ -225,7 +225,7 @@ def gate_table(results: Results) -> Table:
         for g in decisions(results)
     ]
     columns = ["seed", "method", "round", "tutor -> tutee", "gate", "reason", "gap", "95 %", "P(flip)"]
-    note = "P(flip): share of resampled validation sets on which the gate would have decided otherwise."
+    note = "P(flip): how often the gate would decide otherwise of these students on other validation questions."
     return Table("Gate decisions", columns, rows, [note])
 
 

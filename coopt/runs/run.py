@@ -181,6 +181,16 @@ class Run:
             method, student = INIT, self._start_of(student)
         return self.seed_dir(seed) / method / "scores" / split / f"r{round_}" / f"{student}.json"
 
+    def has_answers(self) -> bool:
+        """Whether the final test answers of every student lie in its folder, and not its results alone."""
+        last = {m: self.rounds_of(m) for m in self.config.methods} | {INIT: 0}
+        return all(
+            self.scores_path(seed, who, "test", round_, student).is_file()
+            for seed in self.seeds
+            for who, round_ in last.items()
+            for student in self.topology.students
+        )
+
     def start_scores(self, seed: int) -> dict[str, dict[str, float]]:
         """student -> domain -> validation accuracy of its start, once that is scored."""
         paths = {s: self.scores_path(seed, INIT, "validation", 0, s) for s in self.topology.students}

@@ -10,6 +10,7 @@ from typing import Any
 from coopt.core import store
 from coopt.core.config.identity import differences
 from coopt.core.errors import RunError
+from coopt.domains.load import data_hashes
 from coopt.runs.results import OldResultsError, stored_results
 from coopt.runs.run import Run
 from coopt.runs.seeds import SeedRuns
@@ -24,9 +25,12 @@ def open_finished(path: Path) -> Run:
 
 
 def _open(path: Path) -> Run:
-    with suppress(OldResultsError):  # its answers count, which whoever opens it works on
+    with suppress(OldResultsError):  # what counts is the answers
         stored_results(path)  # refuses what is not finished
-    return Run.open(path)
+    run = Run.open(path)
+    if not run.has_answers():
+        raise RunError(f"{path}: its results are here and its answers are not, so nothing can be worked out from them.")
+    return run
 
 
 def together(runs: Sequence[Run]) -> Run:
@@ -79,3 +83,17 @@ def data_of(run: Run) -> dict[str, dict[str, str]]:
     """domain -> split -> hash of its questions."""
     found: dict[str, dict[str, str]] = provenances(run)[0]["data"]
     return found
+
+
+def check_data(run: Run) -> None:
+    """Refuse a run whose questions are no longer those that it answered (where it says which). Raises ``RunError``."""
+    path = parts(run)[0].directory / "provenance.json"
+    if not path.is_file():
+        return
+    now = data_hashes(run.domains)
+    for domain, splits in store.read_json(path).get("data", {}).items():
+        if splits.get("test") != now[domain]["test"]:
+            raise RunError(
+                f"{path.parent}: the test questions of {domain} are not those that the run answered. Bring its data"
+                f" back ({run.config.data.named}), or run it again."
+            )

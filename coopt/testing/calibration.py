@@ -45,6 +45,8 @@ class Case(NamedTuple):
     """Its arguments after the random generator."""
     in_tests: bool = False
     """Also in the short form that runs with the tests."""
+    known: tuple[float, float] | None = None
+    """A limit of the method: where the figure may lie outside its bounds, as docs/statistics.md says."""
 
 
 class Figure(NamedTuple):
@@ -57,7 +59,14 @@ class Figure(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        low, high = self.case.bounds
+        return self._within(self.case.bounds)
+
+    @property
+    def is_known(self) -> bool:
+        return self.case.known is not None and self._within(self.case.known)
+
+    def _within(self, bounds: tuple[float, float]) -> bool:
+        low, high = bounds
         return low - self.error <= self.percent <= high + self.error
 
 
@@ -90,12 +99,12 @@ def _score_covers(rng: np.random.Generator, n: int, seeds: int, level: float, sa
 
 
 def _rate_covers(rng: np.random.Generator, rate: float, seeds: int, tau: float) -> bool:
-    """Break-rates: 200 questions of eight answers, of which the right ones are asked again."""
+    """Break-rates: 200 questions of eight answers, of which the right ones are asked again. Seeds differ by ``tau`` of
+    the rate, questions as a beta distribution has them."""
     asked = answered(np.full(seeds, 0.6), rng.standard_normal(200), 8, rng) * 8
-    rates = np.clip(rate + tau * rng.standard_normal(seeds), 0.001, 0.999)
     of_question = rng.beta(_BETA * rate, _BETA * (1 - rate), size=200)
-    spread = np.clip(of_question * (rates / rate)[:, None], 0, 1)
-    broken = rng.binomial(asked.astype(int), spread)
+    factors = 1 + tau * rng.uniform(-1, 1, seeds) * min(1.0, (1 - rate) / rate)
+    broken = rng.binomial(asked.astype(int), np.minimum(of_question * factors[:, None], 1.0))
     found = ratio(broken.astype(float), asked, make_design([[()] * 200]))
     if found is None:
         return False
@@ -120,13 +129,13 @@ def intervals() -> Iterator[Case]:
         yield Case("change, shared facts", where, COVERS, _change_covers, arguments)
     for n, level, samples in product((20, 30, 90, 400), (0.5, 0.9, 0.98), (1, 8)):
         # Few questions near the bound have few outcomes: no interval of them covers 95 % everywhere.
-        bounds = COVERS if n >= 90 or level == 0.5 else (88.0, 100.0)
+        known = (88.0, 100.0) if level * n > n - 10 or n < 90 else None
         where = f"n {n}, at {level:.0%}, avg@{samples}"
-        yield Case("score", where, bounds, _score_covers, (n, 1, level, samples))
-    for rate, (seeds, tau) in product((0.003, 0.02, 0.1, 0.5), ((1, 0.0), (3, 0.0), (3, 0.3))):
-        bounds = COVERS if rate > 0.01 else (82.0, 100.0)  # a question or two hold all that broke
+        yield Case("score", where, COVERS, _score_covers, (n, 1, level, samples), known=known)
+    for rate, (seeds, tau) in product((0.003, 0.02, 0.1, 0.4), ((1, 0.0), (3, 0.0), (3, 0.3))):
+        known = (82.0, 100.0) if rate < 0.05 else None  # a question or two hold most of what broke
         where = f"{rate:.1%} of 200 questions, {seeds} seed{'s' * (seeds > 1)}, {tau:.0%} of it between seeds"
-        yield Case("break-rate", where, bounds, _rate_covers, (rate, seeds, rate * tau))
+        yield Case("break-rate", where, COVERS, _rate_covers, (rate, seeds, tau), known=known)
 
 
 # -- claims ----------------------------------------------------------------------------------------------
@@ -166,6 +175,17 @@ def _false_equivalence(rng: np.random.Generator, seeds: int, tau: float) -> bool
     """Two methods that truly differ by the margin."""
     run = Simulated({("m1", "s", "d"): 0.05, ("m2", "s", "d"): 0.05 + MARGIN}, rng, seeds=seeds, tau=tau)
     return or_equivalent({0: run.between("m2", "m1", ["s"])}, MARGIN)[0].verdict == "equivalent"
+
+
+def _sparse_equivalence(rng: np.random.Generator, n: int, seeds: int, facts: int) -> bool:
+    """A loss of the margin that few questions bear: all of them, or those of a fact, are lost whole."""
+    questions = Questions(n, facts)
+    clusters, _ = questions.draw(rng)
+    own = [tuple(c) or (f"question {k}",) for k, c in enumerate(clusters)]
+    lost = {unit for unit in sorted({u for units in own for u in units}) if rng.random() < MARGIN}
+    flags = [not lost.isdisjoint(units) for units in own]
+    values = -np.tile(np.array(flags, dtype=float), (seeds, 1))
+    return or_equivalent({0: change(values, make_design([clusters]))}, MARGIN)[0].verdict == "equivalent"
 
 
 def _equals_ranked_apart(rng: np.random.Generator, seeds: int, tau: float, common: bool) -> bool:
@@ -209,6 +229,9 @@ def claims() -> Iterator[Case]:
         for step in (0.0005, 0.003, 0.01):
             title = f"five methods {100 * step:.2g} apart: all places hold"
             yield Case(title, where, (95.0, 100.0), _places_hold, (step, *a2))
+    for n, seeds, facts in product((50, 90, 400), (1, 3), (0, 1)):
+        where = f"n {n}, {seeds} seed{'s' * (seeds > 1)}, {'by 100 facts' if facts else 'by questions'}"
+        yield Case("a point lost in few: equivalent", where, CLAIMS, _sparse_equivalence, (n, seeds, facts), n == 90)
     for tau, common in product((0.0, 0.03), (True, False)):
         where = f"n 400, 3 seeds, {'the same' if common else 'others'}, tau {100 * tau:.0f}"
         yield Case("equal entries ranked apart", where, CLAIMS, _equals_ranked_apart, (3, tau, common))
@@ -221,7 +244,7 @@ def figure_table(found: Sequence[Figure]) -> Table:
     """What was measured, in percent."""
     rows = [
         [f.case.what, f.case.where, f"{f.percent:.1f}", f"{f.error:.1f}", "{:.0f}–{:.0f}".format(*f.case.bounds),
-         "" if f.holds else "outside"]
+         "" if f.holds else "known limit" if f.is_known else "outside"]
         for f in found
     ]  # fmt: skip
     notes = [
@@ -256,8 +279,9 @@ def main() -> int:
         print(render([table], "md"))
     else:
         show([table], output())
-    outside = [f for f in found if not f.holds]
-    print(f"{len(found) - len(outside)} of {len(found)} figures are within their bounds", file=sys.stderr)
+    outside = [f for f in found if not f.holds and not f.is_known]
+    known = sum(f.is_known and not f.holds for f in found)
+    print(f"{len(found)} figures: {known} at a known limit, {len(outside)} outside", file=sys.stderr)
     return 1 if outside else 0
 
 

@@ -40,6 +40,8 @@ _SMALLEST = 1e-12  # p-values below say nothing more
 _LARGEST = 1 - 1e-9
 _NOTHING = 1e-18  # variance of values that are equal but for rounding
 _ROUNDING = 1e-9
+_LEAST_CLUSTERS = 0.5
+"""The error of right and wrong answers is at least half a cluster's share."""
 
 
 class Part(NamedTuple):
@@ -56,15 +58,16 @@ class Estimate(NamedTuple):
     value: float
     per_seed: tuple[float, ...]
     questions: int
+    """Of the smallest domain."""
+    clusters: int
     of_questions: Part
     seeds: tuple[Part, ...]
 
-    def of_answers(self) -> Estimate:
-        """For right and wrong answers: where everything came out alike, one question may not have, as far as can be
-        told; the error is that one's share."""
-        if self.of_questions.variance > 0 or any(part.variance > _NOTHING for part in self.seeds):
-            return self
-        return self._replace(of_questions=Part(1 / self.questions**2, self.of_questions.df))
+    def at_least(self, clusters: float = _LEAST_CLUSTERS) -> Estimate:
+        """With an error of at least so many clusters' share. However alike all questions came out, some clusters that
+        were not asked may not have."""
+        least = (clusters / self.clusters) ** 2
+        return self._replace(of_questions=Part(max(self.of_questions.variance, least), self.of_questions.df))
 
     def half_width(self, alpha: float = ALPHA) -> float:
         """Of the two-sided interval that misses with probability ``alpha``."""
@@ -105,6 +108,7 @@ def estimate(values_SQ: Array, design: Design) -> Estimate:
         value=float(per_seed.mean()),
         per_seed=tuple(float(x) for x in per_seed),
         questions=design.questions,
+        clusters=design.clusters,
         of_questions=_of_questions(values_SQ.mean(axis=0), rest, design),
         seeds=(_of_seeds(per_seed),) if several else (),
     )
@@ -120,6 +124,7 @@ def apart(first_SQ: Array, second_TQ: Array, design: Design) -> Estimate:
         value=float(design.mean(difference_Q)),
         per_seed=(),
         questions=design.questions,
+        clusters=design.clusters,
         of_questions=_of_questions(difference_Q, rest, design),
         seeds=tuple(_of_seeds(design.mean(side)) if len(side) > 1 else Part(float("inf"), 1.0) for side in sides),
     )
@@ -154,7 +159,7 @@ def ratio(above_SQ: Array, below_SQ: Array, design: Design) -> Ratio | None:
     """mean(above) / mean(below): its variance is that of the mean of (above - ratio below) / mean(below) (Cochran 1977,
     Sampling Techniques, section 6.3). None if the denominator is not shown to be positive."""
     below = estimate(below_SQ, design)
-    if below.interval()[0] <= 0 and below.value <= 0:
+    if below.interval()[0] <= 0:
         return None
     value = float(design.mean(above_SQ).mean()) / below.value
     spread = estimate((above_SQ - value * below_SQ) / below.value, design)
@@ -163,20 +168,27 @@ def ratio(above_SQ: Array, below_SQ: Array, design: Design) -> Ratio | None:
 
 
 def joint_draws(values_KSQ: Array, design: Design, draws: int, rng: np.random.Generator) -> Array:
-    """Normal draws [draws, K] of K means around their values, with the model's covariance: for what is no mean (a
-    volume, the probability that none is below zero)."""
+    """Draws [draws, K] of K means around their values, with the model's covariance and its t for each part: for what is
+    no mean (a volume, the probability that none is below zero)."""
     count = values_KSQ.shape[1]
-    covariance = _products(values_KSQ.mean(axis=1), design)
     means_KS = design.mean(values_KSQ)
+    of_questions = _products(values_KSQ.mean(axis=1), design)
+    found: Array = np.tile(means_KS.mean(axis=1), (draws, 1))
     if count >= LEAST_SEEDS:
-        rest = [
-            _products(seed_KQ, design)
-            for seed_KQ in (values_KSQ - values_KSQ.mean(axis=1, keepdims=True)).swapaxes(0, 1)
-        ]
-        covariance = _positive(covariance - sum(rest) / (count * (count - 1)))
-        covariance += np.cov(means_KS, ddof=1).reshape(covariance.shape) / count
+        own_SKQ = (values_KSQ - values_KSQ.mean(axis=1, keepdims=True)).swapaxes(0, 1)
+        of_questions -= sum(_products(own_KQ, design) for own_KQ in own_SKQ) / (count * (count - 1))
+        of_seeds = np.cov(means_KS, ddof=1).reshape(of_questions.shape) / count
+        found += _t_draws(of_seeds, count - 1, draws, rng)
+    least = (_LEAST_CLUSTERS / design.clusters) ** 2
+    of_questions += np.diag(np.maximum(least - of_questions.diagonal(), 0.0))
+    return found + _t_draws(of_questions, design.df, draws, rng)
+
+
+def _t_draws(covariance: Array, df: float, draws: int, rng: np.random.Generator) -> Array:
+    """Multivariate t around zero."""
     root = _root(covariance)
-    found: Array = means_KS.mean(axis=1) + rng.standard_normal((draws, len(root))) @ root.T
+    tails = np.sqrt(df / rng.chisquare(df, draws))
+    found: Array = rng.standard_normal((draws, len(root))) @ root.T * tails[:, None]
     return found
 
 
@@ -187,14 +199,8 @@ def _products(values_KQ: Array, design: Design) -> Array:
     return found
 
 
-def _positive(matrix: Array) -> Array:
-    """The nearest matrix without negative eigenvalues: the cut at zero in several directions."""
-    root = _root(matrix)
-    found: Array = root @ root.T
-    return found
-
-
 def _root(matrix: Array) -> Array:
+    """Of the nearest matrix without negative eigenvalues."""
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     found: Array = vectors * np.sqrt(np.maximum(values, 0.0))
     return found

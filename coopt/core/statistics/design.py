@@ -27,20 +27,21 @@ Clusters = Sequence[str]
 class Design:
     """A mean of questions, domain by domain, in which domains count alike.
 
-    ``weight_Q``: what each counts, in sum 1. ``domain_Q``: its domain's number. ``pairs_QQ``: products of weights where
-    two questions share a cluster. ``scale`` and ``df``: see above.
+    ``weight_Q``: what each counts, in sum 1. ``domain_Q``: its domain's number. ``clusters``: how many there are.
+    ``pairs_QQ``: products of weights where two questions share a cluster. ``scale`` and ``df``: see above.
     """
 
     weight_Q: Array
     domain_Q: NDArray[np.int64]
-    cluster_QC: sparse.csr_array
+    clusters: int
     pairs_QQ: sparse.csr_array
     scale: float
     df: float
 
     @property
     def questions(self) -> int:
-        return len(self.weight_Q)
+        """Of the smallest domain."""
+        return int(np.bincount(self.domain_Q).min())
 
     def mean(self, values_xQ: Array) -> Array:
         """Means of the last axis."""
@@ -74,7 +75,7 @@ def make_design(clusters: Sequence[Sequence[Clusters]]) -> Design:
     shared_QQ = (cluster_QC @ cluster_QC.T).astype(bool).astype(float)
     pairs_QQ = sparse.csr_array(sparse.diags_array(weight_Q) @ shared_QQ @ sparse.diags_array(weight_Q))
     scale, df = _moments(pairs_QQ, domain_Q, weight_Q)
-    return Design(weight_Q, domain_Q, cluster_QC, pairs_QQ, scale, df)
+    return Design(weight_Q, domain_Q, cluster_QC.shape[1], pairs_QQ, scale, df)
 
 
 def _incidence(clusters: Sequence[Clusters]) -> sparse.csr_array:
@@ -94,6 +95,6 @@ def _moments(pairs_QQ: sparse.csr_array, domain_Q: NDArray[np.int64], weight_Q: 
     inner = ones.T @ by_domain
     trace = float(pairs_QQ.diagonal().sum() - np.trace(inner))
     squares = float((pairs_QQ.data**2).sum() - 2 * (by_domain**2).sum() + (inner**2).sum())
-    if trace <= 0 or squares <= 0:  # a question a domain, or one cluster of all: nothing can be told
+    if trace <= 1e-9 * pairs_QQ.diagonal().sum():  # a question a domain, or one cluster of all: nothing can be told
         return 1.0, 1.0
     return float((weight_Q**2).sum()) / trace, max(trace**2 / squares, 1.0)

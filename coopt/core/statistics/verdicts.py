@@ -16,6 +16,8 @@ LEAST_QUESTIONS = 20
 MARGIN = 0.01
 """One point: what two methods may differ by and count as equivalent, and what a student may lose of a domain."""
 POWER = 0.8
+SURE_CLUSTERS = 2
+"""Nothing is shown to be small by fewer clusters than that having moved: if none of n did, up to 3 in n may."""
 
 
 class Change(NamedTuple):
@@ -34,12 +36,12 @@ class Change(NamedTuple):
 
 def change(differences_SQ: Array, design: Design) -> Change:
     """From differences [seeds, questions]: the seeds answered the same questions."""
-    return _alone(estimate(differences_SQ, design).of_answers())
+    return _alone(estimate(differences_SQ, design).at_least())
 
 
 def change_apart(first_SQ: Array, second_TQ: Array, design: Design) -> Change:
     """First minus second, of seeds that have nothing to do with one another."""
-    return _alone(apart(first_SQ, second_TQ, design).of_answers())
+    return _alone(apart(first_SQ, second_TQ, design).at_least())
 
 
 def _alone(found: Estimate) -> Change:
@@ -88,7 +90,8 @@ def verdict(found: Estimate, p: float) -> Verdict:
 
 def _p_within(found: Estimate, margin: float) -> float:
     """p of a difference of ``margin`` or more, either way (two one-sided tests; Schuirmann 1987)."""
-    return max(found.p_above(-margin), found.p_below(margin))
+    sure = found.at_least(SURE_CLUSTERS)
+    return max(sure.p_above(-margin), sure.p_below(margin))
 
 
 def _detectable(found: Estimate, family: int) -> float:

@@ -10,7 +10,9 @@ import numpy as np
 from coopt.core.arrays import Floats
 from coopt.core.config.schema import GateConfig
 from coopt.core.rng import generator
-from coopt.core.statistics.bootstrap import interval, resample_weights
+from coopt.core.statistics.bootstrap import interval
+from coopt.core.statistics.crossed import joint_draws
+from coopt.core.statistics.design import Design, make_design
 from coopt.graph.gates.base import Decisions, View
 from coopt.graph.gates.cognizance import gaps
 from coopt.graph.gates.registry import make_gate
@@ -33,13 +35,15 @@ def decide_edges(
     round_: int,
     matched_rate: float | None = None,
     purpose: str = "",
+    designs: Mapping[str, Design] | None = None,
 ) -> dict[str, GateRecord]:
     """Decide on every edge by its own gate: edge -> record for the journal.
 
     A record has ``open``, the open ``domains``, ``reason``, ``gap`` (measured whatever the gate, None where an end is
     not scored or nothing can be told), ``number`` (what the gate itself compared, where it says so), ``threshold``,
-    the gap's 95 % interval (validation questions resampled, jointly for all students), and ``flip``, the share of
-    resamples that would decide otherwise.
+    the gap's 95 % interval (scores drawn anew as other validation questions would give them, jointly for all nodes),
+    and ``flip``, the share of draws that would decide otherwise. ``designs``: how each domain's questions hang
+    together; without them each is one of its own.
     """
     outside = {str(e): _outside(domains) for e in gates if e.tutor not in topology.index}
     gates = {e: g for e, g in gates.items() if e.tutor in topology.index}
@@ -51,7 +55,8 @@ def decide_edges(
     chosen, gap_E = deciding(scores), deciding.gaps(scores)
     thresholds, numbers = list(deciding.thresholds), list(deciding.numbers)
     scored_E = np.array([e.tutor in results and e.tutee in results for e in edges])
-    resampled = [deciding.both(s) for s in _resampled(results, topology, domains, min(draws, _DRAWS), (seed, purpose))]
+    drawn = _drawn(results, topology, domains, min(draws, _DRAWS), (seed, purpose), designs or {})
+    resampled = [deciding.both(s) for s in drawn]
     records: dict[str, GateRecord] = outside
     for k, edge in enumerate(edges):
         gap = float(gap_E[k]) if scored_E[k] and np.isfinite(gap_E[k]) else None
@@ -163,15 +168,21 @@ def _scores(results: Scored, topology: Topology, domains: Sequence[str]) -> Floa
     )
 
 
-def _resampled(
-    results: Scored, topology: Topology, domains: Sequence[str], draws: int, key: Sequence[object]
+def _drawn(
+    results: Scored,
+    topology: Topology,
+    domains: Sequence[str],
+    draws: int,
+    key: Sequence[object],
+    designs: Mapping[str, Design],
 ) -> list[Floats]:
-    """``draws`` score arrays [nodes, domains], questions resampled jointly for all nodes."""
+    """``draws`` score arrays [nodes, domains], as other questions would give them."""
     found = np.zeros((draws, len(topology.nodes), len(domains)))
     places = {n: k for n, k in topology.index.items() if n in results}
     for d, name in enumerate(domains):
         per_item = np.array([np.mean(results[n]["domains"][name]["correct"], axis=1) for n in places])
         if len(per_item):
-            weights = resample_weights(per_item.shape[1], draws, generator(*key, name, "gate"))
-            found[:, list(places.values()), d] = weights @ per_item.T
+            design = designs.get(name) or make_design([[()] * per_item.shape[1]])
+            scores = joint_draws(per_item[:, None], design, draws, generator(*key, name, "gate"))
+            found[:, list(places.values()), d] = np.clip(scores, 0, 1)
     return list(found)

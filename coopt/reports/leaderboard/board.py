@@ -10,6 +10,7 @@ from coopt.core.config.load import check as check_config
 from coopt.core.config.load import load_config, preset_names
 from coopt.core.config.toml import flat
 from coopt.core.names import INIT
+from coopt.core.statistics.crossed import LEAST_SEEDS
 from coopt.core.statistics.ranking import Rank, pairs_of, ranks
 from coopt.core.statistics.verdicts import Change, change, change_apart, corrected_by_key
 from coopt.core.tables.cells import NONE, percent, places, signed, span, yes
@@ -37,13 +38,16 @@ def tracks(checked: Sequence[Checked]) -> list[Track]:
     """scimini before SciKnowEval; within, by domains."""
     groups: dict[tuple[object, ...], list[Checked]] = {}
     for one in sorted(checked, key=lambda c: c.entry.name):
-        groups.setdefault(_key(one.entry), []).append(one)
+        groups.setdefault(_key(one), []).append(one)
     return [Track(_title(groups[key][0].entry), _ranked(groups[key])) for key in sorted(groups, key=str)]
 
 
-def _key(entry: Entry) -> tuple[object, ...]:
+def _key(one: Checked) -> tuple[object, ...]:
+    """What entries of one table have in common; also how their questions hang together."""
+    entry = one.entry
     questions = tuple((d, entry.data[d]["test"]) for d in entry.domains)
-    return (list(WORLDS).index(entry.world), entry.model, len(entry.domains), questions, entry.samples)
+    clusters = tuple(q.clusters for d in entry.domains for q in one.answers.questions[d])
+    return (list(WORLDS).index(entry.world), entry.model, len(entry.domains), questions, entry.samples, clusters)
 
 
 def _title(entry: Entry) -> str:
@@ -142,9 +146,13 @@ def _notes(section: Track) -> list[str]:
         " shown. headroom: the share gained of what students lacked to the best start of each domain. s/step: on the"
         " entry's own machine.",
     ]
+    if any(len(s) < LEAST_SEEDS for s in seeds):
+        notes.append(
+            "Entries with fewer than three seeds, and their ranks among themselves, are about these students only."
+        )
     if len(seeds) > 1:
         notes.append(
             "Entries with the same seeds are compared seed by seed; others by what seeds differ among themselves, which"
-            " one seed alone cannot tell."
+            " one seed alone cannot tell: such an entry is not ranked against others'."
         )
     return notes

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 from coopt.core.config.load import check as check_config
 from coopt.core.errors import ConfigError, CooptError, EntryError
+from coopt.domains.load import load_domains
 from coopt.domains.rows import content_hash
 from coopt.graph.files import topology_names
 from coopt.methods.registry import all_methods
 from coopt.reports.leaderboard.add import world_of
-from coopt.reports.leaderboard.answers import GradedAnswers, read_answers, read_table
+from coopt.reports.leaderboard.answers import GradedAnswers, Question, read_answers, read_table
 from coopt.reports.leaderboard.entry import ENTRY, OUTCOMES, Entry, plain, read_entry
 from coopt.reports.leaderboard.measures import measure
 from coopt.runs.run import Run
@@ -57,6 +58,7 @@ def check_entry(path: Path) -> Checked:
             raise EntryError(
                 f"{path}: data.{domain}.test is {entry.data[domain].get('test')}, but the items hash to {found}."
             )
+    _check_clusters(path, entry, answers)
     _check_numbers(path, entry, answers)
     _check_informed(path, entry)
     return Checked(path, entry, answers)
@@ -94,6 +96,17 @@ def _check_words(path: Path, entry: Entry) -> None:
     most = config.total_steps * len(entry.students) * len(entry.seeds)
     if steps > most:
         raise EntryError(f"{path}: costs: {steps} steps, but by config there are at most {most}.")
+
+
+def _check_clusters(path: Path, entry: Entry, answers: GradedAnswers) -> None:
+    """Of the embedded world's questions, which are always here; of rows they are what the entry says."""
+    if entry.world != "scimini":
+        return
+    for name, domain in load_domains(check_config(entry.config)).items():
+        if [Question.of(i) for i in domain.items("test")] != list(answers.questions[name]):
+            raise EntryError(
+                f"{path}: the questions of {name}, their answers or clusters, are not the embedded world's."
+            )
 
 
 def _check_numbers(path: Path, entry: Entry, answers: GradedAnswers) -> None:

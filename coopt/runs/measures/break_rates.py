@@ -73,14 +73,19 @@ def rates(grids: Grids, difficulty: str, minimum: int, clusters: Mapping[str, Cl
         after, control = (asked & (x != start) for x in (chosen.after, chosen.control))
         more = after.astype(float) - control
         for name, changed in ((kind, after), (f"{kind}_control", control), (f"{kind}_more", more)):
-            found[name] = _rate(chosen, asked, changed.astype(float), minimum, clusters)
+            found[name] = _rate(chosen, asked, changed.astype(float), minimum, clusters, is_share=changed is not more)
     return found
 
 
 def _rate(
-    grids: Grids, asked: NDArray[np.bool_], changed: Array, minimum: int, clusters: Mapping[str, Clusters]
+    grids: Grids,
+    asked: NDArray[np.bool_],
+    changed: Array,
+    minimum: int,
+    clusters: Mapping[str, Clusters],
+    is_share: bool,
 ) -> RateCell:
-    """Share of the answers that were ``asked`` again which ``changed``."""
+    """Share of the answers ``asked`` again that ``changed``; where not ``is_share``, a difference of two shares."""
     answers = int(asked.sum())
     questions, question = np.unique(grids.items[asked.any(axis=1)], return_inverse=True)
     if answers < minimum or not answers:
@@ -91,7 +96,7 @@ def _rate(
         np.add.at(sums, (seed, question), values[asked.any(axis=1)].sum(axis=1))
     found = ratio(above_SQ, below_SQ, make_design([[clusters.get(q, ()) for q in questions]]))
     low, high = None, None
-    if found and len(questions) >= LEAST_QUESTIONS:  # a rate's interval keeps its width near 0; a difference has none
-        low, high = proportion_interval(found.spread) if (changed >= 0).all() else (found.low, found.high)
+    if found and len(questions) >= LEAST_QUESTIONS:
+        low, high = proportion_interval(found.spread) if is_share else found.spread.at_least().interval()
     rate = float(changed.sum() / answers)
     return RateCell(answers=answers, questions=len(questions), rate=rate, low=low, high=high)

@@ -12,7 +12,7 @@ from coopt.core.rng import generator
 from coopt.core.statistics.crossed import ALPHA, joint_draws
 from coopt.core.statistics.design import Array
 from coopt.core.statistics.paired import Paired
-from coopt.core.statistics.verdicts import MARGIN, Change
+from coopt.core.statistics.verdicts import MARGIN, SURE_CLUSTERS, Change
 from coopt.runs.results import ParetoCell, ParetoVerdict
 
 _DRAWS = 2000
@@ -40,7 +40,7 @@ def pareto_verdict(changes: Sequence[Change]) -> ParetoVerdict:
     verdicts = [c.verdict for c in changes]
     if "worse" in verdicts:
         return "no"
-    kept = all(c.found.p_above(-MARGIN) < ALPHA for c in changes)
+    kept = all(c.found.at_least(SURE_CLUSTERS).p_above(-MARGIN) < ALPHA for c in changes)
     return "yes" if kept and "improves" in verdicts and "too few questions" not in verdicts else "not settled"
 
 

@@ -13,6 +13,7 @@ from coopt.core.names import BASE, INIT
 from coopt.core.statistics.design import Array, Clusters
 from coopt.core.statistics.paired import Paired
 from coopt.runs.run import Run
+from coopt.runs.together import check_data
 
 CRITIC = "critic"
 """Who stands in the tables with a critic's own scores."""
@@ -36,12 +37,6 @@ class Scores(Paired):
             self._files[path] = store.read_json(path)
         return self._files[path]
 
-    def are_there(self) -> bool:
-        """Whether the test answers of every student lie in the run's folder."""
-        who = (INIT, *self.methods)
-        places = [(k, w, self.last(w), s) for k in self.seeds for w in who for s in self.students]
-        return all(self.run.scores_path(k, w, "test", r, s).is_file() for k, w, r, s in places)
-
     def last(self, who: str) -> int:
         """The round of the final weights."""
         return 0 if who in (BASE, INIT, CRITIC) else self.run.rounds_of(who)
@@ -56,6 +51,7 @@ class Scores(Paired):
 
     @cached_property
     def clusters(self) -> dict[str, list[Clusters]]:
+        check_data(self.run)
         return {name: [item.clusters for item in domain.items("test")] for name, domain in self.run.domains.items()}
 
     def scored_critics(self) -> list[str]:

@@ -64,7 +64,8 @@ def _volume(scores: Paired, who: str) -> tuple[float, tuple[float, float]]:
     found = volume(scores.design().mean(values).mean(axis=1).reshape(shape))
     drawn = np.clip(joint_draws(values, scores.design(), _VOLUME_DRAWS, generator("volume")), 0, 1)
     low, high = np.percentile([volume(points.reshape(shape)) for points in drawn], [2.5, 97.5])
-    return found, (float(max(2 * found - high, 0.0)), float(min(2 * found - low, 1.0)))
+    found = min(found, 1.0)  # sums of ones round to more
+    return found, (min(float(max(2 * found - high, 0.0)), found), max(float(min(2 * found - low, 1.0)), found))
 
 
 def _headroom(scores: Paired, who: str) -> tuple[float, float, float] | None:

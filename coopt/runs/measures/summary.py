@@ -55,7 +55,7 @@ def read_results(directory: str | Path) -> Results:
         return stored_results(directory)
     except OldResultsError:
         run = Run.open(directory)
-        if not Scores(run).are_there():
+        if not run.has_answers():
             raise
         return _anew(run.directory, (run.directory / "results.json").stat().st_mtime)
 
@@ -114,8 +114,9 @@ class _Summary:
     @cached_property
     def _claims(self) -> Claims:
         """Everything that the tables claim, corrected as one family."""
-        gains = {key: change(values_SQ, self.scores.design()) for key, (_, values_SQ) in self._by_rank.items()}
-        return claims_of(self.scores, self._compared(), gains if len(self.students) > 2 else None)
+        by_rank = self._by_rank if len(self.students) > 2 else {}
+        gains = {key: change(values_SQ, self.scores.design()) for key, (_, values_SQ) in by_rank.items()}
+        return claims_of(self.scores, self._compared(), gains)
 
     def _scores(self) -> list[ScoreCell]:
         cells = [self._cell(BASE, BASE, d) for d in self.config.domains]
@@ -198,7 +199,7 @@ class _Summary:
         pairs += [(m, b) for m in others for b in self.run.method(m).against if b in others and b != m]
         if "honest" in others:  # what the adversaries cost
             pairs += [(m, "honest") for m in others if self.run.method(m).adversaries and m != "honest"]
-        return list(dict.fromkeys(pairs))
+        return list({frozenset(pair): pair for pair in reversed(pairs)}.values())[::-1]
 
     def _comparisons(self) -> list[ComparisonCell]:
         """On the mean of the domains: per student and over all."""
@@ -212,7 +213,6 @@ class _Summary:
 
     def _comparison(self, method: str, baseline: str, name: str, moved: Change) -> ComparisonCell:
         words = {"improves": "better", "worse": "worse"}
-        group = self.students if name == ALL else [name]
         return ComparisonCell(
             method=method,
             baseline=baseline,
@@ -224,14 +224,16 @@ class _Summary:
             verdict=words.get(moved.verdict, moved.verdict),
             p=moved.p,
             p_alone=moved.found.p_value(),
-            of_oracle=self._of_oracle(method, baseline, group),
+            of_oracle=self._of_oracle(method, baseline, name),
         )
 
-    def _of_oracle(self, method: str, baseline: str, group: list[str]) -> tuple[float, float, float] | None:
+    def _of_oracle(self, method: str, baseline: str, name: str) -> tuple[float, float, float] | None:
         if ORACLE not in self.config.methods or ORACLE in (method, baseline):
             return None
+        group = self.students if name == ALL else [name]
         most = self.scores.paired(ORACLE, baseline, group)
-        if change(most, self.scores.design()).verdict != "improves":
+        shown = self._claims.comparisons.get((ORACLE, baseline, name)) or change(most, self.scores.design())
+        if shown.verdict != "improves":
             return None
         found = ratio(self.scores.paired(method, baseline, group), most, self.scores.design())
         return (found.value, found.low, found.high) if found else None

@@ -32,6 +32,9 @@ class Point(NamedTuple):
 
 def trajectories(run: Run) -> list[Point]:
     """All points of a run whose score files are there; none where they are not (a folder of results only)."""
+    first = (run.scores_path(run.seeds[0], m, "validation", 0, run.topology.students[0]) for m in run.config.methods)
+    if not any(path.is_file() for path in first):
+        return []
     clusters = {d: [i.clusters for i in run.domains[d].items("validation")] for d in run.config.domains}
     designs = {d: make_design([c]) for d, c in clusters.items()} | {MEAN: make_design(list(clusters.values()))}
     points = []
