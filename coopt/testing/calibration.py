@@ -1,7 +1,7 @@
 """Do intervals cover and do claims hold? Simulated outcomes with known truth, through the functions that make tables.
 
-    make calibrate            # the table of docs/statistics.md (a quarter of an hour)
-    make calibrate SHORT=1    # five minutes
+    make calibrate            # 2,000 simulations each: forty minutes of two cores
+    make calibrate SHORT=1    # 300: five minutes
 
 Exit code 1 if a figure is outside its bounds by more than its Monte-Carlo error.
 """
@@ -261,13 +261,14 @@ def all_cases() -> list[Case]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m coopt.testing.calibration")
-    parser.add_argument("--short", action="store_true", help="fewer simulations: five minutes")
+    parser.add_argument("--short", action="store_true", help="300 simulations each: five minutes")
+    parser.add_argument("--plays", type=int, default=2000, help="simulations of each figure")
     parser.add_argument("--markdown", action="store_true", help="the table as in docs/statistics.md")
     given = parser.parse_args()
     from rich.console import Console
     from rich.progress import track
 
-    plays = 300 if given.short else 2000
+    plays = 300 if given.short else given.plays
     with ProcessPoolExecutor() as pool:
         cases = all_cases()
         playing = pool.map(partial(measure, plays=plays), cases)
