@@ -160,14 +160,14 @@ def test_self_feedback_is_an_open_edge_from_every_student_to_itself() -> None:
 
 
 def scores(physics: float, chemistry: float) -> dict[str, Any]:
-    """A validation result with these accuracies, of 100 questions a domain."""
-    counts = {"physics": round(100 * physics), "chemistry": round(100 * chemistry)}
-    return {"domains": {d: {"correct": [[1]] * n + [[0]] * (100 - n), "answers": []} for d, n in counts.items()}}
+    """A validation result with these accuracies, of 20 questions a domain."""
+    counts = {"physics": round(20 * physics), "chemistry": round(20 * chemistry)}
+    return {"domains": {d: {"correct": [[1]] * n + [[0]] * (20 - n), "answers": []} for d, n in counts.items()}}
 
 
 def test_gates_on_frozen_peers_compare_the_tutee_now_with_the_tutors_start(tmp_path: Path) -> None:
     """s2 was weak and has caught up: as a tutor it is still what it was; as a tutee it is measured as it is."""
-    run = Run(tmp_path, config(methods=("opcod", "frozen_peers")))
+    run = Run(tmp_path, config("data.validation=20", methods=("opcod", "frozen_peers")))
     start = {"s1": scores(0.8, 0.8), "s2": scores(0.4, 0.4)}
     now = {"s1": scores(0.8, 0.8), "s2": scores(0.8, 0.8)}
     for student, result in start.items():
