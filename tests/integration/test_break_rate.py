@@ -18,7 +18,8 @@ def test_two_models_are_probed_both_ways_and_nothing_is_trained(coopt: Coopt) ->
     assert found["methods"] == []
     cells = {(c["edge"], c["context"]): c["rates"] for c in found["break_rates"] if c["gate"] == "any"}
     assert {edge for edge, _ in cells} == {"m1 -> m2", "m2 -> m1"}
-    assert all(cells["m1 -> m2", "f"][k][0] > 0 for k in ("break", "break_control", "fix", "fix_control"))
+    rates = cells["m1 -> m2", "f"]
+    assert all(rates[k]["answers"] > 0 for k in ("break", "break_control", "break_more", "fix", "fix_control"))
     again = coopt("break-rate", *models, *small, "--set", "sampling.eval_samples=1")
     assert again.returncode == 0, again.stderr
     assert "Break- and fix-rates" in again.stdout
