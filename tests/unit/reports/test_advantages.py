@@ -133,14 +133,14 @@ TRACES = [
 
 
 def test_means_and_their_intervals_are_over_questions() -> None:
-    """Two questions, one with many rollouts: the interval is as wide as two questions make it."""
+    """Many rollouts of one question are one question; two so unequal ones tell nothing of their mean."""
     many = [trace("a", 0, [1.0, -1.0]) for _ in range(30)] + [trace("a", 1, [0.0, -1.0])]
-    found = summary.mean(many, "mean_right")
-    assert (found.rollouts, found.questions) == (31, 2)
-    assert found.value == pytest.approx(30 / 31)
-    assert found.low is not None
-    assert found.high is not None
-    assert found.high - found.low > 1
+    assert summary.mean(many, "mean_right") == (31, 2, pytest.approx(30 / 31), None, None)
+    even = [trace("a", k, [float(k % 2), -1.0]) for k in range(20) for _ in range(3)]
+    once = [trace("a", k, [float(k % 2), -1.0]) for k in range(20)]
+    found, single = (summary.mean(t, "mean_right") for t in (even, once))
+    assert (found.rollouts, found.questions, found.value) == (60, 20, 0.5)
+    assert (found.low, found.high) == pytest.approx((single.low, single.high))
     assert summary.mean(many[:2], "mean_right") == (2, 1, 1.0, None, None)
 
 

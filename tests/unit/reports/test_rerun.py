@@ -66,7 +66,7 @@ def _answering(checked: Checked, wrong: float) -> Callable[..., dict[str, Any]]:
     def answer(run: Run, task: Score, engine: Engine, domains: Mapping[str, SomeItems]) -> dict[str, Any]:
         ((name, domain),) = domains.items()
         number = checked.entry.seeds.index(task.seed)
-        truth = checked.answers.correct[AnswersOf(task.method, task.student, name)][number][domain.rows]
+        truth = checked.answers.correct[AnswersOf(task.method, task.student, name)][number][domain.places]
         turned = generator(str(task), name).random(truth.shape) < wrong
         return {"domains": {name: {"correct": (truth ^ turned).astype(int).tolist()}}}
 
