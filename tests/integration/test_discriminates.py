@@ -21,9 +21,9 @@ def test_the_oracle_beats_sdpo_and_useless_tutors_do_not(coopt: Coopt, tmp_path:
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
     found = {c["method"]: c for c in results["comparisons"] if c["student"] == "all"}
-    # One seed on 104 facts: by itself, since after correction over all that three methods claim it may not be shown.
-    assert found["oracle"]["p_alone"] < 0.05
+    # By size: of one seed on 104 facts a verdict may stay open, corrected over all that three methods claim.
     assert found["oracle"]["difference"] > 0.02
+    assert found["oracle"]["difference"] - found["shuffled"]["difference"] > 0.02
     assert found["shuffled"]["verdict"] != "better"
     if found["oracle"]["verdict"] == "better":
         share, low, high = found["shuffled"]["of_oracle"]
