@@ -47,10 +47,10 @@ def _ask_for(name: str) -> None:
         HfApi().dataset_info(name, timeout=_SECONDS)
     except HfHubHTTPError as error:
         raise DataError(f"{name}: the hub refuses it ({_first_line(error)}). {_INSTEAD}") from None
-    except Exception:  # of the library beneath, which is another one from release to release
+    except Exception as error:  # of the library beneath, which is another one from release to release
         raise DataError(
-            f"{name}: the hub cannot be reached. {_INSTEAD} With HF_HUB_OFFLINE=1 rows that were downloaded before are"
-            " read."
+            f"{name}: the hub cannot be reached: {_first_line(error).rstrip('.')}. {_INSTEAD} With HF_HUB_OFFLINE=1"
+            " rows that were downloaded before are read."
         ) from None
 
 

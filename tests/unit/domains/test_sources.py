@@ -165,7 +165,7 @@ def test_rows_of_the_hub(hub: Hub, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("faults", "message"),
     [
-        ({"asked": OSError("no route")}, r"cais/mmlu: the hub cannot be reached. .* HF_HUB_OFFLINE=1"),
+        ({"asked": OSError("no route")}, r"cais/mmlu: the hub cannot be reached: no route\. .* HF_HUB_OFFLINE=1"),
         ({"read": ValueError("no config\nmore")}, r"rows cannot be read \(no config\). Give local rows"),
         ({"read": ConnectionError(""), "offline": True}, r"rows cannot be read \(ConnectionError\)"),
     ],
