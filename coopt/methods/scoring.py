@@ -44,7 +44,7 @@ def score_policy(
         read = [[domain.read(text, i) for text in own] for i, own in texts]
         answer["domains"][name] = {
             "items": [i.id for i in items],
-            "correct": [[int(domain.score(text, i)) for text in own] for i, own in texts],
+            "correct": [[int(r.correct) for r in row] for row in read],
             "answers": [[_short(r.answer) for r in row] for row in read],
             "unparsed": sum(not r.read for row in read for r in row),
             "read_otherwise": sum(
