@@ -13,6 +13,7 @@ from coopt.driver.sweep.estimate import TimeEstimate
 from coopt.driver.sweep.results import ArmState
 from coopt.reports.comparison import FEW_SEEDS, INTERVALS, PARETO_RULE, RANK, RANK_NOTE, differences_table
 from coopt.reports.plan import duration
+from coopt.reports.tables import collapsed_note, verdict_words
 from coopt.runs.compare import Comparison
 from coopt.runs.results import Results
 
@@ -104,7 +105,7 @@ def change_table(states: Sequence[ArmState]) -> Table:
             percent(c.score),
             signed(c.change),
             span(c.change_low, c.change_high, "+.1f"),
-            c.verdict + (f" (collapsed: {', '.join(c.collapsed)})" if c.collapsed else ""),
+            verdict_words(c),
             str(c.questions),
         ]
         for state in states
@@ -113,8 +114,10 @@ def change_table(states: Sequence[ArmState]) -> Table:
         if c.change is not None
     ]
     columns = ["arm", "method", "student", "domain", "avg@k", "change", "95 %", "verdict", "n"]
-    note = "Verdicts here, and those of mutual Pareto, are corrected within each arm."
-    return Table("Change by student and domain, percent", columns, rows, [note])
+    notes = ["Verdicts here, and those of mutual Pareto, are corrected within each arm."]
+    for state in states:
+        notes += collapsed_note(state.found.results.scores, f"{state.arm}, ") if state.found else []
+    return Table("Change by student and domain, percent", columns, rows, notes)
 
 
 def sweep_tables(states: Sequence[ArmState], between: Sequence[Comparison]) -> list[Table]:

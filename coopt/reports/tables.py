@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 
 from coopt.core.statistics.crossed import LEAST_SEEDS
@@ -73,7 +74,7 @@ def score_table(results: Results) -> Table:
                 signed(cell.change),
                 span(cell.change_low, cell.change_high, "+.1f"),
                 *per_seed,
-                _verdict(cell),
+                verdict_words(cell),
                 percent(cell.best_by_validation),
             ]
         )
@@ -101,9 +102,16 @@ def samples_table(results: Results) -> Table:
     return Table("Answers to a question together, percent", columns, rows, [note])
 
 
-def _verdict(cell: ScoreCell) -> str:
-    words = cell.verdict or NONE
-    return f"{words} (collapsed: {', '.join(cell.collapsed)})" if cell.collapsed else words
+def verdict_words(cell: ScoreCell) -> str:
+    """The verdict, marked where training was stopped (:func:`collapsed_note` says when)."""
+    return f"{cell.verdict or NONE}; collapsed" if cell.collapsed else cell.verdict or NONE
+
+
+def collapsed_note(cells: Sequence[ScoreCell], arm: str = "") -> list[str]:
+    """Who collapsed and when, in one line; none where nobody did."""
+    fallen = dict.fromkeys((c.who, c.student, tuple(c.collapsed)) for c in cells if c.collapsed)
+    said = "; ".join(f"{arm}{who} {student}: {', '.join(when)}" for who, student, when in fallen)
+    return [f"Collapsed, so training stopped: {said}."] if said else []
 
 
 def _score_notes(results: Results) -> list[str]:
@@ -115,6 +123,7 @@ def _score_notes(results: Results) -> list[str]:
         " best-val is the round chosen on validation. Verdicts: p below 0.05 (Holm over all that the run's"
         " tables claim), in every seed.",
     ]
+    notes += collapsed_note(results.scores)
     seen = [c.detectable for c in results.scores if c.detectable is not None]
     if seen:
         notes.append(

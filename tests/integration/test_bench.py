@@ -202,7 +202,9 @@ def test_a_collapsed_student_is_stopped_marked_and_kept(coopt: Coopt, tmp_path: 
     assert len(cells) == 4
     assert {tuple(c["collapsed"]) for c in cells} == {("seed 0 at step 2",)}
     assert not (tmp_path / "wreck/seeds/0/sdpo/r2/s1").exists()
-    assert "collapsed: seed 0 at step 2" in coopt("report", "wreck").stdout
+    shown = " ".join(coopt("report", "wreck").stdout.split())
+    assert "; collapsed" in shown
+    assert "Collapsed, so training stopped: sdpo s1: seed 0 at step 2; sdpo s2: seed 0 at step 2." in shown
 
 
 def test_ready_students_and_rationales(coopt: Coopt, smoke_run: Path, tmp_path: Path) -> None:
