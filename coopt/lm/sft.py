@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F
+from transformers import get_cosine_schedule_with_warmup
 
 from coopt.core.config.schema import Config
 from coopt.core.config.ways import RATIONALES, way_of
@@ -99,26 +100,24 @@ def _rationales(file: str, policy: Policy, domain: Domain) -> list[Example]:
 
 
 def _fit(policy: Policy, examples: Sequence[Example], config: Config, key: Sequence[object]) -> None:
-    """Next-token training on the responses; AdamW, 10 % warm-up, cosine to zero."""
+    """Next-token training on the responses; AdamW, 10 % warm-up, then cosine to zero (paper D.1)."""
     settings = config.specialise
     steps_per_epoch = math.ceil(len(examples) / settings.batch)
     total = steps_per_epoch * settings.epochs
     parameters = list(policy.trainable().values())
     optimizer = torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=0.0)
+    rate = get_cosine_schedule_with_warmup(optimizer, math.ceil(_WARMUP_SHARE * total), total)
     for step in range(total):
         epoch, place = divmod(step, steps_per_epoch)
         order = generator(*key, epoch, "sft").permutation(len(examples))
         batch = [examples[k] for k in order[place * settings.batch : (place + 1) * settings.batch]]
-        warmup = max(1.0, _WARMUP_SHARE * total)
-        rate = min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * step / total)))
-        for group in optimizer.param_groups:
-            group["lr"] = settings.lr * rate
         optimizer.zero_grad(set_to_none=True)
         for example in batch:
             # Example by example: the mean over examples, whatever their lengths.
             _loss(policy, example).div(len(batch)).backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
+        rate.step()
 
 
 def _loss(policy: Policy, example: Example) -> torch.Tensor:

@@ -1,9 +1,11 @@
 """The break-rate probe (paper Appendix E): does a tutor's feedback turn right answers wrong?
 
 The initial students answer validation questions n times at training temperature. Every edge's tutor critiques
-every answer, whatever its gate says, and the tutee answers again in four contexts: nothing (``again``), s
-only, f only, s and f. The first two are the controls: sampling again breaks answers too. All texts are kept beside
-the grids, for reading.
+every answer, whatever its gate says, and the tutee answers again in six contexts: nothing (``again``), s only, f
+only, s and f, and the paper's, "f and the previous correct rollout if it exists" (``paper``), beside its control
+(``paper_control``: the same without f). s is that of training; the paper's is the earliest correct rollout, be it the
+one that is asked again. Controls are there because sampling again breaks answers too. All texts are kept beside the
+grids, for reading.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ def probe_tutee(
 ) -> dict[str, Any]:
     """All answers of one tutee before and after, as 0/1 grids; None where a context does not exist.
 
-    ``{"domains": {name: {"items", "before", "again", "s", "edges": {edge: {"f", "sf", "kept"}}}}, "away", "texts"}``;
+    ``{"domains": {name: {"items", "before", "again", "s", "paper_control", "edges": {edge: {"f", "sf", "paper",
+    "kept"}}}}, "away", "texts"}``;
     ``away``: edges whose tutor stopped answering, and why; ``texts``: one record a question (``_Probe.texts``).
     """
     answer: dict[str, Any] = {"version": 1, "domains": {}, "away": {}, "texts": []}
@@ -82,7 +85,8 @@ class _Probe:
         self.how = Sampling(config.sampling.temperature, config.sampling.max_response_tokens)
         self.texts: list[dict[str, Any]] = []
         """One record a question, shaped like those of a training step (``records``), with what the tutee answered
-        again: ``again`` and ``s`` beside each rollout, ``f`` and ``sf`` beside each message."""
+        again: ``again``, ``s`` and ``paper_control`` beside each rollout, ``f``, ``sf`` and ``paper`` beside each
+        message."""
 
     def run(self, tutors: Mapping[Edge, Tutor]) -> dict[str, Any]:
         items = list(self.domain.items("validation"))
@@ -92,29 +96,36 @@ class _Probe:
         everywhere: Grid = [[""] * len(g.rollouts) for g in groups]
         again = self._again(groups, nothing, nothing, everywhere)
         own = self._again(groups, demos, nothing, demos)
-        self.texts = [_record(*parts) for parts in zip(groups, again, own, strict=True)]
+        itself = _earliest_themselves(groups)
+        control = _first(self._again(groups, itself, nothing, itself), own, again)
+        self.texts = [_record(*parts) for parts in zip(groups, again, own, control, strict=True)]
         result: dict[str, Any] = {
             "items": [i.id for i in items],
             "before": [[int(r) for r in g.rewards] for g in groups],
             "again": _right(again),
             "s": _right(own),
+            "paper_control": _right(control),
             "edges": {},
         }
         for edge, tutor in tutors.items():
             said = self._feedback(groups, edge, tutor)
             feedback = [[m.feedback.text if m else None for m in row] for row in said]
-            both = [[s and f for s, f in zip(*rows, strict=True)] for rows in zip(demos, feedback, strict=True)]
             rewrite = tutor.style in REWRITES  # a whole solution takes the place of s
             alone: tuple[Grid, Grid] = (feedback, nothing) if rewrite else (nothing, feedback)
-            with_s: tuple[Grid, Grid] = alone if rewrite else (demos, feedback)
             f = self._again(groups, *alone, feedback)
-            sf = self._again(groups, *with_s, both)
+            with_s: list[Grid] = []
+            for s in (demos, itself):
+                shown: tuple[Grid, Grid] = alone if rewrite else (s, feedback)
+                with_s.append(self._again(groups, *shown, _both(s, feedback)))
+            sf, selves = with_s
+            paper = _first(selves, sf, f)
             result["edges"][str(edge)] = {
                 "f": _right(f),
                 "sf": _right(sf),
+                "paper": _right(paper),
                 "kept": sum(f is not None for row in feedback for f in row),
             }
-            for record, *rows in zip(self.texts, said, f, sf, strict=True):
+            for record, *rows in zip(self.texts, said, f, sf, paper, strict=True):
                 for rollout, *parts in zip(record["rollouts"], *rows, strict=True):
                     rollout["messages"] += _message(edge.tutor, *parts)
         return result
@@ -171,28 +182,51 @@ class _Probe:
         return grid
 
 
+def _earliest_themselves(groups: Sequence[RolloutGroup]) -> Grid:
+    """The rollouts that are the earliest correct one of their question, whatever training's ``exclude_self`` says."""
+    earliest = [earliest_correct(g, exclude_self=False) for g in groups]
+    first = [next((j for j, y in enumerate(g.rollouts) if y.correct), None) for g in groups]
+    return [[demo if j == k else None for j, demo in enumerate(row)] for row, k in zip(earliest, first, strict=True)]
+
+
+def _both(demos: Grid, feedback: Grid) -> Grid:
+    """Where there is an s and an f."""
+    return [[s and f for s, f in zip(*rows, strict=True)] for rows in zip(demos, feedback, strict=True)]
+
+
+def _first(*grids: Grid) -> Grid:
+    """In each place what the first of the grids has that has something there."""
+    return [
+        [next((x for x in places if x is not None), None) for places in zip(*rows, strict=True)]
+        for rows in zip(*grids, strict=True)
+    ]
+
+
 def _right(answers: Grid) -> Grid:
     """The grid as 0/1."""
     return [[None if a is None else int(a.reward) for a in row] for row in answers]
 
 
-def _record(group: RolloutGroup, again: Sequence[_Answer | None], own: Sequence[_Answer | None]) -> dict[str, Any]:
-    parts = zip(group.rollouts, again, own, strict=True)
+def _record(group: RolloutGroup, *answers: Sequence[_Answer | None]) -> dict[str, Any]:
+    """``answers``: again, with s, and the paper's control."""
     return {
         "item": group.item.id,
         "domain": group.item.domain,
         "rollouts": [
-            {"text": y.text, "reward": y.reward, "again": _text(a), "s": _text(s), "messages": []} for y, a, s in parts
+            {"text": y.text, "reward": y.reward, "again": _text(a), "s": _text(s), "paper_control": _text(p)}
+            | {"messages": []}
+            for y, a, s, p in zip(group.rollouts, *answers, strict=True)
         ],
     }
 
 
-def _message(tutor: str, said: _Said | None, f: _Answer | None, sf: _Answer | None) -> list[dict[str, Any]]:
-    """Nothing where the tutor was not there or could not read the request."""
+def _message(tutor: str, said: _Said | None, *answers: _Answer | None) -> list[dict[str, Any]]:
+    """Nothing where the tutor was not there or could not read the request. ``answers``: with f, with s and f, in the
+    paper's context."""
     if said is None:
         return []
-    outcome, kept = said.feedback.outcome, said.feedback.text
-    return [{"tutor": tutor, "raw": said.raw, "outcome": outcome, "kept": kept, "f": _text(f), "sf": _text(sf)}]
+    after = dict(zip(("f", "sf", "paper"), map(_text, answers), strict=True))
+    return [{"tutor": tutor, "raw": said.raw, "outcome": said.feedback.outcome, "kept": said.feedback.text} | after]
 
 
 def _text(answer: _Answer | None) -> dict[str, Any] | None:

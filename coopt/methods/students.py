@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import astuple
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from coopt.core.config.schema import Config
 from coopt.core.config.ways import RATIONALES, WAYS, way_of
@@ -11,6 +14,9 @@ from coopt.core.errors import ConfigError, CooptError
 from coopt.core.meter import Meter
 from coopt.domains.base import Domain
 from coopt.domains.rationales import read_rationales
+from coopt.domains.rows import content_hash
+from coopt.domains.scimini.facts import Fact
+from coopt.domains.scimini.tasks import TaskMix
 from coopt.graph.files import load_topology
 from coopt.graph.topology import Node, Topology
 from coopt.lm.bases import base_directory, check_model_files
@@ -91,15 +97,61 @@ def make_student(
 
         policy = load_student(config, origin)
         check_saving(policy, origin)
-        save_policy(specialise_on_text(policy, config, domains[native], (seed, student), meter), target)
+        key = _domain_key(topology, seed, student)
+        save_policy(specialise_on_text(policy, config, domains[native], key, meter), target)
 
 
-def _world_specialist(config: Config, topology: Topology, seed: int, student: str, target: Path, meter: Meter) -> None:
-    """Fine-tune the embedded base on the facts that this student is to know."""
-    from coopt.lm.embedded.specialist import CRITIC_MIX, MIX, generalist_facts, known_facts, teach
-    from coopt.lm.policy import save_policy
-    from coopt.lm.shared import load_student
-    from coopt.lm.training.adapters import make_trainable
+def recipe(
+    config: Config, topology: Topology, domains: Mapping[str, Domain], seed: int, student: str
+) -> dict[str, Any] | None:
+    """All that decides a specialist, as JSON: two of the same recipe are the same weights. None where nothing is
+    trained."""
+    node, way = topology.nodes[student], way_of(config)
+    origin, is_start = _origin(config, node)
+    if is_start:
+        return None
+    model = config.model.model_dump(include={"weights", "lora_rank", "shared_base", "dtype"})
+    files = {p.name: [p.stat().st_size, p.stat().st_mtime_ns] for p in sorted(origin.iterdir()) if p.is_file()}
+    common = {"way": way, "seed": seed, "model": model, "origin": [str(origin.resolve()), files]}
+    common |= {p: version(p) for p in ("coopt", "torch", "transformers", "peft")}
+    if way == "world":
+        lessons = _lessons(config, topology, seed, student)
+        own = {"known": sorted(map(str, lessons.known)), "mix": astuple(lessons.mix), "steps": lessons.steps}
+        return common | own | {"student": student, "domains": list(config.domains)}
+    domain = domains[node.native]
+    questions = content_hash(*(repr(i) for i in domain.items("train")), repr(domain.wording))
+    made = common | {
+        "key": _domain_key(topology, seed, student),
+        "questions": questions,
+        "specialise": config.specialise.model_dump(),
+    }
+    if way.startswith(RATIONALES):
+        made["rationales"] = content_hash(Path(way.removeprefix(RATIONALES)).expanduser().read_text(encoding="utf-8"))
+    if way == "own_correct":
+        made["sampled"] = [
+            config.rounds.rollouts, config.sampling.max_response_tokens, config.data.extraction, config.engine.kind,
+        ]  # fmt: skip
+    return made
+
+
+def _domain_key(topology: Topology, seed: int, student: str) -> tuple[int, str, int]:
+    """By domain and not by name: "the chemistry student" is one start, whoever it is paired with. The number tells
+    students of the same domain apart."""
+    native = topology.nodes[student].native
+    alike = [n.id for n in topology.nodes.values() if n.native == native]
+    return seed, native, alike.index(student)
+
+
+class _Lessons(NamedTuple):
+    """What a student of the embedded world is taught."""
+
+    known: frozenset[Fact]
+    mix: TaskMix
+    steps: int
+
+
+def _lessons(config: Config, topology: Topology, seed: int, student: str) -> _Lessons:
+    from coopt.lm.embedded.specialist import CRITIC_MIX, MIX, generalist_facts, known_facts
 
     world, critic = config.world, topology.nodes[student].role == "critic"
     if critic and not topology.nodes[student].native:
@@ -107,7 +159,17 @@ def _world_specialist(config: Config, topology: Topology, seed: int, student: st
     else:
         natives = {n.id: n.native for n in topology.nodes.values() if n.native}
         known = known_facts(natives, student, seed, world.own_share, world.foreign_share, config.domains)
-    mix, steps = (CRITIC_MIX, world.critic_steps) if critic else (MIX, world.specialist_steps)
+    return _Lessons(known, *((CRITIC_MIX, world.critic_steps) if critic else (MIX, world.specialist_steps)))
+
+
+def _world_specialist(config: Config, topology: Topology, seed: int, student: str, target: Path, meter: Meter) -> None:
+    """Fine-tune the embedded base on the facts that this student is to know."""
+    from coopt.lm.embedded.specialist import teach
+    from coopt.lm.policy import save_policy
+    from coopt.lm.shared import load_student
+    from coopt.lm.training.adapters import make_trainable
+
+    known, mix, steps = _lessons(config, topology, seed, student)
     meter.units = steps
     policy, key = load_student(config, base_directory(config.model.path)), (seed, student)
     if config.model.shared_base:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from coopt.core.tables.cells import NONE, percent, signed, span
 from coopt.core.tables.table import Table
 from coopt.graph.topology import Edge
-from coopt.runs.measures.probes import ALL_EDGES, ANY_STATE
+from coopt.runs.measures.probes import ALL_EDGES, ANY_STATE, POOLED
 from coopt.runs.results import BreakCell, RateCell, Results
 
-CONTEXT_WORDS = {"f": "f", "sf": "s + f"}
+CONTEXT_WORDS = {"paper": "f, s if any", "sf": "s + f", "f": "f"}
 
 
 def probe_tables(results: Results, names: Sequence[str]) -> list[Table]:
@@ -24,11 +24,13 @@ def break_table(results: Results) -> Table:
     """Break- and fix-rates per edge and per gate state."""
     cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate != ANY_STATE]
     if break_matrices(results):  # they have the edges
-        cells = [c for c in cells if c.edge == ALL_EDGES]
+        cells = [c for c in cells if c.edge in POOLED]
     note = (
         "break: correct answers that became wrong; fix: wrong ones that became correct. Initial students, validation"
         " questions, training temperature. n: answers, in brackets the questions that they are to. Control: the same"
-        " rollouts again without f (for s + f: with s only); over control: the rate minus the control's."
+        " rollouts again without f (with the same s); over control: the rate minus the control's. Context 'f, s if"
+        " any' is the paper's (App. E): s is the earliest correct rollout, be it the one that is asked again; s + f is"
+        " that of training."
     )
     return Table("Break- and fix-rates, percent", _break_columns("gate"), _break_rows(cells, by="gate"), [note])
 
@@ -92,9 +94,10 @@ def break_matrices(results: Results) -> list[Table]:
             f"Tutor x tutee: {kind}-rate with {CONTEXT_WORDS[context]}, percent",
             ["tutor", *(f"-> {s}" for s in students)],
             [[t, *(_rate(cells, t, s, context, kind) for s in students)] for t in sorted(tutors)],
-            ["In brackets the control: the same answers again without f (for s + f: with s only)."],
+            ["In brackets the control: the same answers again without f (with the same s)."],
         )
-        for context in ("f", "sf")
+        for context in CONTEXT_WORDS
+        if any(c.context == context for c in cells)
         for kind in ("break", "fix")
     ]
 

@@ -15,8 +15,8 @@ RANK_NOTE = (
 )
 INTERVALS = "Intervals (95 %) and p: over seeds and questions with their clusters (docs/statistics.md)."
 PARETO_RULE = (
-    "yes: a gain is shown in some domain, and in each one that less than a point is lost; no: a loss is shown; of all"
-    " students together: of each of them."
+    "yes: a gain is shown in some domain, and in each one that less than a point is lost; no: a loss is shown; mutual:"
+    " of every student."
 )
 FEW_SEEDS = (
     "Fewer than three seeds: every interval and verdict is about these students only, not about other specialists or"

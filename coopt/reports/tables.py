@@ -33,6 +33,7 @@ def all_tables(results: Results) -> list[Table]:
         reading_table(results),
         pareto_table(results),
         comparison_table(results),
+        dominance_table(results),
         standings_table(results),
         rank_table(results),
         consensus_table(results),
@@ -151,6 +152,27 @@ def pareto_table(results: Results) -> Table:
         f" probability given their noise. Verdict: {PARETO_RULE}"
     )
     return Table("Pareto verdicts", columns, rows, [note])
+
+
+def dominance_table(results: Results) -> Table:
+    """Which method leaves a student better off than which other, in every domain."""
+    rows = [
+        [
+            f"{c.method} over {c.baseline}",
+            c.student,
+            *(map(signed, c.differences) if c.differences else [NONE] * len(results.domains)),
+            yes(c.point),
+            percent(c.probability, 0),
+            c.verdict,
+        ]
+        for c in results.dominance
+    ]
+    note = (
+        "dominates: no domain lower, one higher (paper, Definition A.1), on the scores as they are, and its probability"
+        f" given their noise. Verdict: {PARETO_RULE}"
+    )
+    columns = ["methods", "student", *results.domains, "dominates", "probability, %", "verdict"]
+    return Table("Pareto dominance between methods, percent", columns, rows, [note])
 
 
 def _share(results: Results, method: str) -> str:

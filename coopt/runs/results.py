@@ -97,6 +97,19 @@ class ParetoCell(Record):
     """Of "mutual": the share of students that improve (expected over draws)."""
 
 
+class DominanceCell(Record):
+    """Whether a method leaves one student, or all ("mutual"), better off than another method does."""
+
+    method: str
+    baseline: str
+    student: str
+    differences: list[float]
+    """By domain, in the run's order."""
+    point: bool
+    probability: float
+    verdict: ParetoVerdict
+
+
 class RankCell(Record):
     """Mean gain (over domains) of the students that were k-th strongest at the start; rank 1 is the strongest."""
 
@@ -254,12 +267,16 @@ class RateCell(Record):
     high: float | None = None
 
 
+Context = Literal["paper", "sf", "f"]
+"""What the tutee had before it when it answered again (``coopt.methods.break_rate``)."""
+
+
 class BreakCell(Record):
     """Break- and fix-rate of an edge, or of all edges with one gate state."""
 
     edge: str
     gate: str
-    context: Literal["f", "sf"]
+    context: Context
     difficulty: str
     rates: dict[str, RateCell]
     """break, break_control, break_more (the one minus the other), and the same of fix"""
@@ -295,6 +312,7 @@ class Results(Record):
     constants: list[ConstantCell]
     scores: list[ScoreCell]
     pareto: list[ParetoCell]
+    dominance: list[DominanceCell] = []
     comparisons: list[ComparisonCell]
     standings: list[StandingCell] = []
     gates: list[GateCell]

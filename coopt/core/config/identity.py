@@ -10,13 +10,18 @@ from coopt.core.config.toml import flat
 
 PRACTICAL = ("critics", "cluster")
 """How endpoints are asked and where tasks run: no part of what a run is."""
+_PLACES = (("model", "specialists"),)
+"""Nor is where it keeps what."""
 GROWING = ("seeds", "methods")
 """A run may be given more of these later."""
 
 
 def identity(config: Config, *without: str) -> dict[str, Any]:
     """The settings that say what a run is, as a JSON tree; ``without``: sections that may differ here."""
-    return config.model_dump(mode="json", exclude={*PRACTICAL, *without})
+    tree = config.model_dump(mode="json", exclude={*PRACTICAL, *without})
+    for section, key in _PLACES:
+        tree.get(section, {}).pop(key, None)
+    return tree
 
 
 def differences(configs: Sequence[Config], *without: str) -> dict[str, list[Any]]:

@@ -39,9 +39,18 @@ class ModelConfig(Section):
     shared_base: bool = False
     """Adapter mode (needs weights = lora): specialists are adapters on the one frozen base too and are trained on, so
     N students cost one base, and vLLM serves tutee and tutors from one engine."""
+    specialists: str = ""
+    """A folder of specialists: those that another run made there from the same are taken, new ones are put there. A
+    sweep gives its benches one. It changes no result. Empty: every run makes its own."""
     dtype: Literal["float32", "bfloat16", "auto"] = "float32"
     """Precision of compute; auto: bfloat16 on a GPU, float32 on a CPU. Weights are kept, and the loss is computed, in
     float32."""
+
+    @model_serializer(mode="wrap")
+    def _as_it_always_was(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A run without this setting is written as before there was one."""
+        tree: dict[str, Any] = written(self)
+        return {k: v for k, v in tree.items() if k != "specialists" or v}
 
 
 class SpecialiseConfig(Section):

@@ -45,9 +45,9 @@ class Paired(ABC):
         """The mean score on one domain."""
         return estimate(self.per_question(who, student, domain), self.design(domain))
 
-    def change(self, who: str, student: str, domain: str) -> Change:
-        """Against the initial student, on one domain."""
-        difference = self.per_question(who, student, domain) - self.per_question(INIT, student, domain)
+    def change(self, who: str, student: str, domain: str, baseline: str = INIT) -> Change:
+        """Against the initial student, or as another method left it, on one domain."""
+        difference = self.per_question(who, student, domain) - self.per_question(baseline, student, domain)
         return change(difference, self.design(domain))
 
     def laid_out(self, values_SQ: Array, domain: str) -> Array:

@@ -7,6 +7,7 @@ first; then the cheaper first. A budget takes cells in that order as long as the
 from __future__ import annotations
 
 import heapq
+import json
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +51,8 @@ class Cell:
 
     def command(self, extra: Sequence[str] = ()) -> list[str]:
         """The bench, for this interpreter."""
-        arguments = [*self.arm.arguments(self.seed), "--out", str(self.directory), *extra]
+        shared = f"model.specialists={json.dumps(str(self.sweep / 'specialists'))}"
+        arguments = [*self.arm.arguments(self.seed), "--out", str(self.directory), "--set", shared, *extra]
         return [sys.executable, "-m", "coopt", "bench", *arguments]
 
     def shown(self, extra: Sequence[str] = ()) -> str:

@@ -17,6 +17,7 @@ from coopt.core.names import BASE, INIT, ORACLE
 from coopt.core.phase_files import PhaseFiles
 from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
+from coopt.driver.tasks.specialists import make_or_take
 from coopt.driver.tasks.task import BreakRate, Merge, Score, Specialise, Task, Train
 from coopt.graph.topology import Edge
 from coopt.lm import ranks
@@ -65,7 +66,10 @@ def specialise(task: Specialise, run: Run, meter_path: Path | None) -> None:
     """Make an initial student."""
     with store.new_directory(task.output(run)) as temporary:
         meter = Meter(meter_path, 1)
-        make_student(run.config, run.cast, run.domains, task.seed, task.student, temporary / "model", meter)
+        who = run.config, run.cast, run.domains, task.seed, task.student
+        make_or_take(
+            run, task.seed, task.student, temporary / "model", lambda target: make_student(*who, target, meter)
+        )
 
 
 def score(task: Score, run: Run, meter_path: Path | None) -> None:

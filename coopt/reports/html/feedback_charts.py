@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import altair as alt
@@ -18,7 +19,7 @@ KINDS = ("break", "fix")
 
 
 def break_matrices(results: Results) -> dict[str, Chart]:
-    """title -> tutor x tutee, of break- and fix-rates; signal ``context`` (f, sf) chooses what the tutee saw."""
+    """title -> tutor x tutee, of break- and fix-rates; signal ``context`` chooses what the tutee saw."""
     cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate == ANY_STATE]
     charts: dict[str, Chart] = {}
     for kind in KINDS if cells else ():
@@ -37,7 +38,7 @@ def break_matrices(results: Results) -> dict[str, Chart]:
         opacity = alt.Opacity("rate:Q", scale=alt.Scale(domain=[0, 100], range=[0.05, 0.6]), legend=None)
         charts[f"{kind.capitalize()}-rate, tutor x tutee, percent"] = (
             alt.layer(base.mark_rect(style="rate").encode(opacity=opacity), base.mark_text().encode(text="words:N"))
-            .add_params(alt.param(name="context", value="f"))
+            .add_params(alt.param(name="context", value=rows[0]["context"]))
             .properties(width="container", height=60 + 40 * len({r["tutor"] for r in rows}))
             .properties(description=f"{kind}-rate of every edge.")
         )
@@ -74,8 +75,9 @@ def _by_difficulty(rows: Sequence[Row], order: Sequence[str], kind: str) -> Char
             tooltip=tips(rows[0]),
         )
     )
-    tops = {context: _top([r for r in rows if r["context"] == context]) for context in ("f", "sf")}
-    scale = alt.Scale(domainMin=0, domainMax=alt.ExprRef(f"context == 'f' ? {tops['f']} : {tops['sf']}"))
+    shown = dict.fromkeys(r["context"] for r in rows)
+    tops = {context: _top([r for r in rows if r["context"] == context]) for context in shown}
+    scale = alt.Scale(domainMin=0, domainMax=alt.ExprRef(f"{json.dumps(tops)}[context]"))
     bars = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
     shape = alt.Shape("gate:N", scale=alt.Scale(domain=states), legend=LEGEND)
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
@@ -84,7 +86,7 @@ def _by_difficulty(rows: Sequence[Row], order: Sequence[str], kind: str) -> Char
     control = base.mark_point(size=50).encode(y=alt.Y("control:Q", scale=scale))
     return (
         alt.layer(bars, points, control)
-        .add_params(alt.param(name="context", value="f"))
+        .add_params(alt.param(name="context", value=rows[0]["context"]))
         .properties(width="container", height=HEIGHT, description=f"{kind}-rates by gate and difficulty.")
     )
 

@@ -28,6 +28,12 @@ from coopt.runs.measures.trajectories import trajectories
 from coopt.runs.results import Results
 from coopt.runs.run import Run
 
+_CONTEXTS = {
+    "paper": "feedback, and the earliest right answer if there is one (the paper's)",
+    "sf": "own demonstration and feedback, as in training (s + f)",
+    "f": "feedback alone (f)",
+}
+
 
 def write_page(run: Run, results: Results, path: Path) -> Chosen:
     """Write the report of a run; says what it shows of the transcripts."""
@@ -60,6 +66,7 @@ def render_page(run: Run, results: Results, chosen: Chosen) -> str:
         scripts=[library, script],
         hashes=[_hash(library), _hash(script)],
         all_edges=ALL_EDGES,
+        contexts=[(c, words) for c, words in _CONTEXTS.items() if any(x.context == c for x in results.break_rates)],
         colours=native_colours(natives, results.domains),
         pairs=lambda names: [(n, n) for n in names],
     )

@@ -1,7 +1,7 @@
 """Break- and fix-rates from the probe's grids, with intervals over seeds and questions.
 
-Each rate with feedback stands beside its control on the same answers: ``again`` (no context) for f,
-``s only`` for s and f.
+Each rate with feedback stands beside its control on the same answers: ``again`` (no context) for f, ``s only`` for s
+and f, "s if there is one" for the paper's context (``coopt.methods.break_rate``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from coopt.core.statistics.crossed import ratio
 from coopt.core.statistics.design import Array, Clusters, make_design
 from coopt.core.statistics.proportions import proportion_interval
 from coopt.core.statistics.verdicts import LEAST_QUESTIONS
-from coopt.runs.results import RateCell
+from coopt.runs.results import Context, RateCell
 
 # Wrong answers of eight before feedback, scaled to n: label -> (lowest, highest).
 DIFFICULTY: dict[str, tuple[int, int]] = {
@@ -26,7 +26,7 @@ DIFFICULTY: dict[str, tuple[int, int]] = {
     "hard (5-7)": (5, 7),
     "hardest (7)": (7, 7),
 }
-CONTEXTS = {"f": "again", "sf": "s"}
+CONTEXTS: dict[Context, str] = {"paper": "paper_control", "sf": "s", "f": "again"}
 """context -> its control"""
 
 
@@ -41,7 +41,7 @@ class Grids(NamedTuple):
     control: Array
 
     @classmethod
-    def of(cls, domain: Mapping[str, Any], edge: str, context: str, seed: int) -> Grids:
+    def of(cls, domain: Mapping[str, Any], edge: str, context: Context, seed: int) -> Grids:
         parts = (domain["before"], domain["edges"][edge][context], domain[CONTEXTS[context]])
         before, after, control = (np.array(g, dtype=float) for g in parts)
         items = np.array(domain["items"])

@@ -15,15 +15,18 @@ ALL = "all"
 """The mean of all students."""
 Compared = tuple[str, str, str]
 """Method, baseline, student (or all)."""
+Apart = tuple[str, str, str, str]
+"""Method, baseline, student, domain."""
 
 
 class Claims(NamedTuple):
     """``changes``: by method, student and domain, against the initial student. ``comparisons``: of methods, on the mean
-    of all domains. ``pairs``: all students' means, of the initial students and all methods, each two once. ``gains``:
-    by method and rank at the start."""
+    of all domains. ``apart``: the same two methods by student and domain. ``pairs``: all students' means, of the
+    initial students and all methods, each two once. ``gains``: by method and rank at the start."""
 
     changes: dict[tuple[str, str, str], Change]
     comparisons: dict[Compared, Change]
+    apart: dict[Apart, Change]
     pairs: dict[Pair, Change]
     gains: dict[tuple[str, int], Change]
 
@@ -41,18 +44,21 @@ def claims_of(
         for m, b in compared
         for name, group in [*single, (ALL, list(scores.students))]
     }
+    apart = {
+        (m, b, s, d): scores.change(m, s, d, b) for m, b in compared for s in scores.students for d in scores.domains
+    }
     known = {frozenset(pair) for pair in compared}
     others = {
         (a, b): scores.between(a, b, scores.students)
         for a, b in pairs_of([INIT, *scores.methods])
         if frozenset((a, b)) not in known
     }
-    every = [*changes.values(), *comparisons.values(), *others.values(), *(gains or {}).values()]
+    every = [*changes.values(), *comparisons.values(), *apart.values(), *others.values(), *(gains or {}).values()]
     found = iter(corrected(every))
 
     def own(part: Mapping[Key, Change]) -> dict[Key, Change]:
         return {key: next(found) for key in part}
 
-    changes, comparisons, others = own(changes), own(comparisons), own(others)
+    changes, comparisons, apart, others = own(changes), own(comparisons), own(apart), own(others)
     pairs = others | {(m, b): c for (m, b, name), c in comparisons.items() if name == ALL}
-    return Claims(changes, or_equivalent(comparisons, MARGIN), pairs, own(gains or {}))
+    return Claims(changes, or_equivalent(comparisons, MARGIN), apart, pairs, own(gains or {}))

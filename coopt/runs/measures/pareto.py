@@ -1,4 +1,5 @@
-"""Pareto improvement (paper Appendix A): as the scores are, as a probability, and as a verdict."""
+"""Pareto improvement over the initial students, and dominance of a method over another (paper Appendix A): as the
+scores are, as a probability, and as a verdict."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from coopt.core.statistics.crossed import ALPHA, joint_draws
 from coopt.core.statistics.design import Array
 from coopt.core.statistics.paired import Paired
 from coopt.core.statistics.verdicts import MARGIN, SURE_CLUSTERS, Change
-from coopt.runs.results import ParetoCell, ParetoVerdict
+from coopt.runs.results import DominanceCell, ParetoCell, ParetoVerdict
 
 _DRAWS = 2000
 _ROUNDING = 1e-9  # means of the same answers added up in another order
@@ -34,7 +35,7 @@ def pareto_draws(changes_DB: Array) -> BoolDraws:
 
 
 def pareto_verdict(changes: Sequence[Change]) -> ParetoVerdict:
-    """``yes``: a gain is shown in some domain, and in each that it is not worse than before by ``MARGIN`` or more.
+    """``yes``: a gain is shown in some domain, and in each that less than ``MARGIN`` is lost.
     Every domain must pass its own one-sided test, so that no correction is needed (intersection-union, Berger 1982).
     ``no``: a loss is shown. Gains and losses are those of the corrected table. Else it is not settled."""
     verdicts = [c.verdict for c in changes]
@@ -63,7 +64,7 @@ def pareto_cells(
     scores: Paired, method: str, changes: Mapping[tuple[str, str, str], Change], native: Mapping[str, str]
 ) -> list[ParetoCell]:
     """Every student, then all together. ``changes``: by method, student and domain; ``native``: student -> domain."""
-    drawn, cells = _drawn(scores, method), []
+    drawn, cells = _drawn(scores, method, INIT), []
     for student in scores.students:
         own = {d: changes[method, student, d] for d in scores.domains}
         cells.append(
@@ -87,10 +88,41 @@ def pareto_cells(
     return [*cells, everyone]
 
 
-def _drawn(scores: Paired, method: str) -> dict[str, BoolDraws]:
-    """Whether each student improves, in joint draws of all students' changes."""
+def dominance_cells(
+    scores: Paired, method: str, baseline: str, differences: Mapping[tuple[str, str, str, str], Change]
+) -> list[DominanceCell]:
+    """Definition A.1: whether every student is better off with ``method``; then all together. ``differences``: by
+    method, baseline, student and domain."""
+    drawn, cells = _drawn(scores, method, baseline), []
+    for student in scores.students:
+        own = [differences[method, baseline, student, d] for d in scores.domains]
+        cells.append(
+            DominanceCell(
+                method=method,
+                baseline=baseline,
+                student=student,
+                differences=[c.value for c in own],
+                point=pareto_improves([c.value for c in own]),
+                probability=float(drawn[student].mean()),
+                verdict=pareto_verdict(own),
+            )
+        )
+    everyone = DominanceCell(
+        method=method,
+        baseline=baseline,
+        student="mutual",
+        differences=[],
+        point=all(c.point for c in cells),
+        probability=mutual(drawn),
+        verdict=mutual_verdict([c.verdict for c in cells]),
+    )
+    return [*cells, everyone]
+
+
+def _drawn(scores: Paired, method: str, baseline: str) -> dict[str, BoolDraws]:
+    """Whether each student is better off, in joint draws of all students' differences."""
     moved = [
-        scores.laid_out(scores.per_question(method, s, d) - scores.per_question(INIT, s, d), d)
+        scores.laid_out(scores.per_question(method, s, d) - scores.per_question(baseline, s, d), d)
         for s in scores.students
         for d in scores.domains
     ]

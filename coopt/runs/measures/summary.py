@@ -23,7 +23,7 @@ from coopt.runs.measures.acceptance import committee_cells
 from coopt.runs.measures.claims import ALL, Claims, claims_of
 from coopt.runs.measures.consensus import consensus_distance
 from coopt.runs.measures.hostile import hostile_cells
-from coopt.runs.measures.pareto import pareto_cells
+from coopt.runs.measures.pareto import dominance_cells, pareto_cells
 from coopt.runs.measures.probes import break_cells
 from coopt.runs.measures.readings import rollout_readings, score_reading
 from coopt.runs.measures.scores import CRITIC, Scores
@@ -94,6 +94,7 @@ class _Summary:
             constants=self._constants(),
             scores=scores,
             pareto=[c for m in self.config.methods for c in pareto_cells(self.scores, m, self._claims.changes, native)],
+            dominance=[c for pair in self._compared() for c in dominance_cells(self.scores, *pair, self._claims.apart)],
             comparisons=self._comparisons(),
             standings=standings(self.scores, self._claims.pairs) if self.config.methods else [],
             gates=gates,

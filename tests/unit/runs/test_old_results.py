@@ -65,6 +65,8 @@ def test_all_claims_of_a_run_are_one_family(tmp_path: Path) -> None:
                                ("always", "sdpo"), ("opcod", "always"))
     }  # fmt: skip
     assert found.pairs["opcod", "sdpo"].p == found.comparisons["opcod", "sdpo", ALL].p
-    family = len(found.changes) + len(found.comparisons) + 4
-    smallest = min((*found.changes.values(), *found.pairs.values()), key=lambda c: c.found.p_value())
+    assert len(found.apart) == 2 * 2 * 2
+    family = len(found.changes) + len(found.comparisons) + len(found.apart) + 4
+    every = (*found.changes.values(), *found.pairs.values(), *found.apart.values())
+    smallest = min(every, key=lambda c: c.found.p_value())
     assert smallest.p == pytest.approx(min(1.0, family * smallest.found.p_value()))
