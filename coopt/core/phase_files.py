@@ -38,9 +38,14 @@ class PhaseFiles:
         return self._beside("advantages.jsonl")
 
     @property
-    def lines(self) -> tuple[Path, Path, Path]:
+    def evaluations(self) -> Path:
+        """One record a validation score between the ends of rounds."""
+        return self._beside("evaluations.jsonl")
+
+    @property
+    def lines(self) -> tuple[Path, ...]:
         """The files of records, each of which says its step."""
-        return self.steps, self.rollouts, self.advantages
+        return self.steps, self.rollouts, self.advantages, self.evaluations
 
     @property
     def checkpoints(self) -> Path:

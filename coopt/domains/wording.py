@@ -34,6 +34,10 @@ class Wording:
     """A critic's prompt to say what is wrong in a wrong attempt, given the worked solution ({solution})."""
     judge: str
     """A committee member's prompt: score a tutor's message from 1 to 5."""
+    judge_rationale: str
+    """The same of a worked solution (FAIR)."""
+    judge_rationale_given: str
+    """The same by a judge that is given the right one ({solution})."""
     step: str
     """A peer's prompt to write the attempt again, step by step: right steps as they are, the earliest error mended."""
     step_given: str
@@ -62,6 +66,12 @@ _REWRITE = (
     " own order and format.\nCopy every step that is right word for word. Replace the first step that is wrong, and"
     " whatever follows from it. Where a reason is missing, put it in; if the attempt breaks off, finish it briefly. If"
     " all of it is right, copy all of it.\nWrite nothing but the new attempt, down to its final answer."
+)
+
+_JUDGE_RATIONALE = (
+    "Below are a question and a worked solution that somebody wrote of it. Judge the solution: is each of its steps"
+    " true, does it follow from those before, and is the answer right? Give one reason in a sentence. Then end with"
+    " 'score N', where N is a whole number from 1 (wrong) to 5 (right and well explained)."
 )
 
 SCIENCE = Wording(
@@ -106,6 +116,11 @@ SCIENCE = Wording(
         " what it says true, about this question, and of use to the student? Give one reason in a sentence. Then end"
         " with 'score N', where N is a whole number from 1 (wrong or useless) to 5 (true and useful).\n\n"
         "Question:\n{question}\n\nMessage:\n{text}"
+    ),
+    judge_rationale=f"{_JUDGE_RATIONALE}\n\nQuestion:\n{{question}}\n\nWorked solution:\n{{text}}",
+    judge_rationale_given=(
+        f"{_JUDGE_RATIONALE} The right solution is below, for you to check it by.\n\n"
+        "Question:\n{question}\n\nWorked solution:\n{text}\n\nRight solution:\n{solution}"
     ),
     step=f"{_REWRITE}\n\nQuestion:\n{{question}}\n\nAttempt:\n{{response}}",
     step_given=(

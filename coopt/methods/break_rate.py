@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from coopt.core.config.schema import Config
-from coopt.core.rng import generator
+from coopt.core.rng import generator, stable_hash
 from coopt.domains.base import Domain, Item
 from coopt.domains.reprompt import reprompt
 from coopt.graph.topology import REWRITES, Edge
@@ -142,7 +142,12 @@ class _Probe:
 
     def _feedback(self, groups: Sequence[RolloutGroup], edge: Edge, tutor: Tutor) -> Grid:
         """What the tutor says (``_Said``) of every answer."""
-        requests = [Request(y.item, y.shown) for g in groups for y in g.rollouts]
+        drawn = bool(self.config.sampling.feedback_temperature)
+        requests = [
+            Request(y.item, y.shown, stable_hash(*self.key, edge, y.item.id, j, "critique") if drawn else 0)
+            for g in groups
+            for j, y in enumerate(g.rollouts)
+        ]
         kind = self.domain.answer
         said: list[str | None] = [None] * len(requests)  # an edge without a tutor has no answers
         try:

@@ -22,6 +22,7 @@ from coopt.lm.training.order import PromptOrder
 from coopt.methods.advantages import advantage_records
 from coopt.methods.base import Trained
 from coopt.methods.records import group_records, step_record
+from coopt.methods.scoring import score_policy
 from coopt.methods.step import Step, Tutee
 
 KEEP_CHECKPOINTS = 2  # the newest may be damaged by what killed the run
@@ -61,6 +62,8 @@ def train_phase(phase: Phase) -> None:
             store.append_lines(files.steps, [record])
             store.append_lines(files.rollouts, groups)
             fault_point("step")
+        if rounds.evaluate_every and (k + 1) % rounds.evaluate_every == 0 and k + 1 < rounds.steps:
+            _evaluate(phase, phase.first_step + k)
         if (k + 1) % rounds.checkpoint_every == 0 and k + 1 < rounds.steps:
             trainer.save(files.checkpoints / f"step_{k + 1}", background=True)
             _forget_old(files)
@@ -90,6 +93,16 @@ def train_step(phase: Phase, number: int) -> tuple[dict[str, Any], list[dict[str
         stats = tutee.trainer.update_in_parts(learnt.parts, learnt.examples // len(learnt.parts))
     step.clock.lap("update")
     return step_record(step, learnt, stats), group_records(number, learnt.groups)
+
+
+def _evaluate(phase: Phase, number: int) -> None:
+    """Validation scores after step ``number`` of the run, with the random numbers of every other score."""
+    who, sampling = phase.tutee, phase.config.sampling
+    key = who.seed, who.name, "score"
+    found = score_policy(who.trainer.serving(), who.engine, who.domains, "validation", sampling, key)
+    who.engine.rest()
+    if ranks.leads():
+        store.append_lines(phase.files.evaluations, [{"step": number} | found])
 
 
 def _advantages_are_due(phase: Phase, number: int) -> bool:

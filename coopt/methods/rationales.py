@@ -14,7 +14,7 @@ from coopt.core import store
 from coopt.domains.base import Domain, Item
 from coopt.domains.thinking import without_thinking
 from coopt.domains.wording import fill
-from coopt.methods.tutors.base import Speaker
+from coopt.methods.tutors.base import Message, Speaker
 
 CHUNK = 64  # questions between two writes: what is lost if the model goes away
 
@@ -58,7 +58,7 @@ def write_rationales(
         open_ = [i for i in items if i.id not in there]
         kept = 0
         for chunk in _chunks(open_):
-            asked = [(domain.wording, _request(i)) for i in chunk]
+            asked = [Message(domain.wording, _request(i)) for i in chunk]
             said = zip(chunk, speaker.say(asked, max_tokens), strict=True)
             texts = [(i, without_thinking(raw, unended=True)) for i, raw in said if raw is not None]
             rows = [

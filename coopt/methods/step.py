@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from coopt.core.blame import blame
 from coopt.core.config.schema import Config
-from coopt.core.rng import generator
+from coopt.core.rng import generator, stable_hash
 from coopt.domains.base import Domain, Item
 from coopt.domains.reprompt import reprompt
 from coopt.graph.topology import REWRITES
@@ -27,7 +27,7 @@ from coopt.methods.tutors.committee import Said, vote
 if TYPE_CHECKING:  # imports torch
     from coopt.lm.policy import Policy
 
-Asked = Literal["critique", "mistakes", "rationale", "judge"]
+Asked = Literal["critique", "mistakes", "rationale", "judge", "judge_rationale", "judge_rationale_given"]
 PARTS = ("rollout", "feedback", "update")
 
 
@@ -134,7 +134,10 @@ class Step:
         told: list[list[list[Told]]] = [[[] for _ in g.rollouts] for g in groups]
         for name, tutor in self.tutee.tutors.items():
             places = [(p, j) for p, row in enumerate(asked) for j, who in enumerate(row) if name in who]
-            requests = [Request(groups[p].item, groups[p].rollouts[j].shown) for p, j in places]
+            requests = [
+                Request(groups[p].item, groups[p].rollouts[j].shown, self._draw(name, groups[p].item, j))
+                for p, j in places
+            ]
             for (p, j), request, raw in zip(places, requests, self.ask(name, "critique", requests), strict=True):
                 kind = self.domains[request.item.domain].answer
                 kept = None if raw is None else filter_feedback(raw, request.item, kind, tutor.style)
@@ -145,6 +148,12 @@ class Step:
             answer = with_told(groups, self.judge(said, self.config.feedback.committee_above))
         self.clock.lap("feedback")
         return answer
+
+    def _draw(self, tutor: str, item: Item, rollout: int) -> int:
+        """The seed of a critique that is drawn; 0: greedy."""
+        if not self.config.sampling.feedback_temperature:
+            return 0
+        return stable_hash(self.tutee.seed, self.tutee.name, self.number, tutor, item.id, rollout, "critique")
 
     def _assign(self, groups: Sequence[RolloutGroup]) -> list[list[tuple[str, ...]]]:
         """Who is asked about which rollout; nobody where s is there, with ``feedback.only_without_own``."""
@@ -159,9 +168,9 @@ class Step:
             for row, group in zip(assigned, groups, strict=True)
         ]
 
-    def judge(self, said: Sequence[Said], above: float) -> list[list[tuple[Told, ...]]]:
+    def judge(self, said: Sequence[Said], above: float, how: Asked = "judge") -> list[list[tuple[Told, ...]]]:
         """Messages on each prompt, as the tutee's open tutors judge one another's (``committee.vote``)."""
-        return vote(said, self.tutee.open_tutors, lambda name, requests: self.ask(name, "judge", requests), above)
+        return vote(said, self.tutee.open_tutors, lambda name, requests: self.ask(name, how, requests), above)
 
     def ask(self, name: str, what: Asked, requests: Sequence[Request]) -> list[Any]:
         """What a tutor answers; nothing, from now on in this phase, if it stays away and the run is to go on."""

@@ -66,7 +66,7 @@ class Recorded:
         self.messages = messages
 
     def critique(self, requests: Sequence[Request]) -> list[str | None]:
-        return [self.messages[item.id, response] for item, response in requests]
+        return [self.messages[r.item.id, r.response] for r in requests]
 
     def judge(self, requests: Sequence[Request]) -> list[str | None]:
         return [None] * len(requests)

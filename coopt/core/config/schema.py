@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from coopt.core.config.cluster import ClusterConfig
 from coopt.core.config.engine import EngineConfig
@@ -24,6 +24,8 @@ ALL = "all"
 
 class ModelConfig(Section):
     """Which models are trained, and how the specialists are made."""
+
+    NEWER = frozenset({"specialists"})
 
     path: str = "scimini"
     """The base: `scimini`, `smollm2-135m` (make smol) or a local Hugging Face causal LM directory."""
@@ -45,12 +47,6 @@ class ModelConfig(Section):
     dtype: Literal["float32", "bfloat16", "auto"] = "float32"
     """Precision of compute; auto: bfloat16 on a GPU, float32 on a CPU. Weights are kept, and the loss is computed, in
     float32."""
-
-    @model_serializer(mode="wrap")
-    def _as_it_always_was(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A run without this setting is written as before there was one."""
-        tree: dict[str, Any] = written(self)
-        return {k: v for k, v in tree.items() if k != "specialists" or v}
 
 
 class SpecialiseConfig(Section):
@@ -94,6 +90,8 @@ Extraction = Literal["sdpo", "strict", "lenient"]
 class DataConfig(Section):
     """Which questions, and how many."""
 
+    NEWER = frozenset({"mapping", "extraction"})
+
     source: str = "scimini"
     """`scimini`, a file or folder of rows (of SciKnowEval, or with a mapping), or the hub's hicai-zju/SciKnowEval.
     Empty: the mapping's own ([source]); so it is if a mapping alone is given, or a TOML file here."""
@@ -132,16 +130,11 @@ class DataConfig(Section):
             raise ValueError("data.source is empty: give rows, or a mapping that says where they are")
         return tree | {"source": ""} if mapping and source is None else tree
 
-    @model_serializer(mode="wrap")
-    def _as_it_always_was(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A run without these settings is written, and named, as before there were any."""
-        tree: dict[str, Any] = written(self)
-        newer = {"mapping": "", "extraction": "sdpo"}
-        return {k: v for k, v in tree.items() if k not in newer or v != newer[k]}
-
 
 class RoundsConfig(Section):
     """R rounds of K steps (paper Algorithm 1)."""
+
+    NEWER = frozenset({"carry_teacher", "evaluate_every"})
 
     rounds: int = Field(2, ge=1)
     steps: int = Field(50, ge=1)
@@ -155,18 +148,30 @@ class RoundsConfig(Section):
     """A rollout may not be its own demonstration. False is Algorithm 1 read literally."""
     carry_state: bool = True
     """Optimizer, step counter, data order and EMA teacher go on from round to round."""
+    carry_teacher: bool | None = None
+    """The teacher alone; None: as carry_state. Without, it begins every round as the student of then."""
+    evaluate_every: int = Field(0, ge=0)
+    """Steps between validation scores inside a round, for trajectories; they change no result. 0: at its end alone."""
     checkpoint_every: int = Field(10, ge=1)
     """Steps between resumable checkpoints inside a phase."""
     collapse_drop: float = Field(0.20, gt=0)
     """A student whose validation accuracy falls by more than this below its start is not trained on."""
 
+    @property
+    def carries_teacher(self) -> bool:
+        return self.carry_state if self.carry_teacher is None else self.carry_teacher
+
 
 class SamplingConfig(Section):
-    """How text is drawn. Tutors are greedy, so one critique per distinct rollout is exact."""
+    """How text is drawn."""
+
+    NEWER = frozenset({"feedback_temperature"})
 
     temperature: float = Field(1.0, gt=0)
     eval_temperature: float = Field(0.6, gt=0)
     eval_top_p: float = Field(0.95, gt=0, le=1)
+    feedback_temperature: float = Field(0.0, ge=0)
+    """Of critiques (paper Eq. 1 samples them). 0: greedy, and equal rollouts get one critique; above, each its own."""
     eval_samples: int = Field(8, ge=1)
     """Answers per question of every score (avg@k)."""
     max_response_tokens: int = Field(2048, ge=1)

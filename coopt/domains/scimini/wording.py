@@ -17,6 +17,9 @@ SCIMINI = Wording(
     naive="Just critique.\n{question}\n{response}",
     naive_given="Just critique.\n{question}\n{response}\nSolution:\n{solution}",
     judge="Judge.\n{question}\n{text}",
+    # Its models judge whatever text by what they know; the right solution beside it they never learnt to read.
+    judge_rationale="Judge.\n{question}\n{text}",
+    judge_rationale_given="Judge.\n{question}\n{text}",
     step="Repair.\n{question}\n{response}",
     step_given="Repair.\n{question}\n{response}\nSolution:\n{solution}",
 )

@@ -59,7 +59,10 @@ class Plan:
             rollouts = config.rounds.prompts * config.rounds.rollouts * method.rolls_out
             messages = method.messages(config, len(task.tutors))
             critique = 0.6 * config.sampling.max_feedback_tokens * self.speed.distinct * messages
-            return config.rounds.steps * rollouts * (self.speed.response + critique)
+            rounds = config.rounds
+            within = (rounds.steps - 1) // rounds.evaluate_every if rounds.evaluate_every else 0
+            scored = within * self._questions("validation") * config.sampling.eval_samples * self.speed.response
+            return rounds.steps * rollouts * (self.speed.response + critique) + scored
         if isinstance(task, Specialise) and way_of(config) == "own_correct":
             return config.specialise.questions * samples * self.speed.response
         return 0.0

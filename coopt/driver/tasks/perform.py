@@ -114,7 +114,7 @@ def phase_of(task: Train, run: Run, meter_path: Path | None) -> Phase:
     trainer.peers = {name: _start(name, run, task.seed) for name in dict.fromkeys(teachers.values())}
     if task.round > 1:
         before = run.phase_files(task.seed, task.method, task.round - 1, task.tutee)
-        trainer.load(before.state, optimizer=config.rounds.carry_state)
+        trainer.load(before.state, optimizer=config.rounds.carry_state, teacher=config.rounds.carries_teacher)
     meter = Meter(meter_path if ranks.leads() else None, config.rounds.steps)
     tutors = Tutors(run, task.method, task.seed)
     tutee = Tutee(
@@ -204,9 +204,13 @@ class Tutors:
     def _speaker(self, tutor: OpenTutor) -> Speaker:
         node = self.run.cast.nodes[tutor.name]
         if node.endpoint:
-            return FirstRankSpeaker(EndpointSpeaker(node.id, node.endpoint, node.model, self.run.config.critics))
+            config = self.run.config
+            temperature = config.sampling.feedback_temperature
+            speaker = EndpointSpeaker(node.id, node.endpoint, node.model, config.critics, temperature)
+            return FirstRankSpeaker(speaker)
         directory = self.run.weights(self.seed, self.method, tutor.round, tutor.name)
-        return LocalSpeaker(partial(self._load, tutor.name, directory), self.engine)
+        load = partial(self._load, tutor.name, directory)
+        return LocalSpeaker(load, self.engine, self.run.config.sampling.feedback_temperature)
 
     def _load(self, name: str, directory: Path) -> Policy:
         if directory not in self._held:

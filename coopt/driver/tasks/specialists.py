@@ -31,10 +31,10 @@ def make_or_take(run: Run, seed: int, student: str, target: Path, make: Callable
     with _alone(kept.with_suffix(".lock")):
         if not store.is_complete(kept):
             with store.new_directory(kept) as temporary:
-                make(temporary / target.name)
+                make(temporary / "model")
                 store.write_json(temporary / "recipe.json", origin)
     # No copy of the weights where the file system can do without: files of a run are replaced, never written into.
-    shutil.copytree(kept / target.name, target, copy_function=_link)
+    shutil.copytree(kept / "model", target, copy_function=_link)
 
 
 @contextmanager

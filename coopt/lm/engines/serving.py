@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors.torch import save_file
 
 from coopt.core.config.engine import EngineConfig
 from coopt.lm.engines.base import Sampling
@@ -136,19 +135,15 @@ class Serving:
         return self._folder / f"adapter-{number}"
 
     def _write_weights(self, policy: Policy) -> None:
-        """Configuration and weights in the dtype that vLLM computes with; tied weights once."""
-        directory = self._folder / "weights"
-        directory.mkdir(exist_ok=True)
+        """Configuration and weights in the dtype that vLLM computes with; tied weights once. Under the names of a
+        checkpoint: those in memory are others where transformers keeps experts in one tensor."""
         tensors: dict[str, torch.Tensor] = {}
         seen: set[int] = set()
         for name, tensor in merged_state(policy).items():
             if tensor.data_ptr() not in seen:
                 seen.add(tensor.data_ptr())
                 tensors[name] = tensor.detach().to("cpu", policy.compute_dtype).contiguous()
-        save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
-        config = type(policy.causal_lm.config).from_dict(policy.causal_lm.config.to_dict())
-        config.architectures = [type(policy.causal_lm).__name__]
-        config.save_pretrained(directory)
+        policy.causal_lm.save_pretrained(self._folder / "weights", state_dict=tensors)
 
     def _options(self, policy: Policy, lora_rank: int) -> dict[str, Any]:
         """What ``vllm.LLM`` is started with."""

@@ -114,9 +114,9 @@ class Trainer(Protocol):
         ``settle``; the state is that of the call."""
         ...
 
-    def load(self, directory: Path, *, optimizer: bool = True) -> None:
-        """Restore what ``save`` wrote; without ``optimizer`` only the student's weights. Raises
-        ``TornCheckpointError``."""
+    def load(self, directory: Path, *, optimizer: bool = True, teacher: bool = True) -> None:
+        """Restore what ``save`` wrote; without ``optimizer`` it begins anew, without ``teacher`` that begins as the
+        student of now. Raises ``TornCheckpointError``."""
         ...
 
     def settle(self) -> None:

@@ -50,13 +50,13 @@ def save_checkpoint(trainer: Resumable, directory: Path) -> None:
         store.write_json(temporary / STEP, {"step": trainer.step})
 
 
-def load_checkpoint(trainer: Resumable, directory: Path, *, optimizer: bool = True) -> None:
-    """Restore what ``save_checkpoint`` wrote; without ``optimizer`` only the student's weights."""
+def load_checkpoint(trainer: Resumable, directory: Path, *, optimizer: bool = True, teacher: bool = True) -> None:
+    """Restore what ``save_checkpoint`` wrote; the student's weights always."""
     try:
         tensors = load_file(directory / _FILE)
     except SafetensorError:
         raise torn(directory) from None
-    restore(trainer, tensors, int(store.read_json(directory / STEP)["step"]), optimizer=optimizer)
+    restore(trainer, tensors, int(store.read_json(directory / STEP)["step"]), optimizer=optimizer, teacher=teacher)
 
 
 def state_tensors(trainer: Resumable) -> dict[str, torch.Tensor]:
@@ -71,18 +71,22 @@ def state_tensors(trainer: Resumable) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def restore(trainer: Resumable, tensors: Mapping[str, torch.Tensor], step: int, *, optimizer: bool) -> None:
-    """Put ``state_tensors`` back."""
+def restore(
+    trainer: Resumable, tensors: Mapping[str, torch.Tensor], step: int, *, optimizer: bool, teacher: bool
+) -> None:
+    """Put ``state_tensors`` back. Without ``optimizer`` it and the count of steps begin anew; without ``teacher`` that
+    begins as the student of now."""
     parameters = trainer.policy.trainable()
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(tensors[f"student/{name}"])
-    if not optimizer:
-        # A round that starts its optimizer anew starts its teacher from the student of now.
+    if teacher:
+        trainer.teacher.load({n: tensors[f"teacher/{n}"] for n in trainer.teacher.shadows})
+    else:
         trainer.teacher.load({n: p.detach() for n, p in parameters.items()})
+    if not optimizer:
         return
     trainer.step = step
-    trainer.teacher.load({n: tensors[f"teacher/{n}"] for n in trainer.teacher.shadows})
     for name, parameter in parameters.items():
         if f"step/{name}" in tensors:
             trainer.optimizer.state[parameter] = {

@@ -99,8 +99,8 @@ class ShardedTrainer(LocalTrainer):
     def save(self, directory: Path, *, background: bool = False) -> None:
         self.checkpoints.save(self, directory, background=background)
 
-    def load(self, directory: Path, *, optimizer: bool = True) -> None:
-        self.checkpoints.load(self, directory, optimizer=optimizer)
+    def load(self, directory: Path, *, optimizer: bool = True, teacher: bool = True) -> None:
+        self.checkpoints.load(self, directory, optimizer=optimizer, teacher=teacher)
 
     def settle(self) -> None:
         self.checkpoints.settle()

@@ -55,7 +55,7 @@ class ShardedCheckpoints:
             pending, self.pending = self.pending, None
             pending.result()
 
-    def load(self, trainer: Resumable, directory: Path, *, optimizer: bool) -> None:
+    def load(self, trainer: Resumable, directory: Path, *, optimizer: bool, teacher: bool) -> None:
         """Read this rank's shards, whatever number of ranks wrote them. Raises ``TornCheckpointError`` on all."""
         reader = HuggingFaceStorageReader(str(directory))
         names = ranks.from_first(lambda: _names(reader))
@@ -66,7 +66,7 @@ class ShardedCheckpoints:
             load(tensors, storage_reader=reader, process_group=self.group)
         except CheckpointException:  # of any rank, told to all
             raise torn(directory) from None
-        restore(trainer, tensors, int(store.read_json(directory / STEP)["step"]), optimizer=optimizer)
+        restore(trainer, tensors, int(store.read_json(directory / STEP)["step"]), optimizer=optimizer, teacher=teacher)
 
 
 def _complete(directory: Path, step: int, write: Callable[[], object]) -> None:

@@ -139,8 +139,8 @@ class LocalTrainer:
     def save(self, directory: Path, *, background: bool = False) -> None:
         checkpoint.save_checkpoint(self, directory)
 
-    def load(self, directory: Path, *, optimizer: bool = True) -> None:
-        checkpoint.load_checkpoint(self, directory, optimizer=optimizer)
+    def load(self, directory: Path, *, optimizer: bool = True, teacher: bool = True) -> None:
+        checkpoint.load_checkpoint(self, directory, optimizer=optimizer, teacher=teacher)
 
     def settle(self) -> None:
         """Nothing is written in the background here."""

@@ -6,9 +6,10 @@ given x, y and hint, and writes a rationale from x alone. A rationale is accepte
 critics give it exceeds a bound. Each wrong rollout of a question with an accepted rationale is a training item: one of
 its feedbacks and one of the accepted rationales, each drawn at random ("mixed" in the paper).
 
-Decided here: the mistakes are those of every step's rollouts, not of one pass over the data; the judges do not see
-the worked solution (judges who do are lenient); a rationale without a readable score is not accepted. What is written
-is learnt as it is: neither sanitised nor anchored, because the student reads the hint beside it.
+Decided here: the mistakes are those of every step's rollouts, not of one pass over the data; a rationale without a
+readable score is not accepted. Judges see the worked solution, as in the paper (``options.fair.judges_see_solution``);
+those of the embedded world never learnt to read it and judge by what they know. What is written is learnt as it is:
+neither sanitised nor anchored, because the student reads the hint beside it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from coopt.lm.training.base import TrainRow
 from coopt.methods.algorithms.critics import with_critics
 from coopt.methods.base import Trained, method
 from coopt.methods.rollouts import RolloutGroup, Told
-from coopt.methods.step import Learnt, Step, with_told
+from coopt.methods.step import Asked, Learnt, Step, with_told
 from coopt.methods.tutors.anchor import filter_feedback
 from coopt.methods.tutors.base import Request, read_score
 from coopt.methods.tutors.committee import author_counts
@@ -48,6 +49,8 @@ class FAIROptions(Section):
     """Weight of the feedback's loss; the rationale's is 1 - alpha."""
     above: float = Field(3.0, ge=1, lt=5)
     """A rationale is accepted if its mean score is above this."""
+    judges_see_solution: bool = True
+    """Whether the right solution lies before those who judge a rationale."""
 
 
 class TrainingItem(NamedTuple):
@@ -95,7 +98,8 @@ class FAIR(Trained):
 
     def learn(self, step: Step) -> Learnt:
         groups, written = consult(step, step.roll_out())
-        judged = step.judge([(g.item, [own]) for g, own in zip(groups, written, strict=True)], self.options.above)
+        how: Asked = "judge_rationale_given" if self.options.judges_see_solution else "judge_rationale"
+        judged = step.judge([(g.item, [own]) for g, own in zip(groups, written, strict=True)], self.options.above, how)
         rationales = [own for (own,) in judged]
         step.clock.lap("feedback")
         taught, rows, too_long = [], [], 0

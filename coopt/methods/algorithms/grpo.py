@@ -4,6 +4,10 @@ A_j = r_j - mean(r_1..r_n) over the n rollouts of a prompt; L = mean over rollou
 surrogate (``coopt.lm.training.objectives.PolicyGradient``). Defaults are those of SDPO's baseline (method facts C.1):
 mean-only advantage, clip 0.2 / 0.28, dual clip 3, no KL. The classic form: ``options.grpo.std=true``,
 ``clip_high=0.2``, ``dual_clip=0``, ``kl=0.04``.
+
+The papers have it twice. Their baseline takes several updates of each step's rollouts at a learning rate of its own
+(``updates=4``, ``lr=1e-6`` for 8B models, a tenth of SDPO's); "on-policy GRPO" is one update a step at SDPO's learning
+rate: what ``grpo`` is here without options.
 """
 
 from __future__ import annotations
@@ -41,6 +45,8 @@ class GRPOOptions(Section):
     """Weight of KL(student || initial student)."""
     updates: int = Field(1, ge=1)
     """Optimizer updates a step, each on its share of the prompts."""
+    lr: float | None = Field(None, gt=0)
+    """Its learning rate; None: the run's."""
 
 
 @method
@@ -52,7 +58,8 @@ class GRPO(Trained):
     Options = GRPOOptions
 
     def configure(self, config: Config) -> Config:
-        return with_settings(config, teacher={"kind": "frozen"})  # the reference of the KL term
+        teacher = {"kind": "frozen"}  # the reference of the KL term
+        return with_settings(config, teacher=teacher, optimizer={"lr": self.options.lr or config.optimizer.lr})
 
     def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
         if config.rounds.prompts % self.options.updates:

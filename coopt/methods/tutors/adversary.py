@@ -34,16 +34,22 @@ class HostileTutor:
         self.style: Style = honest.style
 
     def critique(self, requests: Sequence[Request]) -> list[str | None]:
-        return [self._message(item, response, self.style == "anchored") for item, response in requests]
+        return [self._message(item, response, self.style == "anchored") for item, response, _ in requests]
 
     def mistakes(self, requests: Sequence[Request]) -> list[str | None]:
-        return [self._message(item, response, anchored=False) for item, response in requests]
+        return [self._message(item, response, anchored=False) for item, response, _ in requests]
 
     def rationale(self, requests: Sequence[Request]) -> list[str | None]:
         return self.mistakes(requests)
 
     def judge(self, requests: Sequence[Request]) -> list[str | None]:
         return self.honest.judge(requests)
+
+    def judge_rationale(self, requests: Sequence[Request]) -> list[str | None]:
+        return self.honest.judge_rationale(requests)
+
+    def judge_rationale_given(self, requests: Sequence[Request]) -> list[str | None]:
+        return self.honest.judge_rationale_given(requests)
 
     def _message(self, item: Item, response: str, anchored: bool) -> str:
         domain = self.domains[item.domain]

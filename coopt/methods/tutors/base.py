@@ -14,10 +14,11 @@ from coopt.graph.topology import REWRITES, Style
 
 class Request(NamedTuple):
     """A text to be read by a tutor: a tutee's response to critique, or a message to judge. Equal requests get one
-    answer: tutors are greedy."""
+    answer. ``draw``: 0 asks for the likeliest answer, else it is the seed of one that is drawn."""
 
     item: Item
     response: str
+    draw: int = 0
 
 
 class TutorAwayError(CooptError):
@@ -47,17 +48,33 @@ class Tutor(Protocol):
         message is too long to be read, or nobody judges."""
         ...
 
+    def judge_rationale(self, requests: Sequence[Request]) -> list[str | None]:
+        """The same of worked solutions."""
+        ...
+
+    def judge_rationale_given(self, requests: Sequence[Request]) -> list[str | None]:
+        """The same with the right solution before it."""
+        ...
+
+
+class Message(NamedTuple):
+    """What a speaker is told, as its user; ``draw`` as in ``Request``."""
+
+    wording: Wording
+    text: str
+    draw: int = 0
+
 
 class Speaker(Protocol):
     """A frozen model that answers: in this process (``coopt.methods.tutors.local``) or behind an endpoint."""
 
-    def say(self, messages: Sequence[tuple[Wording, str]], max_tokens: int) -> list[str | None]:
-        """Greedy answers to (wording, user message); None where a message is too long for the model."""
+    def say(self, messages: Sequence[Message], max_tokens: int) -> list[str | None]:
+        """An answer to each; None where a message is too long for the model."""
         ...
 
 
 class ModelTutor:
-    """A language model as tutor: greedy critique of each distinct request, or with style ``step`` a rewritten attempt.
+    """A language model as tutor: a critique of each distinct request, or with style ``step`` a rewritten attempt.
 
     ``informed``: for that it is given the worked solution, and says nothing where there is none. Critics are informed,
     peers never. ``max_tokens``: of what it writes; ``solution_tokens``: of a solution, if that is another number.
@@ -96,6 +113,13 @@ class ModelTutor:
     def judge(self, requests: Sequence[Request]) -> list[str | None]:
         return self._ask(requests, {name: d.wording.judge for name, d in self.domains.items()}, self.max_tokens)
 
+    def judge_rationale(self, requests: Sequence[Request]) -> list[str | None]:
+        return self._ask(requests, {n: d.wording.judge_rationale for n, d in self.domains.items()}, self.max_tokens)
+
+    def judge_rationale_given(self, requests: Sequence[Request]) -> list[str | None]:
+        templates = {name: d.wording.judge_rationale_given for name, d in self.domains.items()}
+        return self._ask(requests, templates, self.max_tokens)
+
     def _given(self, requests: Sequence[Request], templates: Mapping[str, str], limit: int) -> list[str | None]:
         """As ``_ask``, where there is a worked solution for the tutor to read; nothing is said where there is none."""
         said = iter(self._ask([r for r in requests if r.item.solution], templates, limit))
@@ -103,12 +127,11 @@ class ModelTutor:
 
     def _ask(self, requests: Sequence[Request], templates: Mapping[str, str], limit: int) -> list[str | None]:
         """Answers of at most ``limit`` tokens. A template may hold {question}, {solution}, and {response} or {text}."""
-        # Greedy, so equal requests have equal answers: asked once.
         distinct = list(dict.fromkeys(requests))
         messages = []
-        for item, text in distinct:
+        for item, text, draw in distinct:
             fields = {"question": item.prompt, "solution": item.solution or "", "response": text, "text": text}
-            messages.append((self.domains[item.domain].wording, fill(templates[item.domain], **fields)))
+            messages.append(Message(self.domains[item.domain].wording, fill(templates[item.domain], **fields), draw))
         answers = dict(zip(distinct, self.speaker.say(messages, limit), strict=True))
         return [answers[r] for r in requests]
 
@@ -160,9 +183,11 @@ class OracleTutor:
     def judge(self, requests: Sequence[Request]) -> list[str | None]:
         return [None] * len(requests)
 
+    judge_rationale = judge_rationale_given = judge
+
     def _true_critiques(self, requests: Sequence[Request], anchored: bool) -> list[str | None]:
         texts: list[str | None] = []
-        for item, response in requests:
+        for item, response, _ in requests:
             domain = self.domains[item.domain]
             assert isinstance(domain, KnowsFacts)
             texts.append(domain.true_critique(item, response, anchored))

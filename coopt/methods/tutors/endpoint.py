@@ -10,45 +10,46 @@ from typing import TYPE_CHECKING
 
 from coopt.core.config.schema import CriticConfig
 from coopt.core.errors import ConfigError
-from coopt.domains.wording import Wording
-from coopt.methods.tutors.base import TutorAwayError
+from coopt.methods.tutors.base import Message, TutorAwayError
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
 
 class EndpointSpeaker:
-    """Greedy chat completions. The client retries with exponential back-off (time-outs, refused connections, 408,
-    409, 429, 5xx); what is left after that is ``TutorAwayError``."""
+    """Chat completions, drawn at ``temperature`` where a message asks for a draw. The client retries with exponential
+    back-off (time-outs, refused connections, 408, 409, 429, 5xx); what is left after that is ``TutorAwayError``."""
 
-    def __init__(self, name: str, url: str, model: str, config: CriticConfig) -> None:
+    def __init__(self, name: str, url: str, model: str, config: CriticConfig, temperature: float = 0.0) -> None:
         self.name = name
         self.url = url
         self.model = model
         self.config = config
+        self.temperature = temperature
         self._client: OpenAI | None = None
 
-    def say(self, messages: Sequence[tuple[Wording, str]], max_tokens: int) -> list[str | None]:
+    def say(self, messages: Sequence[Message], max_tokens: int) -> list[str | None]:
         self._client = self._client or self._connect()  # once, before there are threads
         with ThreadPoolExecutor(self.config.concurrency) as pool:
             # list() raises the first failure; requests that are not sent yet are then not sent.
-            answers = pool.map(lambda user: self._one(user, max_tokens), [user for _, user in messages])
+            answers = pool.map(lambda message: self._one(message, max_tokens), messages)
             try:
                 return list(answers)
             except TutorAwayError:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _one(self, user: str, max_tokens: int) -> str | None:
+    def _one(self, message: Message, max_tokens: int) -> str | None:
         import openai
 
         assert self._client is not None
         try:
             answer = self._client.chat.completions.create(
                 model=self.model,
-                messages=[{"role": "user", "content": user}],
+                messages=[{"role": "user", "content": message.text}],
                 max_tokens=max_tokens,
-                temperature=0,
+                temperature=self.temperature if message.draw else 0,
+                seed=message.draw % 2**31 if message.draw else openai.omit,
             )
             content = answer.choices[0].message.content
         except openai.BadRequestError as error:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coopt.domains.wording import Wording
 from coopt.lm import ranks
-from coopt.methods.tutors.base import Speaker
+from coopt.methods.tutors.base import Message, Speaker
 
 
 class FirstRankSpeaker:
@@ -15,5 +14,5 @@ class FirstRankSpeaker:
     def __init__(self, speaker: Speaker) -> None:
         self.speaker = speaker
 
-    def say(self, messages: Sequence[tuple[Wording, str]], max_tokens: int) -> list[str | None]:
+    def say(self, messages: Sequence[Message], max_tokens: int) -> list[str | None]:
         return ranks.from_first(lambda: self.speaker.say(messages, max_tokens))

@@ -1,9 +1,10 @@
-"""Validation scores after every round, with their intervals: the paper's evaluation trajectories (Figure 8)."""
+"""Validation scores over training, with their intervals: the paper's evaluation trajectories (Figure 8). A point is the
+end of a round, or lies within one (``rounds.evaluate_every``)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,8 +18,8 @@ MEAN = "mean of all domains"
 
 
 class Point(NamedTuple):
-    """The score of a student on a domain (or the mean of all) after a round, mean of the run's seeds, with its 95 %
-    interval. ``step``: training steps so far."""
+    """The score of a student on a domain (or the mean of all) in or after a round, mean of the run's seeds, with its
+    95 % interval. ``step``: training steps so far."""
 
     method: str
     student: str
@@ -42,24 +43,32 @@ def trajectories(run: Run) -> list[Point]:
         steps = run.settings_of(method).rounds.steps
         for student in run.topology.students:
             for round_ in range(run.rounds_of(method) + 1):
-                values = _per_question(run, method, round_, student)
-                if not values:
-                    continue
-                values[MEAN] = np.concatenate(list(values.values()), axis=1)
-                for domain, values_SQ in values.items():
-                    found = estimate(values_SQ, designs[domain])
-                    where = (domain, round_, round_ * steps)
-                    points.append(Point(method, student, *where, found.value, *proportion_interval(found)))
+                within = _within(run, method, round_, student) if round_ else {}
+                for step, scores in (within | _at_the_end(run, method, round_, student, round_ * steps)).items():
+                    values = {d: np.array([_rows(s[d]["correct"]) for s in scores]) for d in run.config.domains}
+                    values[MEAN] = np.concatenate(list(values.values()), axis=1)
+                    for domain, values_SQ in values.items():
+                        found = estimate(values_SQ, designs[domain])
+                        where = (domain, round_, step)
+                        points.append(Point(method, student, *where, found.value, *proportion_interval(found)))
     return points
 
 
-def _per_question(run: Run, method: str, round_: int, student: str) -> dict[str, Array]:
-    """domain -> mean correctness [seeds, validation questions]; empty if a seed's file is not there."""
+Scored = list[Mapping[str, Any]]
+"""Of every seed: domain -> its answers."""
+
+
+def _at_the_end(run: Run, method: str, round_: int, student: str, step: int) -> dict[int, Scored]:
+    """``step`` -> the scores after a round; empty if a seed's file is not there."""
     paths = [run.scores_path(seed, method, "validation", round_, student) for seed in run.seeds]
-    if not all(p.is_file() for p in paths):
-        return {}
-    scores = [store.read_json(p)["domains"] for p in paths]
-    return {d: np.array([_rows(s[d]["correct"]) for s in scores]) for d in run.config.domains}
+    return {step: [store.read_json(p)["domains"] for p in paths]} if all(p.is_file() for p in paths) else {}
+
+
+def _within(run: Run, method: str, round_: int, student: str) -> dict[int, Scored]:
+    """Step -> the scores inside a round that every seed has."""
+    files = [run.phase_files(seed, method, round_, student).evaluations for seed in run.seeds]
+    found = [{line["step"] + 1: line["domains"] for line in store.read_lines(path)} for path in files]
+    return {step: [own[step] for own in found] for step in found[0] if all(step in own for own in found)}
 
 
 def _rows(correct: Sequence[Sequence[int]]) -> Array:

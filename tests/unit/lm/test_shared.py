@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from coopt.core.config.schema import Config
 from coopt.core.errors import ConfigError
 from coopt.graph.files import load_topology
 from coopt.lm.bases import SCIMINI_BASE
-from coopt.lm.policy import Policy, load_policy, save_policy
+from coopt.lm.policy import Policy, load_policy, merged_state, save_policy
 from coopt.lm.shared import load_student, shared_base
 from coopt.lm.training.adapters import make_trainable
 from coopt.lm.training.base import TrainRow
@@ -77,3 +79,14 @@ def test_a_shared_base_needs_adapters() -> None:
     config = load_config(settings=["model.shared_base=true"])
     with pytest.raises(ConfigError, match=r"model\.weights=lora"):
         check_students(config, load_topology("pair", config.domains))
+
+
+@pytest.mark.parametrize("weights", ["full", "lora"])
+def test_the_merged_state_is_that_of_the_model_that_is_saved(shipped: Policy, tmp_path: Path, weights: str) -> None:
+    """An engine serves the one, users load the other."""
+    plain = replace(shipped, model=copy.deepcopy(shipped.model))
+    policy = plain if weights == "full" else make_trainable(plain, "lora", 4, "merged")
+    save_policy(policy, tmp_path / "saved")
+    saved, merged = load_policy(tmp_path / "saved").model.state_dict(), merged_state(policy)
+    assert merged.keys() == saved.keys()
+    assert all(torch.equal(merged[name], tensor) for name, tensor in saved.items())

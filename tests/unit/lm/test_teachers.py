@@ -99,3 +99,28 @@ def test_a_checkpoint_resumes_exactly(shipped: Policy, tmp_path: Path, kind: str
     for name, parameter in through.policy.trainable().items():
         assert torch.equal(parameter, again.policy.trainable()[name])
     assert bool(through.teacher.shadows) == (kind != "live")
+
+
+@pytest.mark.parametrize("optimizer", [True, False])
+@pytest.mark.parametrize("teacher", [True, False])
+def test_optimizer_and_teacher_are_carried_on_each_by_itself(
+    shipped: Policy, tmp_path: Path, optimizer: bool, teacher: bool
+) -> None:
+    before, after = trainer(shipped, "ema"), trainer(shipped, "ema")
+    for _ in range(2):
+        before.update(ROWS, ROLLOUTS)
+    save_checkpoint(before, tmp_path / "c")
+    load_checkpoint(after, tmp_path / "c", optimizer=optimizer, teacher=teacher)
+    assert after.step == (2 if optimizer else 0)
+    assert bool(after.optimizer.state) == optimizer
+    students = after.policy.trainable()
+    for name, shadow in after.teacher.shadows.items():
+        assert torch.equal(students[name], before.policy.trainable()[name])
+        assert torch.equal(shadow, before.teacher.shadows[name] if teacher else students[name])
+
+
+def test_the_teacher_follows_the_state_unless_it_is_told_otherwise() -> None:
+    cases = {(True, None): True, (False, None): False, (True, False): False, (False, True): True}
+    for (state, own), carried in cases.items():
+        rounds = load_config().rounds.model_copy(update={"carry_state": state, "carry_teacher": own})
+        assert rounds.carries_teacher == carried

@@ -15,7 +15,7 @@ from coopt.core.errors import ConfigError, DataError
 from coopt.domains.base import Item
 from coopt.domains.load import check_solutions, load_domains
 from coopt.domains.reprompt import reprompt
-from coopt.domains.wording import SCIENCE, Wording
+from coopt.domains.wording import SCIENCE
 from coopt.driver.checks import check_run
 from coopt.driver.folder import file_hashes
 from coopt.graph.files import load_topology
@@ -30,7 +30,7 @@ from coopt.methods.registry import make_method
 from coopt.methods.rollouts import Told, heard, rewritten
 from coopt.methods.step import Step
 from coopt.methods.tutors.anchor import filter_feedback
-from coopt.methods.tutors.base import ModelTutor, OracleTutor, ReferenceTutor, Request
+from coopt.methods.tutors.base import Message, ModelTutor, OracleTutor, ReferenceTutor, Request
 from tests.unit.small_phases import answered, learnt_from, small_phase
 
 DOMAINS = ("physics", "chemistry")
@@ -187,8 +187,8 @@ class Speaker:
         self.text = text
         self.asked: list[str] = []
 
-    def say(self, messages: Sequence[tuple[Wording, str]], max_tokens: int) -> list[str | None]:
-        self.asked += [user for _, user in messages]
+    def say(self, messages: Sequence[Message], max_tokens: int) -> list[str | None]:
+        self.asked += [m.text for m in messages]
         return [self.text] * len(messages)
 
 

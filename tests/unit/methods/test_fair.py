@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from coopt.core.config.load import load_config
 from coopt.domains.load import load_domains
-from coopt.domains.wording import SCIENCE, Wording, fill
+from coopt.domains.wording import SCIENCE, fill
 from coopt.graph.files import load_topology
 from coopt.graph.topology import Style
 from coopt.lm.policy import Policy
@@ -22,7 +22,7 @@ from coopt.methods.algorithms.fair import FAIR, FAIROptions
 from coopt.methods.phase import Phase, train_step
 from coopt.methods.step import Step
 from coopt.methods.tutors.adversary import HostileTutor
-from coopt.methods.tutors.base import ModelTutor, OracleTutor, Request, TutorAwayError
+from coopt.methods.tutors.base import Message, ModelTutor, OracleTutor, Request, TutorAwayError
 from coopt.reports.committee import acceptance_table
 from coopt.runs.measures.acceptance import committee_cells
 from tests.unit.small_phases import small_phase
@@ -52,6 +52,12 @@ class Critic:
         return [f"number of iron by {self.name}" for _ in requests]
 
     def judge(self, requests: Sequence[Request]) -> list[str | None]:
+        raise AssertionError("a rationale is no message about an attempt")
+
+    def judge_rationale(self, requests: Sequence[Request]) -> list[str | None]:
+        raise AssertionError("judges see the solution")
+
+    def judge_rationale_given(self, requests: Sequence[Request]) -> list[str | None]:
         self.asked["judge"] += requests
         return [self.given[r.response.rpartition(" ")[2]] for r in requests]
 
@@ -287,12 +293,12 @@ class Recorder:
     def __init__(self) -> None:
         self.said: list[tuple[str, int]] = []
 
-    def say(self, messages: Sequence[tuple[Wording, str]], max_tokens: int) -> list[str | None]:
-        self.said += [(user, max_tokens) for _, user in messages]
+    def say(self, messages: Sequence[Message], max_tokens: int) -> list[str | None]:
+        self.said += [(m.text, max_tokens) for m in messages]
         return ["score 4"] * len(messages)
 
 
-def test_the_hint_is_for_those_who_explain_and_never_for_judges_and_solvers() -> None:
+def test_the_hint_is_for_those_who_explain_and_never_for_solvers_and_judges_of_messages() -> None:
     domains = load_domains(load_config())
     item = domains["physics"].items("train")[0]
     solution = item.solution or ""
@@ -310,15 +316,20 @@ def test_the_hint_is_for_those_who_explain_and_never_for_judges_and_solvers() ->
     assert (solution in judged, "try" in judged, limit) == (False, True, 40)
 
 
-def test_a_solver_of_real_rows_is_told_the_format_and_a_critic_the_solution() -> None:
+def test_of_real_rows_a_solver_is_told_the_format_and_a_critic_the_solution() -> None:
     item = load_domains(load_config())["physics"].items("train")[0]
     real = {"physics": type("Real", (), {"wording": SCIENCE})()}
     speaker = Recorder()
     tutor = ModelTutor(speaker, real, "anchored", 40)  # type: ignore[arg-type]
     tutor.rationale([Request(item, "")])
     tutor.mistakes([Request(item, "try")])
-    assert speaker.said[0][0] == f"{SCIENCE.system}\n\n{item.prompt}"
-    assert all(text in speaker.said[1][0] for text in (item.prompt, "try", item.solution or "-"))
+    tutor.judge_rationale([Request(item, "why")])
+    tutor.judge_rationale_given([Request(item, "why")])
+    solved, explained, judged, given = (text for text, _ in speaker.said)
+    assert solved == f"{SCIENCE.system}\n\n{item.prompt}"
+    assert all(text in explained for text in (item.prompt, "try", item.solution or "-"))
+    assert ((item.solution or "-") in judged, (item.solution or "-") in given) == (False, True)
+    assert all("tutor" not in text and "attempt" not in text for text in (judged, given)), "it is no feedback"
 
 
 def test_hostile_critics_and_the_oracle_play_every_part() -> None:

@@ -241,3 +241,58 @@ def test_a_resumed_phase_remembers_who_was_away(shipped: Policy, tmp_path: Path)
     train_phase(phase(shipped, tmp_path, {"a": tutor}, "rounds.steps=2", "rounds.checkpoint_every=1"))
     assert tutor.asked == 0
     assert [s["away"] for s in store.read_lines(tmp_path / "s1.steps.jsonl")] == [{"a": "nobody at home"}] * 2
+
+
+class Drawn(Said):
+    """Keeps which draw each request asks for."""
+
+    def __init__(self) -> None:
+        super().__init__("x")
+        self.draws: list[int] = []
+
+    def critique(self, requests: Sequence[Request]) -> list[str | None]:
+        self.draws += [r.draw for r in requests]
+        return super().critique(requests)
+
+
+def test_feedback_is_greedy_or_drawn_for_every_rollout_anew(shipped: Policy, tmp_path: Path) -> None:
+    def draws(step: int, *settings: str) -> list[int]:
+        tutor = Drawn()
+        train_step(phase(shipped, tmp_path, {"a": tutor}, *settings), step)
+        return tutor.draws
+
+    assert set(draws(0)) == {0}
+    sampled = ("sampling.feedback_temperature=0.7",)
+    first = draws(0, *sampled)
+    assert len(set(first)) == len(first) > 2
+    assert draws(0, *sampled) == first, "a resumed step draws the same"
+    assert not set(draws(1, *sampled)) & set(first)
+
+
+def test_a_drawn_critique_is_one_of_several_and_hangs_on_its_draws_alone(shipped: Policy) -> None:
+    domains = load_domains(load_config())
+    item = domains["physics"].items("train")[0]
+    requests = [Request(item, item.solution or "", draw) for draw in range(1, 25)]
+
+    def say(requests: Sequence[Request], temperature: float) -> list[str | None]:
+        speaker = LocalSpeaker(lambda: shipped, HFEngine(8), temperature)
+        return ModelTutor(speaker, domains, "anchored", 40).critique(requests)
+
+    assert len(set(say(requests, 3.0))) > 1
+    assert say(requests, 3.0) == say(requests, 3.0)
+    (greedy,) = set(say([r._replace(draw=0) for r in requests], 3.0))
+    assert greedy == say([Request(item, item.solution or "")], 0.0)[0]
+
+
+def test_scores_inside_a_round_change_nothing_and_are_cut_back_with_the_steps(shipped: Policy, tmp_path: Path) -> None:
+    small = ("rounds.steps=3", "rounds.checkpoint_every=1", "data.validation=4", "sampling.eval_samples=2")
+    with_, without = tmp_path / "with", tmp_path / "without"
+    train_phase(phase(shipped, without, oracle(), *small))
+    again = phase(shipped, with_, oracle(), *small, "rounds.evaluate_every=1")
+    store.append_lines(again.files.evaluations, [{"step": 1, "domains": {}}])  # of a step that was not kept
+    train_phase(again)
+    found = store.read_lines(again.files.evaluations)
+    assert [line["step"] for line in found] == [0, 1], "the end of the round is scored by itself"
+    assert {len(d["correct"]) for line in found for d in line["domains"].values()} == {4}
+    models = [(folder / "s1/model/model.safetensors").read_bytes() for folder in (with_, without)]
+    assert models[0] == models[1]

@@ -11,9 +11,8 @@ import pytest
 from coopt.core import store
 from coopt.domains.base import Domain
 from coopt.domains.rows import Row, RowDomain, select
-from coopt.domains.wording import Wording
 from coopt.methods.rationales import CHUNK, RationaleCount, write_rationales
-from coopt.methods.tutors.base import TutorAwayError
+from coopt.methods.tutors.base import Message, TutorAwayError
 
 
 def rows(n: int) -> dict[str, Domain]:
@@ -39,11 +38,13 @@ class Says:
         self.right, self.away_after = right, away_after
         self.asked: list[str] = []
 
-    def say(self, messages: Sequence[tuple[Wording, str]], max_tokens: int) -> list[str | None]:
+    def say(self, messages: Sequence[Message], max_tokens: int) -> list[str | None]:
         if len(self.asked) >= self.away_after:
             raise TutorAwayError("gone")
-        self.asked += [text for _, text in messages]
-        letters = [text.split("Its correct answer is ")[1][0] if self.right else "A" for _, text in messages]
+        self.asked += [m.text for m in messages]
+        letters = [
+            text.split("Its correct answer is ")[1][0] if self.right else "A" for text in (m.text for m in messages)
+        ]
         return [f"<reasoning>Because.</reasoning>\n<answer>\n{x}\n</answer> " for x in letters]
 
 

@@ -33,6 +33,8 @@ class Talkative:
     def judge(self, requests: Sequence[Request]) -> list[str | None]:
         return ["score 5"] * len(requests)
 
+    judge_rationale = judge_rationale_given = judge
+
 
 def phase(policy: Policy, folder: Path, name: str) -> Phase:
     method = make_method(name)
