@@ -18,6 +18,7 @@ from coopt.domains.files import read_rows
 from coopt.domains.hub import hub_rows
 from coopt.domains.mapping.items import mapped
 from coopt.domains.mapping.schema import Source, load_mapping
+from coopt.domains.mapping.splits import as_given
 from coopt.domains.rationales import read_rationales
 from coopt.domains.rows import Row, RowDomain, Selection, best_constant, content_hash, select
 from coopt.domains.scimini.world import scimini_domain
@@ -55,6 +56,8 @@ def check_names(config: Config) -> None:
         raise ConfigError(
             "setting data.mapping is for rows, and the embedded world has none: leave --data scimini out."
         )
+    if config.data.rest_to_train:
+        raise ConfigError("setting data.rest_to_train is for rows: the embedded world makes as many as are asked for.")
     if config.data.extraction != "sdpo":
         raise ConfigError(
             f"setting data.extraction = {config.data.extraction} is for rows: add --data FILE. The embedded world's"
@@ -73,7 +76,7 @@ def _row_domains(data: DataConfig, names: tuple[str, ...]) -> Mapping[str, RowDo
     domains: dict[str, RowDomain] = {}
     for name in names:
         own = tuple(i for i in items.items if i.domain == name)
-        domain = RowDomain(name, own, kind, wording, _limits(data), data.extraction)
+        domain = RowDomain(name, own, kind, wording, _limits(data), data.extraction, data.rest_to_train)
         for split in SPLITS:
             if not domain.items(split):
                 raise DataError(f"{data.named}: no {split} rows for '{name}'.{_near(name, have)}")
@@ -93,7 +96,10 @@ def _near(name: str, have: Mapping[str, int]) -> str:
 def _questions(data: DataConfig, *, strict: bool) -> tuple[Selection, AnswerKind, Wording]:
     """The questions of rows, what is asked for, and in which words."""
     if not data.mapping:
-        return select(read_rows(data.source)), "letter", SCIENCE
+        found = select(read_rows(data.source))
+        if any(i.split for i in found.items):
+            found = found._replace(items=as_given(found.items, data.named, found.left_out))
+        return found, "letter", SCIENCE
     own = load_mapping(data.mapping)
     kind = own.answer.kind
     wording = SCIENCE if data.mapping == "sciknoweval" else {"letter": CHOICE, "text": TEXT, "number": NUMBER}[kind]

@@ -14,7 +14,7 @@ from coopt.core.config.schema import Extraction
 from coopt.core.errors import DataError
 from coopt.core.names import ALIASES, DOMAIN_NAMES
 from coopt.domains import scoring
-from coopt.domains.base import AnswerKind, Item, Reading, Split
+from coopt.domains.base import SPLITS, AnswerKind, Item, Reading, Split
 from coopt.domains.wording import SCIENCE, Wording
 
 LEVEL = "L3"
@@ -58,10 +58,10 @@ def select(rows: Iterable[Row], answer: AnswerKind = "letter") -> Selection:
 
 
 def each_once(items: Iterable[Item], left_out: Counter[str]) -> list[Item]:
-    """Without further copies of a question, which are counted in ``left_out``."""
-    kept: dict[str, Item] = {}
+    """Without further copies of a question in its split, which are counted in ``left_out``."""
+    kept: dict[tuple[str, str | None], Item] = {}
     for item in items:
-        if kept.setdefault(item.id, item) is not item:
+        if kept.setdefault((item.id, item.split), item) is not item:
             left_out["copy of a question"] += 1
     return list(kept.values())
 
@@ -111,8 +111,16 @@ def _item(row: Row, answer: AnswerKind) -> Item:
         answer=key if answer == "letter" else text,
         solution=_solution(row),
         clusters=(content_hash(stem)[:16],),
+        split=_given_split(row),
         extra=extra if isinstance(extra, Mapping) else {},
     )
+
+
+def _given_split(row: Row) -> Split | None:
+    value = row.value.get("split")
+    if value is not None and value not in SPLITS:
+        raise DataError(f"{row.where}: split {value!r}. Allowed: {', '.join(SPLITS)}.")
+    return next((s for s in SPLITS if s == value), None)
 
 
 def _solution(row: Row) -> str | None:
@@ -195,7 +203,8 @@ def split_of(item: Item) -> Split:
 
 @dataclass(frozen=True)
 class RowDomain:
-    """A domain made of rows. ``limits`` bounds the questions of a split; which ones is decided by hash."""
+    """A domain made of rows. ``limits`` bounds the questions of a split; which ones is decided by hash.
+    ``rest_to_train``: validation questions beyond their limit are trained on."""
 
     name: str
     rows: tuple[Item, ...]
@@ -203,6 +212,7 @@ class RowDomain:
     wording: Wording = SCIENCE
     limits: tuple[tuple[Split, int], ...] = ()
     extraction: Extraction = "sdpo"
+    rest_to_train: bool = False
 
     @cached_property
     def _splits(self) -> dict[Split, list[Item]]:
@@ -210,6 +220,8 @@ class RowDomain:
         for item in sorted(self.rows, key=lambda i: i.id):
             splits[split_of(item)].append(item)
         for split, limit in self.limits:
+            if self.rest_to_train and split == "validation":
+                splits["train"] = sorted(splits["train"] + splits[split][limit:], key=lambda i: i.id)
             splits[split] = splits[split][:limit]
         return splits
 

@@ -185,7 +185,7 @@ def merged_state(policy: Policy) -> dict[str, torch.Tensor]:
 
     The policy itself is not touched: adding and taking away again would leave rounding in weights that others share.
     """
-    if policy.causal_lm is policy.model:  # nothing to be merged
-        return policy.model.state_dict()
-    merged: torch.nn.Module = copy.deepcopy(policy.model).merge_and_unload()
-    return merged.state_dict()
+    whole: torch.nn.Module = policy.model
+    if policy.causal_lm is not policy.model:
+        whole = copy.deepcopy(policy.model).merge_and_unload()
+    return whole.state_dict()

@@ -90,7 +90,7 @@ Extraction = Literal["sdpo", "strict", "lenient"]
 class DataConfig(Section):
     """Which questions, and how many."""
 
-    NEWER = frozenset({"mapping", "extraction"})
+    NEWER = frozenset({"mapping", "extraction", "rest_to_train"})
 
     source: str = "scimini"
     """`scimini`, a file or folder of rows (of SciKnowEval, or with a mapping), or the hub's hicai-zju/SciKnowEval.
@@ -104,6 +104,8 @@ class DataConfig(Section):
     write."""
     validation: int = Field(200, ge=1)
     """Validation questions per domain, at most."""
+    rest_to_train: bool = False
+    """Of rows: whether validation questions beyond that are trained on, or left out."""
     test: int = Field(400, ge=1)
     """Test questions per domain, at most."""
     solutions: str = ""
@@ -344,6 +346,12 @@ class Config(Section):
     @property
     def all_seeds(self) -> range:
         return range(self.seed, self.seed + self.seeds)
+
+    @property
+    def probed_questions(self) -> int:
+        """Validation questions per domain of the break-rate probe, at most; none of them is trained on."""
+        most = self.data.validation if self.data.rest_to_train else self.break_rate.questions
+        return min(self.break_rate.questions, most)
 
     @property
     def total_steps(self) -> int:

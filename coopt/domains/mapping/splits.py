@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from coopt.core.errors import DataError
 from coopt.domains.base import SPLITS, Item, Split
 from coopt.domains.mapping.schema import RowMapping
 from coopt.domains.rows import content_hash, each_once, split_of
@@ -20,6 +21,18 @@ def in_splits(items: Sequence[Item], mapping: RowMapping, left_out: Counter[str]
         return kept if mapping.split.validation else [_or_validation(i) for i in kept]
     kept = sorted(each_once(items, left_out), key=lambda i: i.domain)
     return [i for _, own in groupby(kept, key=lambda i: i.domain) for i in _hashed(list(own))]
+
+
+def as_given(items: Sequence[Item], where: str, left_out: Counter[str]) -> list[Item]:
+    """The questions of rows that say their split themselves; a tenth of train is validation where none is. Raises
+    ``DataError`` if some of them do not."""
+    silent = sum(i.split is None for i in items)
+    if silent:
+        raise DataError(
+            f"{where}: {silent} of {len(items)} rows do not say their split. Give all a field split, or none."
+        )
+    kept = list(_in_one_split(items, left_out))
+    return kept if any(i.split == "validation" for i in kept) else [_or_validation(i) for i in kept]
 
 
 def _of_one_answer(items: Sequence[Item], left_out: Counter[str]) -> list[Item]:

@@ -227,7 +227,7 @@ class Tutors:
 def probe(task: BreakRate, run: Run, meter_path: Path | None) -> None:
     """Probe every edge into one initial student."""
     config = run.config.model_copy(
-        update={"data": run.config.data.model_copy(update={"validation": run.config.break_rate.questions})}
+        update={"data": run.config.data.model_copy(update={"validation": run.config.probed_questions})}
     )
     domains = load_domains(config)
     questions = sum(len(d.items("validation")) for d in domains.values())

@@ -10,9 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from coopt.core.config.load import load_config
 from coopt.core.errors import DataError
+from coopt.domains.base import SPLITS
 from coopt.domains.files import read_rows
-from coopt.domains.load import check_rows
+from coopt.domains.load import check_rows, load_domains
 from coopt.domains.rows import Row, RowDomain, select, split_of
 
 
@@ -118,6 +120,29 @@ def test_splits_are_disjoint_and_keep_duplicates_together() -> None:
     twins = [i for i in domain.rows if i.stem.lower().split() == "question number 7?".split()]
     assert len(twins) == 2
     assert len({split_of(t) for t in twins}) == 1
+
+
+def test_rows_may_say_their_split(tmp_path: Path) -> None:
+    """As a paper's fixed files have it: 9:1, and validation cut from train. What is tested is not trained on."""
+    rows = [row(f"Question number {k}?") | {"split": "test" if k % 10 == 0 else "train"} for k in range(400)]
+    rows += [rows[0] | {"split": "train"}, rows[1]]
+    own = {"source": str(write(tmp_path / "r.jsonl", rows)), "validation": 20}
+    for rest, train in ((False, 317), (True, 340)):  # a tenth of train by hash: 43
+        domain = load_domains(load_config(preset="real", domains="phys", data=own | {"rest_to_train": rest}))["physics"]
+        ids = {s: {i.id for i in domain.items(s)} for s in SPLITS}
+        assert (len(ids["test"]), len(ids["validation"])) == (40, 20)
+        assert len(ids["train"]) == train
+        assert not ids["train"] & ids["test"] | ids["train"] & ids["validation"]
+    found = check_rows(own["source"], len, 50)
+    assert found["left_out"] == {"train question that is in test too": 1, "copy of a question": 1}
+
+
+def test_a_split_that_is_none_and_rows_without_one_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"f row 1: split 'dev'\. Allowed: train, validation, test\."):
+        select([Row("f row 1", row() | {"split": "dev"})])
+    path = write(tmp_path / "r.jsonl", [row("a?") | {"split": "train"}, row("b?")])
+    with pytest.raises(DataError, match=r"1 of 2 rows do not say their split"):
+        check_rows(str(path), len, 50)
 
 
 def test_check_answers_counts_and_constants(tmp_path: Path) -> None:
