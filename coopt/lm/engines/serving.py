@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from safetensors.torch import save_file
+from transformers.core_model_loading import revert_weight_conversion
 
 from coopt.core.config.engine import EngineConfig
 from coopt.lm.engines.base import Sampling
@@ -142,8 +144,15 @@ class Serving:
         for name, tensor in merged_state(policy).items():
             if tensor.data_ptr() not in seen:
                 seen.add(tensor.data_ptr())
-                tensors[name] = tensor.detach().to("cpu", policy.compute_dtype).contiguous()
-        policy.causal_lm.save_pretrained(self._folder / "weights", state_dict=tensors)
+                tensors[name] = tensor.detach().to("cpu", policy.compute_dtype)
+        # Not by save_pretrained: of several ranks, each with an engine of its own, it writes on the first alone.
+        directory = self._folder / "weights"
+        directory.mkdir(exist_ok=True)
+        stored = {k: t.contiguous() for k, t in revert_weight_conversion(policy.causal_lm, tensors).items()}
+        save_file(stored, directory / "model.safetensors", metadata={"format": "pt"})
+        config = type(policy.causal_lm.config).from_dict(policy.causal_lm.config.to_dict())
+        config.architectures = [type(policy.causal_lm).__name__]
+        config.save_pretrained(directory)
 
     def _options(self, policy: Policy, lora_rank: int) -> dict[str, Any]:
         """What ``vllm.LLM`` is started with."""
