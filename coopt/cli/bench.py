@@ -181,6 +181,7 @@ def _bench(
     force: bool,
     as_json: bool,
 ) -> None:
+    from coopt.core.processes import warm_up
     from coopt.core.tables.table import output, show
     from coopt.driver.bench import ready
     from coopt.driver.checks import check_run, check_settings
@@ -193,6 +194,8 @@ def _bench(
     assumed = parse_assumed(assume)
     stdout, stderr = output(), Console(stderr=True)
     with stderr.status("Reading models and rows, measuring speeds"):
+        if not dry_run:
+            warm_up()
         # A plan needs neither models nor rows.
         bench = ready(config, out, workers, check_settings if dry_run and not_here(config) else check_run)
         for name, reason in bench.left_out.items():

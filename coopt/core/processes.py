@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from typing import TypeVar
 
@@ -35,6 +36,16 @@ def process_context() -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
     return context
+
+
+def warm_up() -> None:
+    """Have the server of forked processes import its libraries while this process does something else."""
+
+    def start() -> None:
+        if process_context().get_start_method() == "forkserver":
+            forkserver.ensure_running()
+
+    threading.Thread(target=start, daemon=True).start()
 
 
 def new_pool(workers: int, threads: int) -> ProcessPoolExecutor:

@@ -24,8 +24,13 @@ SMOKE = ("bench", "--smoke")
 TIMED = ("costs", "run")
 
 
-def run_coopt(*arguments: str, at: Path, timeout: float = 400, **environment: str) -> subprocess.CompletedProcess[str]:
-    """``coopt ARGS`` in the folder ``at``, in a process group of its own."""
+def run_coopt(
+    *arguments: str, at: Path, timeout: float = 400, specialists: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """``coopt ARGS`` in the folder ``at``, in a process group of its own. ``specialists``: what smoke runs make of them
+    is kept there for the next; it changes no result."""
+    if specialists and arguments[:1] == ("bench",) and "--smoke" in arguments:
+        arguments = (*arguments, "--set", f"model.specialists='{specialists}'")
     return subprocess.run(
         [sys.executable, "-m", "coopt", *arguments],
         cwd=at,
@@ -38,10 +43,16 @@ def run_coopt(*arguments: str, at: Path, timeout: float = 400, **environment: st
     )
 
 
+def of_all_processes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the processes of pytest-xdist share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 @pytest.fixture
-def coopt(tmp_path: Path) -> Coopt:
+def coopt(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Coopt:
     """Run ``coopt ARGS`` in an empty folder."""
-    return partial(run_coopt, at=tmp_path)
+    return partial(run_coopt, at=tmp_path, specialists=of_all_processes(tmp_path_factory) / "specialists")
 
 
 def tables(directory: Path, without: Sequence[str] = TIMED) -> dict[str, Any]:
@@ -53,8 +64,7 @@ def tables(directory: Path, without: Sequence[str] = TIMED) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One finished smoke run, two workers. The processes of pytest-xdist share it."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "smoke"
+    folder = of_all_processes(tmp_path_factory) / "smoke"
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

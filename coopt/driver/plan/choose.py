@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from coopt.core.config.schema import Config
+from coopt.core.config.ways import way_of
 from coopt.core.errors import CooptError
 from coopt.domains.load import load_domains
 from coopt.driver.plan.assumed import Assumed, assumed_questions, assumed_speed
 from coopt.driver.plan.memory import Placement
 from coopt.driver.plan.plan import Plan
-from coopt.driver.plan.speed import probe_speed
+from coopt.driver.plan.speed import REFERENCE, probe_speed
 from coopt.lm.bases import base_directory
 from coopt.runs.run import Run
 
@@ -16,10 +17,13 @@ _TOO_LARGE = 2e9  # bytes of weights; the probe would train a larger model on on
 
 
 def make_plan(run: Run, workers: int, assumed: Assumed | None = None) -> Plan:
-    """The run's plan. Speeds are measured, which takes seconds, unless ``assumed`` is given or they cannot be."""
+    """The run's plan. Speeds are measured, which takes seconds, unless ``assumed`` is given or they cannot be. A smoke
+    run of the embedded world takes its own for granted."""
     missing = not_here(run.config)
     why = missing or _too_large(run.config)
     if not why and assumed is None:
+        if run.config.smoke and way_of(run.config) == "world":  # over before its speed is known
+            return Plan(run, REFERENCE, workers, source="those of two idle cores")
         return Plan(run, probe_speed(run.config), workers)
     assumed = assumed or Assumed()
     placed = Placement.of(run.config)
