@@ -106,7 +106,8 @@ def _fit(policy: Policy, examples: Sequence[Example], config: Config, key: Seque
     total = steps_per_epoch * settings.epochs
     parameters = list(policy.trainable().values())
     optimizer = torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=0.0)
-    rate = get_cosine_schedule_with_warmup(optimizer, math.ceil(_WARMUP_SHARE * total), total)
+    # Rounded down: the first step of a warm-up has rate 0, and of one step nothing would be left.
+    rate = get_cosine_schedule_with_warmup(optimizer, int(_WARMUP_SHARE * total), total)
     for step in range(total):
         epoch, place = divmod(step, steps_per_epoch)
         order = generator(*key, epoch, "sft").permutation(len(examples))

@@ -88,6 +88,21 @@ def comparison_table(states: Sequence[ArmState]) -> Table:
     return Table("Methods compared within an arm, mean of all students and domains, percent", columns, rows)
 
 
+def validation_table(states: Sequence[ArmState]) -> Table:
+    """What settings may be chosen by."""
+    rows = [
+        [state.arm, method, percent(start), percent(end), signed(end - start)]
+        for state in states
+        if state.found
+        for method, (start, end) in state.found.validation.items()
+    ]
+    note = (
+        "Mean of all students and domains, before and after the last round. Choose settings by these; test scores are"
+        " for what was chosen."
+    )
+    return Table("Validation scores, percent", ["arm", "method", "start", "end", "change"], rows, [note])
+
+
 def between_table(between: Comparison) -> Table:
     """Methods of different arms, paired over questions, in the seeds that all these arms have."""
     title = f"Arms compared, difference of the changes, percent: {', '.join(between.runs)}"
@@ -123,7 +138,8 @@ def change_table(states: Sequence[ArmState]) -> Table:
 def sweep_tables(states: Sequence[ArmState], between: Sequence[Comparison]) -> list[Table]:
     """Every table that has something to show."""
     across = [between_table(b) for b in between]
-    return [t for t in (arm_table(states, between), comparison_table(states), *across, change_table(states)) if t.rows]
+    tables = [arm_table(states, between), comparison_table(states), *across, change_table(states)]
+    return [t for t in (*tables, validation_table(states)) if t.rows]
 
 
 def plan_table(

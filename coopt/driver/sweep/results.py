@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Literal
 
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from coopt.core.statistics.significance import holm
 from coopt.core.statistics.verdicts import NONE_SHOWN
 from coopt.driver.sweep.cells import Cell
 from coopt.runs.measures.summary import mean_changes, summarise
+from coopt.runs.measures.trajectories import MEAN, trajectories
 from coopt.runs.results import ComparisonCell, Record, Results
 from coopt.runs.run import Run
 from coopt.runs.seeds import SeedRuns
@@ -21,11 +23,14 @@ from coopt.runs.seeds import SeedRuns
 class ArmResults(Record):
     """An arm over its finished seeds."""
 
-    version: Literal[3]
+    version: Literal[4]
     """Of the summary's rules: one that was kept from before a change is made again."""
     results: Results
     changes: list[ComparisonCell]
     """Every method against the initial students, mean of all students and domains."""
+    validation: dict[str, tuple[float, float]]
+    """By method the validation score at the start and after the last round, mean of all students and domains: what
+    settings are chosen by."""
 
 
 class ArmState(Record):
@@ -77,6 +82,14 @@ def seed_runs(cells: Mapping[int, Cell]) -> SeedRuns:
     return SeedRuns({seed: Run.open(c.directory) for seed, c in sorted(cells.items())})
 
 
+def _validation(run: SeedRuns) -> dict[str, tuple[float, float]]:
+    ends: dict[str, dict[str, list[float]]] = {}
+    for point in trajectories(run):
+        if point.domain == MEAN:
+            ends.setdefault(point.method, {}).setdefault(point.student, []).append(point.score)
+    return {m: (fmean(s[0] for s in own.values()), fmean(s[-1] for s in own.values())) for m, own in ends.items()}
+
+
 def _together(cells: Mapping[int, Cell]) -> ArmResults:
     """The summary of finished cells, kept beside them until one of them changes."""
     path = next(iter(cells.values())).directory.with_name("summary.json")
@@ -89,6 +102,6 @@ def _together(cells: Mapping[int, Cell]) -> ArmResults:
         if kept is not None and kept.results.seeds == sorted(cells):
             return kept
     run = seed_runs(cells)
-    found = ArmResults(version=3, results=summarise(run), changes=mean_changes(run))
+    found = ArmResults(version=4, results=summarise(run), changes=mean_changes(run), validation=_validation(run))
     store.write_text(path, found.model_dump_json(indent=1) + "\n")
     return found

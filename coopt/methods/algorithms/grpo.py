@@ -55,6 +55,7 @@ class GRPO(Trained):
 
     name = "grpo"
     description = "group-relative policy gradient on the reward, no tutors"
+    against = ("opcod",)
     Options = GRPOOptions
 
     def configure(self, config: Config) -> Config:

@@ -1,4 +1,9 @@
-"""Feedback anchoring: keep a tutor's text only if its concept is in the question (paper 3.3, C.2)."""
+"""Feedback anchoring: keep a tutor's text only if its concept is in the question (paper 3.3, C.2).
+
+The rules, which the paper leaves to its code: words are compared whole, case folded; one counts that has a letter and
+is not ``GENERIC``; one of them in the question (with its options, if letters are asked for) is enough. A message of
+which nothing is left once what gives the answer away is taken out counts as empty.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +68,7 @@ def _outcome(raw: str, clean: str, problem: str, style: Style) -> Outcome:
     named = words(tag.group(1))
     if not named or not words(clean):
         return "empty"
-    specific = named - GENERIC
+    specific = {w for w in named - GENERIC if any(map(str.isalpha, w))}  # a number grounds nothing
     if not specific:
         return "all_generic"
     return "kept" if specific & words(problem) else "no_match"

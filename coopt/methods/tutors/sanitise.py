@@ -1,7 +1,8 @@
 """Remove direct answer reveals from a tutor's text (paper C.2).
 
-Removed: boxed or bold answer letters, ``Final answer: X``, ``The correct option is X``, ``<answer>`` blocks,
-chat control tokens. Kept: numeric boxes and ordinary mentions of options ("option B ignores friction").
+Removed: boxed or bold answer letters, with what stands behind them in the box, ``Final answer: X``, ``The correct
+option is X``, ``So it is X.``, ``<answer>`` blocks, chat control tokens. Kept: numeric boxes and ordinary mentions of
+options ("option B ignores friction").
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _STATED_TEXT = re.compile(rf"(?i:final\s+answer|(?:the\s+)?(?:correct|right)\s+{
 def _letter_patterns(last: str) -> tuple[re.Pattern[str], ...]:
     """How the letters A to ``last`` are revealed: stated ones first, so that "Final answer: **B**" goes as a whole."""
     one = f"[A-{last}]"
-    boxed = rf"\$*\\+boxed\s*\{{\s*(?:\\+[a-z]+\s*\{{)?\s*\(?{one}\)?\.?\s*\}}?\s*\}}\$*"
+    boxed = rf"\$*\\+boxed\s*\{{\s*(?:\\+[a-z]+\s*\{{)?\s*\(?{one}\)?(?:[.:)][^{{}}]*)?\s*\}}?\s*\}}\$*"
     letter = rf"(?:\s*{boxed}|{_WRAP}{one}{_UNWRAP}(?!\w))"
     return (
         # The lead-in is matched in any case, the letter in upper case only: "the answer is a matter of" stays.
@@ -32,6 +33,10 @@ def _letter_patterns(last: str) -> tuple[re.Pattern[str], ...]:
         re.compile(
             rf"(?:(?i:option|choice)\s+)?(?<!\w)(?!I\s+was)[(\[*_]*{one}[)\]*_]*\s+(?i:is|was)\s+(?i:the\s+)?"
             rf"(?i:correct|right)(?:\s+(?i:{NOUN}|one))?(?!\w)\.?"
+        ),
+        re.compile(
+            rf"(?<!\w)(?i:so|thus|hence|therefore),?\s+(?i:it|this|that)(?:'s|\s+(?i:is|must\s+be))\s+"
+            rf"(?:(?i:option|choice)\s+)?{_WRAP}{one}{_UNWRAP}(?=\s*(?:[.!;\n]|$))[.!]?"
         ),
         re.compile(boxed + _UNWRAP),
         re.compile(rf"(\*\*|__)\s*\(?(?:[Oo]ption\s+)?{one}\)?\s*(?:[.:][^*\n]*)?\1(?!\w)"),

@@ -47,3 +47,14 @@ def _loss(policy: Policy, domain: RowDomain, item: Item) -> float:
     example = right_answer(policy, domain, item)
     logits = logits32(policy.causal_lm, hidden_states(policy, [example])).detach().log_softmax(-1)
     return -float(logits[range(len(example.response)), list(example.response)].mean())
+
+
+def test_a_single_step_of_training_is_not_a_warm_up(shipped: Policy) -> None:
+    few = ["specialise.questions=2", "specialise.epochs=1", "specialise.batch=2", "specialise.lr=0.01"]
+    config = load_config(smoke=True, settings=["model.specialise=answers", "world.rows=200", *few])
+    domain = load_domains(config)["physics"]
+    made = specialise_on_text(
+        replace(shipped, model=copy.deepcopy(shipped.model)), config, domain, (0,), Meter(None, 1)
+    )
+    item = domain.items("train")[0]
+    assert _loss(made, domain, item) < _loss(shipped, domain, item)

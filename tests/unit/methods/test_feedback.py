@@ -44,6 +44,11 @@ ITEM = Item(
         "The correct answer is therefore A",
         "**A: 12 J**",
         "**Answer**: A",
+        "\\boxed{B: 3.4}",
+        "$\\boxed{\\text{C) methane}}$",
+        "So it is B.",
+        "thus, that must be option (C)",
+        "Hence it's D!",
     ],
 )
 def test_reveals_are_removed(text: str) -> None:
@@ -64,6 +69,9 @@ def test_reveals_are_removed(text: str) -> None:
         "the answer depends on Avogadro's number",
         "Vitamin **C**arbon bonds",
         "Answers: Beta decay is meant",
+        "So it is B that you should look at",
+        "So it is a base.",
+        "\\boxed{3.4: J}",
     ],
 )
 def test_ordinary_text_stays(text: str) -> None:
@@ -99,6 +107,8 @@ def test_chat_control_tokens_are_dropped() -> None:
         ("<concept>heliu</concept> Whole words only.", "no_match"),
         ("<concept>option B</concept> Think.", "all_generic"),
         ("<concept>helium</concept> **Answer**: A", "empty"),
+        ("<concept>12.5</concept> Think.", "all_generic"),
+        ("<concept>12.5 J</concept> Think.", "kept"),
     ],
 )
 def test_the_five_outcomes(raw: str, outcome: str) -> None:
