@@ -63,7 +63,11 @@ def assumed_speed(assumed: Assumed, ranks: int) -> Speed:
 def assumed_questions(config: Config) -> dict[Split, int]:
     """Questions of all the run's domains together, where the rows are not there: SciKnowEval's, split 80/10/10."""
     most = {"train": None, "validation": config.data.validation, "test": config.data.test}
-    return {s: sum(_questions(d, s, most[s]) for d in config.domains) for s in SPLITS}
+    found = {s: sum(_questions(d, s, most[s]) for d in config.domains) for s in SPLITS}
+    if config.data.rest_to_train:
+        all_of_it = sum(_questions(d, "validation", None) for d in config.domains)
+        found["train"] += all_of_it - found["validation"]
+    return found
 
 
 def _questions(domain: str, split: Split, most: int | None) -> int:

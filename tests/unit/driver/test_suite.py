@@ -200,17 +200,17 @@ def test_the_list_has_every_suite_with_its_question_and_cost(cli: Command) -> No
     for name in suite_names():
         assert name in text
         assert read_suite(suite_path(name)).question.split()[0] in text
-    assert "together 2 h" in text
+    assert "together 4 h" in text
 
 
-def test_the_embedded_suites_together_need_four_hours_at_most(tmp_path: Path) -> None:
+def test_the_embedded_suites_together_need_six_hours_at_most(tmp_path: Path) -> None:
     estimate, total = Estimator(lambda config: 2, REFERENCE), 0.0
     for name in suite_names():
         suite = read_suite(suite_path(name))
         found = [estimate(c) for c in make_cells(make_arms(suite, name), range(suite.seeds), tmp_path)]
         assert len({e.assumed for e in found}) == 1
         total += sum(e.seconds for e in found if not e.assumed)
-    assert 3600 < total <= 4 * 3600
+    assert 3600 < total <= 6 * 3600
 
 
 def test_the_reference_speeds_plan_the_default_as_it_was_measured(tmp_path: Path) -> None:

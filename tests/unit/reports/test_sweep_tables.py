@@ -49,6 +49,8 @@ def test_arms_are_compared_and_ranked_in_the_seeds_that_all_have(sweep: Path) ->
     assert "Ranked together, in seeds 0: strong, weak." in found["Arms"].notes
     assert "Use --seeds 5. So in: strong, weak." in " ".join(found["Arms"].notes)
     assert found["Arms"].rows[-1][-1] == "0, missing: 1"
+    chosen_by = {(row[0], row[1]): float(row[4]) for row in found["Validation scores"].rows}
+    assert chosen_by["strong", "opcod"] > chosen_by["weak", "opcod"]
 
 
 def test_one_finished_arm_is_compared_with_nobody(sweep: Path) -> None:
@@ -76,7 +78,7 @@ def test_arms_are_compared_in_groups_of_the_same_students(sweep: Path) -> None:
     cells = [cell(sweep, "strong", 0), cell(sweep, "weak", 0), *four]
     assert [found.runs for found in between_arms(cells)] == [["strong", "weak"], ["ring", "star"]]
     titles = [t.title for t in sweep_tables(arm_states(cells), between_arms(cells))]
-    assert len(set(titles)) == len(titles) == 5
+    assert len(set(titles)) == len(titles) == 6
 
 
 def test_arms_with_other_questions_are_not_compared(sweep: Path) -> None:
