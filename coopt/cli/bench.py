@@ -15,6 +15,8 @@ from coopt.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from coopt.core.config.schema import Config
+    from coopt.runs.results import Results
+    from coopt.runs.run import Run
 
 _EXAMPLES = """
 Examples:
@@ -88,6 +90,7 @@ def bench(
         bool, typer.Option("--smoke", help="The whole path, tiny: half a minute; minutes with a real model.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Train although no answer of the model can be read.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Print every table at the end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results (or the plan) as JSON.")] = False,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=value. Repeatable.")] = None,
 ) -> None:
@@ -115,7 +118,7 @@ def bench(
         raise ConfigError(f"--workers must be at least 1, got {workers}.")
     if assume and not dry_run:
         raise ConfigError("--assume is for --dry-run.")
-    _bench(config, workers, out, assume, dry_run=dry_run, force=force, as_json=as_json)
+    _bench(config, workers, out, assume, dry_run=dry_run, force=force, as_json=as_json, everything=everything)
 
 
 class NamesMethods(TyperCommand):
@@ -180,19 +183,24 @@ def _bench(
     dry_run: bool,
     force: bool,
     as_json: bool,
+    everything: bool,
 ) -> None:
     from coopt.core.processes import warm_up
     from coopt.core.tables.table import output, show
-    from coopt.driver.bench import ready
+    from coopt.driver.bench import finished, ready
     from coopt.driver.checks import check_run, check_settings
     from coopt.driver.plan.assumed import parse_assumed
     from coopt.driver.plan.choose import not_here
     from coopt.driver.tasks.launch import end_with_sweep
     from coopt.reports.plan import plan_data, plan_table, plan_tables
-    from coopt.reports.tables import all_tables
 
     assumed = parse_assumed(assume)
     stdout, stderr = output(), Console(stderr=True)
+    done = None if dry_run else finished(config, out)
+    if done:
+        _print_results(*done, stdout, as_json=as_json, everything=everything)
+        return
+    stderr.print(_first_line(config), markup=False, highlight=False, soft_wrap=True)
     with stderr.status("Reading models and rows, measuring speeds"):
         if not dry_run:
             warm_up()
@@ -210,34 +218,44 @@ def _bench(
         return
     show([plan_table(plan)], stderr if as_json else stdout)
     run, results = bench.carry_out(plan, sys.argv[1:], stderr, force=force)
+    _print_results(run, results, stdout, as_json=as_json, everything=everything)
+
+
+def _first_line(config: Config) -> str:
+    """What it is going to do, said before anything takes time."""
+    seeds = ", ".join(map(str, config.all_seeds))
+    methods = ", ".join(config.methods) or "base and initial students only"
+    return f"coopt: {config.topology} on {', '.join(config.domains)}; {methods}; seed {seeds}"
+
+
+def _print_results(run: Run, results: Results, console: Console, *, as_json: bool, everything: bool) -> None:
+    from coopt.cli.report import show_headline
+    from coopt.core.tables.table import show, show_lines
+    from coopt.reports.sections import all_tables
+
+    where = str(run.directory)
     if as_json:
         print(results.model_dump_json(indent=1))
+    elif everything:
+        show(all_tables(results), console)
+    elif run.config.smoke:
+        sizes = ", ".join(f"{c.questions} questions in {c.domain}" for c in results.constants)
+        show_lines(
+            [
+                f"Smoke run finished: every part worked. Its scores mean nothing ({sizes}).",
+                f"Tables: coopt report {where} --all    transcripts: coopt report {where} --html",
+            ],
+            console,
+        )
     else:
-        show(all_tables(results), stdout)
-    _goodbye(run, stderr if as_json else stdout)
+        show_headline(results, where, console)
+    if not as_json:
+        console.print(
+            f"Run: {where}; trained students: {_students(run)}", markup=False, highlight=False, soft_wrap=True
+        )
 
 
-_LISTED = 8  # more students than this are pointed to, not named
-
-
-def _goodbye(run: Any, console: Console) -> None:
+def _students(run: Run) -> str:
+    """Where the last round's weights lie."""
     config = run.config
-    console.print(f"Run: {run.directory}", markup=False, highlight=False, soft_wrap=True)
-    students = run.topology.students
-    if len(config.all_seeds) * len(config.methods) * len(students) > _LISTED:
-        where = run.weights(config.seed, config.methods[-1], config.rounds.rounds, students[0])
-        console.print(f"  trained students: {where} and beside it", markup=False, highlight=False, soft_wrap=True)
-        students = []
-    for seed in config.all_seeds:
-        for method in config.methods:
-            for student in students:
-                where = run.weights(seed, method, config.rounds.rounds, student)
-                console.print(
-                    f"  trained {student} ({method}, seed {seed}): {where}",
-                    markup=False,
-                    highlight=False,
-                    soft_wrap=True,
-                )
-    console.print(
-        f"Tables again: coopt report {run.directory} --format md", markup=False, highlight=False, soft_wrap=True
-    )
+    return f"seeds/{config.seed}/{(config.methods or ['init'])[-1]}/r*/STUDENT/model"

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coopt.core.errors import ConfigError, unknown
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from coopt.core.tables.table import Format
+    from coopt.runs.results import Results
+
 _EXAMPLES = """
 Examples:
 
   coopt report runs/NAME
+  coopt report runs/NAME --all
+  coopt report runs/NAME --section break-rates
   coopt report runs/NAME --format latex > tables.tex
   coopt report runs/NAME --html page.html
   coopt report runs/NAME --figure feedback --out figure6.svg
@@ -23,6 +31,14 @@ Examples:
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="A run directory; for some figures several.")],
     style: Annotated[str, typer.Option("--format", help="rich, md, csv, json or latex.")] = "rich",
+    everything: Annotated[bool, typer.Option("--all", help="Every table. (other formats than rich: always)")] = False,
+    section: Annotated[
+        str | None,
+        typer.Option(
+            help="One part: scores, answers, pareto, comparisons, ranking, consensus, gates, feedback, break-rates,"
+            " cost."
+        ),
+    ] = None,
     html: Annotated[
         bool, typer.Option("--html", help="Write one page with charts, gates and transcripts: --html [FILE.html].")
     ] = False,
@@ -33,14 +49,12 @@ def report(
         Path | None, typer.Option(help="The figure: .svg, .pdf or .png. Or the page (default: RUN/report.html).")
     ] = None,
 ) -> None:
-    """Print the tables of a run again, write them as a page with charts and transcripts, or draw a figure.
+    """Print what a run found: the headline, or its tables; write a page with charts and transcripts; draw a figure.
 
     The figures are counterparts of the paper's: break-rate of Table 2, feedback, gates, schedules and step-time of
     Figures 6, 7, 8 and 9. schedules and step-time take several runs, or a sweep's folder.
     """
-    from coopt.core.tables.table import FORMATS, output, render, show
-    from coopt.reports.tables import all_tables
-    from coopt.runs.measures.summary import read_results
+    from coopt.core.tables.table import FORMATS
 
     formats = {f: f for f in FORMATS}
     if style not in formats:
@@ -61,14 +75,41 @@ def report(
         raise ConfigError(
             "--out is for --html and --figure. Tables go to the standard output: coopt report RUN > FILE."
         )
-    tables = all_tables(read_results(runs[0]))
-    if style == "rich":
-        show(tables, output())
-    else:
-        print(render(tables, formats[style]))
+    if everything and section:
+        raise ConfigError("--all or --section, not both.")
+    _print(runs[0], formats[style], everything, section)
 
 
 report.__doc__ = f"{report.__doc__}\n\n\b{_EXAMPLES}"
+
+
+def _print(run: Path, style: Format, everything: bool, name: str | None) -> None:
+    from coopt.core.tables.table import output, render, show
+    from coopt.reports.sections import all_tables, section
+    from coopt.runs.measures.summary import read_results
+
+    results = read_results(run)
+    if style == "rich" and not everything and name is None:
+        show_headline(results, str(run), output())
+        return
+    tables = section(results, name) if name else all_tables(results)
+    if not tables:
+        print(f"{run} has nothing in section {name}.")
+    elif style == "rich":
+        show(tables, output())
+    else:
+        print(render(tables, style))
+
+
+def show_headline(results: Results, run: str, console: Console) -> None:
+    """Who got better at what, on one screen."""
+    from coopt.core.tables.table import show, show_lines
+    from coopt.reports.headline import footlines, headline, headline_table
+
+    show_lines(headline(results), console)
+    console.print()
+    show([headline_table(results)], console)
+    show_lines(footlines(results, run), console)
 
 
 def _figure(name: str, runs: list[Path], out: Path | None) -> None:

@@ -15,12 +15,15 @@ from typing import Any
 from rich.console import Console
 
 from coopt.core import store
-from coopt.core.config.schema import Config
+from coopt.core.config.identity import GROWING, differences
+from coopt.core.config.schema import ALL, Config
+from coopt.core.errors import CooptError
+from coopt.domains.load import WORLD
 from coopt.driver.checks import check_run
 from coopt.driver.choices import Journaled
 from coopt.driver.every_method import with_every_method
 from coopt.driver.first_look import Say
-from coopt.driver.folder import check_directory, default_name, locked, prepare
+from coopt.driver.folder import check_directory, default_name, file_hashes, locked, prepare
 from coopt.driver.plan.assumed import Assumed
 from coopt.driver.plan.choose import make_plan
 from coopt.driver.plan.plan import Plan
@@ -31,7 +34,7 @@ from coopt.driver.tasks.progress import Display
 from coopt.runs.journal import Journal
 from coopt.runs.measures.summary import summarise
 from coopt.runs.provenance import code_state
-from coopt.runs.results import Results
+from coopt.runs.results import Results, stored_results
 from coopt.runs.run import Run
 
 
@@ -79,6 +82,25 @@ def ready(
     directory = out or Path("runs") / default_name(config)
     check_directory(config, directory)
     return Bench(config, directory, workers or default_workers(config), left_out)
+
+
+def finished(config: Config, out: Path | None = None) -> tuple[Run, Results] | None:
+    """The run and its results, if there is nothing left to do. Models are not looked at, nor are the questions of the
+    embedded world, which its settings decide."""
+    if ALL in config.methods:
+        return None
+    directory = out or Path("runs") / default_name(config)
+    try:
+        run, results = Run.open(directory), stored_results(directory)
+        if config.data.source != WORLD:
+            check_directory(config, directory)
+    except CooptError:
+        return None  # the usual way says what is the matter
+    record = directory / "provenance.json"
+    files = store.read_json(record).get("files") if record.is_file() else None
+    same = not differences((run.config, config), *GROWING) and files in (None, file_hashes(config))
+    whole = set(config.methods) <= set(results.methods) and set(config.all_seeds) <= set(results.seeds)
+    return (run, results) if same and whole else None
 
 
 def default_workers(config: Config) -> int:

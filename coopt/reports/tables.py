@@ -10,44 +10,10 @@ from coopt.core.statistics.verdicts import MARGIN
 from coopt.core.tables.cells import NONE, percent, probability, signed, span, yes
 from coopt.core.tables.table import Table
 from coopt.methods.rollouts import OUTCOMES
-from coopt.reports.break_tables import break_matrices, break_table, difficulty_table
-from coopt.reports.committee import acceptance_table
 from coopt.reports.comparison import FEW_SEEDS, INTERVALS, PARETO_RULE
-from coopt.reports.graph_tables import (
-    consensus_table,
-    decisions,
-    history_table,
-    hostile_table,
-    rank_table,
-)
-from coopt.reports.readings import reading_table
+from coopt.reports.graph_tables import decisions
 from coopt.runs.measures.cost import PARTS
 from coopt.runs.results import GateCell, Results, ScoreCell
-
-
-def all_tables(results: Results) -> list[Table]:
-    """Every table that has something to show, in reading order."""
-    tables = [
-        score_table(results),
-        samples_table(results),
-        reading_table(results),
-        pareto_table(results),
-        comparison_table(results),
-        dominance_table(results),
-        standings_table(results),
-        rank_table(results),
-        consensus_table(results),
-        gate_table(results),
-        history_table(results),
-        feedback_table(results),
-        acceptance_table(results),
-        hostile_table(results),
-        *break_matrices(results),
-        break_table(results),
-        difficulty_table(results),
-        cost_table(results),
-    ]
-    return [t for t in tables if t.rows]
 
 
 def score_table(results: Results) -> Table:

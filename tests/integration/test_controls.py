@@ -45,7 +45,7 @@ def test_controls_in_one_run(coopt: Coopt, tmp_path: Path) -> None:
     assert set(first_step("frozen_peers")["outcomes"]) == {"s2"}  # type: ignore[call-overload]
     assert first_step("frozen_peers")["loss"] == first_step("opcod")["loss"], "in round 1 they are the same"
     assert first_step("frozen_peers", 2)["loss"] != first_step("opcod", 2)["loss"]
-    again = coopt(*flags, "--method", names, "--out", "run")
+    again = coopt(*flags, "--method", names, "--out", "run", "--all")
     assert again.returncode == 0, again.stderr
     assert "done:" not in again.stderr, "nothing is made twice"
     assert "merge_trained - opcod" in again.stdout

@@ -75,6 +75,12 @@ def show(tables: Sequence[Table], console: Console) -> None:
         console.print(renderable(table))
 
 
+def show_lines(lines: Sequence[str], console: Console) -> None:
+    """Print plain text, wrapped between words; what warns is bold."""
+    for line in lines:
+        console.print(Text(line, style="bold red" if line.startswith("WARNING") else ""))
+
+
 def renderable(table: Table) -> Group:
     """What rich prints of a table. Cells are text, never markup: they may hold model output."""
     grid = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)

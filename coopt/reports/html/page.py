@@ -18,7 +18,7 @@ from coopt.reports.html.feedback_charts import break_matrices, cost_chart, diffi
 from coopt.reports.html.graph import drawn_graph, gate_rows, graph_chart
 from coopt.reports.html.score_charts import pareto_charts, trajectory_charts
 from coopt.reports.html.transcripts import Chosen, choose
-from coopt.reports.tables import all_tables
+from coopt.reports.sections import all_tables
 from coopt.reports.templates import render
 from coopt.reports.theme import THEMES
 from coopt.runs.measures import cost

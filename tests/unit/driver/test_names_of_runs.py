@@ -12,8 +12,8 @@ OWN = {"source": "rows.csv", "mapping": "plain"}
 
 
 def test_runs_without_a_mapping_keep_their_names() -> None:
-    """Computed at commit 3d4d502 (real: since its dtype is auto; paper: since GRPO stands in it). A setting that all runs have changes them all: then
-    these change, too."""
+    """Computed at commit 3d4d502 (real: since its dtype is auto; paper: since GRPO stands in it). A setting that all
+    runs have changes them all: then these change, too."""
     assert default_name(load_config()) == "pair-phys-chem-mini-907e30ba"
     assert default_name(load_config(preset="paper")) == "pair-phys-chem-paper-370b4445"
     assert default_name(load_config(preset="real")) == "pair-phys-chem-real-acf5ee03"
