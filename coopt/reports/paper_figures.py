@@ -181,7 +181,7 @@ def _step_time(runs: Sequence[Opened]) -> Figure:
     if not rows:
         raise RunError(f"{', '.join(r.name for r in runs)}: no step was timed.")
     base = chart_of(rows).encode(
-        x=alt.X("seconds:Q", title="seconds a training step"), y=alt.Y("step:N", sort=None, title=None)
+        x=alt.X("seconds:Q", title="seconds per training step"), y=alt.Y("step:N", sort=None, title=None)
     )
     bars = base.mark_bar().encode(color=alt.Color("part:N", scale=alt.Scale(range=[SERIES[0], SOFT]), legend=None))
     numbers = base.mark_text(align="left", dx=3).encode(text=alt.Text("seconds:Q", format=".2f"))

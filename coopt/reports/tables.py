@@ -66,7 +66,7 @@ def samples_table(results: Results) -> Table:
     ]
     note = "maj@k: the most frequent answer is right (of several as frequent, the share that is); pass@k: any is."
     columns = ["method", "student", "domain", "avg@k", "maj@k", "pass@k"]
-    return Table("Answers to a question together, percent", columns, rows, [note])
+    return Table("Majority vote and pass@k, percent", columns, rows, [note])
 
 
 def verdict_words(cell: ScoreCell) -> str:
@@ -94,7 +94,7 @@ def _score_notes(results: Results) -> list[str]:
     seen = [c.detectable for c in results.scores if c.detectable is not None]
     if seen:
         notes.append(
-            "Smallest change that would be shown in four of five repeats, as the first of the run's claims:"
+            "Minimum detectable change (80 % power, as the first of the run's claims):"
             f" {percent(median(seen))} points in the median cell, {percent(max(seen))} in the noisiest."
         )
     if len(results.seeds) < LEAST_SEEDS:
@@ -198,8 +198,8 @@ def standings_table(results: Results) -> Table:
     note = (
         "Mean of all students and domains. A rank is one more than the number of methods shown to be better (pairs,"
         " Holm, in every seed), so methods may share it; place: all true places lie in these at once with 95 %."
-        " headroom: what students gained of what they lacked at the start to the best start of each domain; over 100:"
-        " they passed it. hypervolume: share of the unit cube of scores that some student dominates."
+        " headroom: share of the initial gap to the best start of each domain that was closed; over 100: surpassed."
+        " hypervolume: share of the unit cube of scores that some student dominates."
     )
     columns = ["rank", "place, 95 %", "method", "score", "95 %", "headroom, %", "hypervolume, %"]
     return Table("Methods ranked", columns, rows if len(rows) > 2 else [], [note])

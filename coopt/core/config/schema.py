@@ -264,7 +264,7 @@ class CriticConfig(Section):
     concurrency: int = Field(8, ge=1)
     """Requests under way at once, of each worker."""
     when_unavailable: Literal["go_on", "stop"] = "go_on"
-    """An endpoint that stays away: the edge is marked in the journal and the student goes on without its feedback
+    """An endpoint that does not answer: the edge is marked in the journal and the student goes on without its feedback
     until the next round, or the run stops."""
     key_variable: str = "COOPT_ENDPOINT_KEY"
     """The environment variable that holds the key, which is sent to the endpoints that the graph names; the key itself

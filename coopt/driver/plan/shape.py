@@ -58,7 +58,7 @@ class Shape:
 def model_shape(path: str) -> tuple[Shape, bool]:
     """The shape of a base by name or directory, and whether it is there; one that is not has Qwen3-8B's sizes.
 
-    Raises ``ModelError`` if its config.json is none of a causal language model.
+    Raises ``ModelError`` if its config.json does not describe a causal language model.
     """
     try:
         directory = base_directory(path)
@@ -79,7 +79,9 @@ def read_shape(directory: Path) -> Shape:
         return _shape(config, directory.name)
     except Exception as error:  # transformers raises many kinds for a broken file
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"model '{directory}': config.json is none of a causal LM ({reason[:300]}).") from None
+        raise ModelError(
+            f"model '{directory}': config.json does not describe a causal language model ({reason[:300]})."
+        ) from None
 
 
 def shape_of(tree: dict[str, Any], name: str) -> Shape:

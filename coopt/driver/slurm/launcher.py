@@ -25,7 +25,7 @@ from coopt.runs.run import Run
 
 _LOOK = 0.5  # seconds between two looks at outputs and meters
 _LATE = 60.0  # seconds until a job that no queue knows, or that has completed, counts as ended without its output
-_PATIENCE = 600.0  # seconds for which an unanswering queue is borne
+_PATIENCE = 600.0  # seconds to wait for a queue that does not answer
 _LAST_LINES = 12
 _NOT_ITS_FAULT = ("PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "REVOKED")  # ends that count as no try
 

@@ -1,7 +1,7 @@
 """Finished benches as one small file each: what their tables are made of, without weights and transcripts.
 
 So a sweep can be made in several goes on machines that share no disk, and its results published with a repository. A
-bench that was brought back from its file can be read, and not be gone on with: its weights are elsewhere.
+bench that was brought back from its file can be read but not continued: its weights are elsewhere.
 """
 
 from __future__ import annotations

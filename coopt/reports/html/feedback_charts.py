@@ -143,7 +143,7 @@ def cost_chart(results: Results) -> Chart | None:
         .mark_bar()
         .encode(
             y=alt.Y("step:N", sort=names, title="feedback on or off", axis=alt.Axis(labelLimit=140)),
-            x=alt.X("seconds:Q", title="seconds a step", axis=alt.Axis(tickCount=6)),
+            x=alt.X("seconds:Q", title="seconds per step", axis=alt.Axis(tickCount=6)),
             color=alt.Color("part:N", sort=parts, scale=alt.Scale(domain=parts), legend=LEGEND),
             tooltip=tips(rows[0]),
         )

@@ -90,7 +90,7 @@ def _charts(run: Run, results: Results) -> dict[str, dict[str, Chart]]:
         "matrix": dict(break_matrices(results)),
         "difficulty": dict(difficulty_charts(results)),
         "outcomes": dict(outcome_charts(outcomes_by_round(steps))),
-        "cost": {"Seconds of a step": cost_chart(results)},
+        "cost": {"Seconds per step": cost_chart(results)},
     }
     there = {section: {k: c for k, c in own.items() if c is not None} for section, own in found.items()}
     return {section: own for section, own in there.items() if own}

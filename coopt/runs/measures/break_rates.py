@@ -18,12 +18,13 @@ from coopt.core.statistics.proportions import proportion_interval
 from coopt.core.statistics.verdicts import LEAST_QUESTIONS
 from coopt.runs.results import Context, RateCell
 
-# Wrong answers of eight before feedback, scaled to n: label -> (lowest, highest).
+# Wrong answers of eight before feedback, scaled to n: label -> (lowest, highest). The paper's Table 2 has 0-4 and 5-7,
+# which hold the first and the last of these once more.
 DIFFICULTY: dict[str, tuple[int, int]] = {
     "all": (0, 8),
     "very easy (0-1)": (0, 1),
-    "easy (0-4)": (0, 4),
-    "hard (5-7)": (5, 7),
+    "easy (2-4)": (2, 4),
+    "hard (5-6)": (5, 6),
     "hardest (7)": (7, 7),
 }
 CONTEXTS: dict[Context, str] = {"paper": "paper_control", "sf": "s", "f": "again"}
