@@ -65,7 +65,7 @@ class Bench:
             plan = replace(plan, run=run)
             plan.save()
             with (
-                Display(console, plan.worker_seconds(), plan.seconds) as display,
+                Display(console, plan.worker_seconds(), plan.seconds, workers=self.workers, run=run) as display,
                 make_launcher(run, self.workers, display) as launch,
             ):
                 return run, run_bench(run, launch, force=force, say=_plainly(console))
