@@ -3,7 +3,8 @@
     import coopt
 
     config = coopt.load_config(topology="pair", domains="phys,chem", smoke=True)
-    results = coopt.bench(config, out="runs/first", workers=2)   # call it under ``if __name__ == "__main__":``
+    results = coopt.bench(config, out="runs/first", workers=2)
+    results.to_dataframe()
     results = coopt.read_results("runs/first")
 
 ``Domain``, ``Engine``, ``Gate``, ``Trainer`` and ``Tutor`` are the protocols that variants implement. A gate of your

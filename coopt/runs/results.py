@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from coopt.core.errors import RunError
+from coopt.runs.shown import Shown
 
 
 class Record(BaseModel):
@@ -298,7 +299,7 @@ class CostCell(Record):
     """Of one worker process."""
 
 
-class Results(Record):
+class Results(Shown, Record):
     """Everything that the tables show."""
 
     version: Literal[2] = 2
