@@ -22,7 +22,8 @@ from pathlib import Path
 
 from benchmarks.perf.ratio import RESULTS, Measured, Ratio, machine, read, table, write
 from coopt.core import store
-from coopt.core.tables.table import Table, output, render, show
+from coopt.core.tables.screen import output, show
+from coopt.core.tables.table import Table, render
 
 HERE = Path(__file__).parent
 BENCHMARKS = (

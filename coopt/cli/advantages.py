@@ -44,8 +44,9 @@ def advantages(
       coopt advantages runs/NAME --method critic_reference,critic_step --html rollouts.html --svg around_the_error.svg
       coopt advantages runs/NAME --round 1 --format latex > advantages.tex
     """
-    from coopt.core.tables.table import FORMATS, output, render
-    from coopt.core.tables.table import show as show_tables
+    from coopt.core.tables.screen import output
+    from coopt.core.tables.screen import show as show_tables
+    from coopt.core.tables.table import FORMATS, render
     from coopt.reports.advantages.tables import advantage_tables
     from coopt.reports.figure import check_figure
     from coopt.runs.run import Run

@@ -188,7 +188,7 @@ def _bench(
     everything: bool,
 ) -> None:
     from coopt.core.processes import warm_up
-    from coopt.core.tables.table import output, show
+    from coopt.core.tables.screen import output, show
     from coopt.driver.bench import finished, ready
     from coopt.driver.checks import check_run, check_settings
     from coopt.driver.plan.assumed import parse_assumed
@@ -232,7 +232,7 @@ def _first_line(config: Config) -> str:
 
 def _print_results(run: Run, results: Results, console: Console, *, as_json: bool, everything: bool) -> None:
     from coopt.cli.report import show_headline
-    from coopt.core.tables.table import show, show_lines
+    from coopt.core.tables.screen import show, show_lines
     from coopt.reports.sections import all_tables
 
     where = str(run.directory)

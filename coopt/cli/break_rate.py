@@ -40,7 +40,7 @@ def break_rate(
     from coopt.core import store
     from coopt.core.config.load import load_config, preset_of
     from coopt.core.quiet import quiet_libraries
-    from coopt.core.tables.table import output, show
+    from coopt.core.tables.screen import output, show
     from coopt.driver.pairing import graph_of_models, pairing_name
     from coopt.lm.bases import base_directory
     from coopt.reports.break_tables import probe_tables

@@ -23,7 +23,8 @@ def compare(
       coopt compare runs/RING runs/STAR
       coopt compare runs/sweeps/topologies/ring4 runs/sweeps/topologies/star4 --format md
     """
-    from coopt.core.tables.table import FORMATS, output, render, show
+    from coopt.core.tables.screen import output, show
+    from coopt.core.tables.table import FORMATS, render
     from coopt.reports.comparison import comparison_tables
     from coopt.runs.compare import compare_runs
     from coopt.runs.together import open_finished

@@ -54,7 +54,8 @@ def check(
 
 
 def _show(answer: dict[str, Any]) -> None:
-    from coopt.core.tables.table import Table, output, show
+    from coopt.core.tables.screen import output, show
+    from coopt.core.tables.table import Table
 
     rows = []
     for name, d in answer["domains"].items():
@@ -101,7 +102,8 @@ def mappings() -> None:
     Example:
       coopt data mappings
     """
-    from coopt.core.tables.table import Table, output, show
+    from coopt.core.tables.screen import output, show
+    from coopt.core.tables.table import Table
     from coopt.domains.mapping.schema import load_mapping, mapping_names
 
     rows = [[name, load_mapping(name).answer.kind, load_mapping(name).description] for name in mapping_names()]
@@ -143,7 +145,8 @@ def rationales(
 
     from coopt.core.config.load import load_config
     from coopt.core.quiet import quiet_libraries
-    from coopt.core.tables.table import Table, output, show
+    from coopt.core.tables.screen import output, show
+    from coopt.core.tables.table import Table
     from coopt.domains.load import load_domains
     from coopt.methods.rationales import write_rationales
 

@@ -25,7 +25,7 @@ def env(
         if settings:
             _settings()
         if methods:
-            from coopt.core.tables.table import output, show
+            from coopt.core.tables.screen import output, show
             from coopt.reports.methods import methods_table
 
             show([methods_table()], output())

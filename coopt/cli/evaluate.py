@@ -30,7 +30,7 @@ def evaluate(
     """
     from coopt.core.config.load import load_config, preset_of
     from coopt.core.quiet import quiet_libraries
-    from coopt.core.tables.table import output, show
+    from coopt.core.tables.screen import output, show
     from coopt.driver.evaluation import evaluate_models, evaluation_table
 
     quiet_libraries()

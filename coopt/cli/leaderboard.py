@@ -121,7 +121,8 @@ def build(
       coopt leaderboard build mine --format html --out page.html
     """
     from coopt.core import store
-    from coopt.core.tables.table import FORMATS, output, render, show
+    from coopt.core.tables.screen import output, show
+    from coopt.core.tables.table import FORMATS, render
     from coopt.reports.leaderboard.board import board_tables, tracks
     from coopt.reports.leaderboard.page import page
     from coopt.reports.leaderboard.readme import write_board

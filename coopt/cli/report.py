@@ -84,7 +84,8 @@ report.__doc__ = f"{report.__doc__}\n\n\b{_EXAMPLES}"
 
 
 def _print(run: Path, style: Format, everything: bool, name: str | None) -> None:
-    from coopt.core.tables.table import output, render, show
+    from coopt.core.tables.screen import output, show
+    from coopt.core.tables.table import render
     from coopt.reports.sections import all_tables, section
     from coopt.runs.measures.summary import read_results
 
@@ -103,7 +104,7 @@ def _print(run: Path, style: Format, everything: bool, name: str | None) -> None
 
 def show_headline(results: Results, run: str, console: Console) -> None:
     """Who got better at what, on one screen."""
-    from coopt.core.tables.table import show, show_lines
+    from coopt.core.tables.screen import show, show_lines
     from coopt.reports.headline import footlines, headline, headline_table
 
     show_lines(headline(results), console)

@@ -195,7 +195,8 @@ def _calibrate(model: Constants, runs: list[Path], out: Path | None) -> tuple[An
 
 
 def _print(tables: list[Table], form: str) -> None:
-    from coopt.core.tables.table import output, render, show
+    from coopt.core.tables.screen import output, show
+    from coopt.core.tables.table import render
 
     if form == "rich":
         show(tables, output())

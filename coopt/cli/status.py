@@ -31,7 +31,7 @@ def status(
       coopt status runs/NAME --watch
       coopt status runs/sweeps/pairs
     """
-    from coopt.core.tables.table import output, renderable, show
+    from coopt.core.tables.screen import output, renderable, show
 
     console, where = output(), run or Path("runs")
     if not watch:
@@ -44,7 +44,7 @@ def status(
         going = True
         while going:
             tables, going = _tables(where)
-            live.update(Group(*map(renderable, tables)), refresh=True)
+            live.update(Group(*(renderable(t, console.width) for t in tables)), refresh=True)
             if going:
                 time.sleep(_EVERY)
 
@@ -79,7 +79,7 @@ def logs(
       coopt logs runs/NAME
       coopt logs runs/NAME s1 --method opcod --last 10
     """
-    from coopt.core.tables.table import output, show
+    from coopt.core.tables.screen import output, show
     from coopt.driver.slurm.jobs import jobs_of
     from coopt.reports.status import phases_table, steps_table
     from coopt.runs.run import Run

@@ -54,7 +54,8 @@ def sweep(
       coopt sweep pairs --table --format md
       coopt sweep pairs --archive results/pairs
     """
-    from coopt.core.tables.table import FORMATS, output, show
+    from coopt.core.tables.screen import output, show
+    from coopt.core.tables.table import FORMATS
 
     if style not in FORMATS:
         raise ConfigError(unknown("format", style, FORMATS))
@@ -156,7 +157,7 @@ def _sweep(
     dry_run: bool,
 ) -> list[CellEnd]:
     """Show the plan; run what is missing."""
-    from coopt.core.tables.table import output, show
+    from coopt.core.tables.screen import output, show
     from coopt.driver.sweep.archive import keep
     from coopt.driver.sweep.cells import most_informative_first, within
     from coopt.driver.sweep.drive import Driver
@@ -202,7 +203,8 @@ def _estimates(cells: Sequence[Cell], workers: Callable[[Config], int]) -> dict[
 
 
 def _show_tables(cells: Sequence[Cell], style: str) -> None:
-    from coopt.core.tables.table import FORMATS, output, render, show
+    from coopt.core.tables.screen import output, show
+    from coopt.core.tables.table import FORMATS, render
     from coopt.driver.sweep.between import between_arms
     from coopt.driver.sweep.results import arm_states
     from coopt.reports.sweep import sweep_tables

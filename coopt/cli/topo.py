@@ -38,7 +38,7 @@ def list_() -> None:
     Example:
       coopt topo list
     """
-    from coopt.core.tables.table import output, show
+    from coopt.core.tables.screen import output, show
     from coopt.reports.graphs.tables import list_table
 
     show([list_table()], output())
@@ -63,7 +63,7 @@ def show_(
       coopt topo show my_graph.toml --domains phys,chem,bio --preset paper --tokens-per-second 2000
     """
     from coopt.core.config.load import load_config
-    from coopt.core.tables.table import output, show
+    from coopt.core.tables.screen import output, show
     from coopt.graph.cost import round_cost
     from coopt.graph.measures import measure
     from coopt.reports.graphs.tables import show_data, show_table
@@ -110,7 +110,7 @@ def draw_(
         draw(topology, out, when)
         print(f"{out}: {topology.name}, {len(topology.nodes)} nodes, {len(topology.edges)} tutor edges")
         return
-    from coopt.core.tables.table import output
+    from coopt.core.tables.screen import output
     from coopt.reports.graphs.sketch import sketch
 
     console = output()

@@ -116,14 +116,14 @@ def _of_students(results: Results, starts: Sequence[ScoreCell]) -> Table:
             next(c for c in _own(results, m) if (c.student, c.domain) == (start.student, start.domain))
             for m in results.methods
         ]
-        name = start.domain + ("\n(native)" if start.native else "")
-        rows.append([start.student, name, percent(start.score), *map(_end, ends)])
+        name = f"{start.student} {start.domain}" + ("\n(native)" if start.native else "")
+        rows.append([name, percent(start.score), *map(_end, ends)])
     sizes = sorted({c.questions for c in results.constants})
     note = (
         f"avg@{starts[0].samples} in percent, {' to '.join(map(str, sizes))} test questions per domain; change with its"
         " 95 % interval; *: shown (docs/statistics.md)."
     )
-    return Table("Scores", ["student", "domain", "start", *results.methods], rows, [note])
+    return Table("Scores", ["student", "start", *results.methods], rows, [note])
 
 
 def _end(cell: ScoreCell) -> str:

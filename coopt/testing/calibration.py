@@ -25,7 +25,8 @@ from coopt.core.statistics.design import make_design
 from coopt.core.statistics.proportions import proportion_interval
 from coopt.core.statistics.ranking import pairs_of, ranks
 from coopt.core.statistics.verdicts import MARGIN, change, change_apart, corrected_by_key, or_equivalent
-from coopt.core.tables.table import Table, output, show
+from coopt.core.tables.screen import output, show
+from coopt.core.tables.table import Table
 from coopt.runs.measures.claims import Claims, claims_of
 from coopt.runs.measures.pareto import mutual_verdict, pareto_verdict
 from coopt.testing.outcomes import Questions, Simulated, answered

@@ -14,7 +14,8 @@ from rich.console import Console
 from benchmarks.same.compare import compare_files
 from benchmarks.same.endpoint import answer
 from benchmarks.same.fields import lines_without, without
-from coopt.core.tables.table import FORMATS, Table, render, show
+from coopt.core.tables.screen import show
+from coopt.core.tables.table import FORMATS, Table, render
 
 
 def printed(style: str, seconds: str, score: str = "84.2", last: str = "kept") -> str:

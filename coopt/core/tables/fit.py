@@ -1,0 +1,93 @@
+"""A table on a screen: no word and no number is split, and nothing is left out without a word.
+
+Columns that do not fit beside one another stand in several tables, each with the columns that name its rows; of very
+many rows the first and the last are shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from coopt.core.tables.table import Table
+
+MOST_ROWS = 60
+_ENDS = (45, 10)
+"""Rows of a longer table that are shown, at its beginning and its end."""
+GAP = 3
+"""Columns of the screen between two columns of a table."""
+_MOST_KEYS = 3
+_WORD = re.compile(r"\[[^\]\n]*\]|\S+")
+_EDGES = 2
+
+
+def fitted(table: Table, width: int) -> Iterator[Table]:
+    """The table as one or several that fit ``width`` columns of the screen."""
+    short = shortened(table)
+    widths, keys = least_widths(short), _key_columns(short)
+    parts = list(_parts(widths, keys, width))
+    for number, part in enumerate(parts, start=1):
+        title = short.title if len(parts) == 1 else f"{short.title} (part {number} of {len(parts)})"
+        last = number == len(parts)
+        columns = [short.columns[k] for k in part]
+        yield Table(title, columns, [[row[k] for k in part] for row in short.rows], short.notes if last else ())
+
+
+def shortened(table: Table) -> Table:
+    """Without the rows in the middle of a long table, and with a note that says so."""
+    if len(table.rows) <= MOST_ROWS:
+        return table
+    first, last = _ENDS
+    hidden = len(table.rows) - first - last
+    gap = [f"({hidden} more)", *["..."] * (len(table.columns) - 1)]
+    rows = [*table.rows[:first], gap, *table.rows[-last:]]
+    note = f"{hidden} of {len(table.rows)} rows are not shown here; all of them: --format csv, md or json."
+    return Table(table.title, table.columns, rows, [note, *table.notes])
+
+
+def least_widths(table: Table) -> list[int]:
+    """The longest word, or interval, of every column: narrower, it would be split."""
+    cells = [[head, *(row[k] for row in table.rows)] for k, head in enumerate(table.columns)]
+    return [max((len(word) for cell in column for word in _WORD.findall(cell)), default=1) for column in cells]
+
+
+def widths_in(table: Table, room: int) -> list[int]:
+    """Widths of the columns: each what it would like to have, as far as there is room, and none below its longest
+    word."""
+    least = least_widths(table)
+    liked = [
+        max((len(line) for cell in (head, *(row[k] for row in table.rows)) for line in cell.split("\n")), default=1)
+        for k, head in enumerate(table.columns)
+    ]
+    free = max(0, room - _total(least, range(len(least))))
+    widths = list(least)
+    wanting = sorted(range(len(least)), key=lambda k: liked[k] - least[k])
+    for done, k in enumerate(wanting):
+        more = min(max(0, liked[k] - least[k]), free // (len(wanting) - done))
+        widths[k] += more
+        free -= more
+    return widths
+
+
+def _key_columns(table: Table) -> int:
+    """How many columns name a row: those before the first that holds numbers."""
+    for k in range(len(table.columns)):
+        if any(row[k][:1].isdigit() or row[k][:1] in "+-[" for row in table.rows if row[k]):
+            return max(1, min(k, _MOST_KEYS))
+    return 1
+
+
+def _parts(widths: Sequence[int], keys: int, room: int) -> Iterator[list[int]]:
+    """Column numbers of each part: as many as fit, one at least beside the keys."""
+    head = list(range(min(keys, len(widths))))
+    part = list(head)
+    for k in range(len(head), len(widths)):
+        if len(part) > len(head) and _total(widths, [*part, k]) > room:
+            yield part
+            part = list(head)
+        part.append(k)
+    yield part
+
+
+def _total(widths: Sequence[int], part: Sequence[int]) -> int:
+    return sum(widths[k] for k in part) + GAP * len(part) + _EDGES

@@ -1,0 +1,46 @@
+"""Tables and lines on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console, Group
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from coopt.core.tables.fit import fitted, widths_in
+from coopt.core.tables.table import Table
+
+_STYLES = {"improves": "green", "better": "green", "yes": "green", "open": "green", "worse": "red", "closed": "yellow"}
+_FILE_WIDTH = 150  # columns of a table that goes to a file or a pipe
+
+
+def output() -> Console:
+    """Standard output; wide where nobody's window limits it."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_FILE_WIDTH)
+
+
+def show(tables: Sequence[Table], console: Console) -> None:
+    """Print to a terminal."""
+    for table in tables:
+        for part in fitted(table, console.width):
+            console.print(renderable(part, console.width))
+
+
+def show_lines(lines: Sequence[str], console: Console) -> None:
+    """Print plain text, wrapped between words; what warns is bold."""
+    for line in lines:
+        console.print(Text(line, style="bold red" if line.startswith("WARNING") else ""))
+
+
+def renderable(table: Table, width: int) -> Group:
+    """What rich prints of a table that fits ``width``. Cells are text, never markup: they may hold model output."""
+    grid = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column, wide in zip(table.columns, widths_in(table, width), strict=True):
+        grid.add_column(column, overflow="fold", width=wide)
+    for row in table.rows:
+        grid.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    notes = [Text(f"  {note}", style="dim") for note in table.notes]
+    return Group(grid, *notes, Text(""))

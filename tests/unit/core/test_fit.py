@@ -1,0 +1,56 @@
+"""Tables on a screen: whatever their size, no number is split and nothing goes without a word."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from coopt.core.tables.fit import MOST_ROWS
+from coopt.core.tables.screen import show
+from coopt.core.tables.table import Table
+
+
+def printed(table: Table, width: int) -> str:
+    out = io.StringIO()
+    show([table], Console(file=out, width=width, highlight=False))
+    return out.getvalue()
+
+
+def matrix(students: int) -> Table:
+    """Tutor x tutee, as of a complete graph."""
+    names = [f"student{k}" for k in range(students)]
+    rows = [[a, *(f"{k * 1.37 + j:.1f} ({j / 7:.1f})" for j in range(students))] for k, a in enumerate(names)]
+    return Table("Tutor x tutee", ["tutor", *(f"-> {n}" for n in names)], rows, ["A note."])
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("students", [2, 9, 16, 32, 50])
+def test_a_matrix_loses_no_student_and_splits_no_number(students: int, width: int) -> None:
+    text = printed(matrix(students), width)
+    words = text.split()
+    assert all(len(line.rstrip()) <= width for line in text.splitlines())
+    for k in range(students):
+        assert words.count(f"student{k}") >= 2, "as a tutor and as a tutee"
+    for row in matrix(students).rows:
+        assert all(word in words for cell in row for word in cell.split())
+    assert text.count("A note.") == 1
+
+
+@pytest.mark.parametrize("rows", [MOST_ROWS, MOST_ROWS + 1, 1475])
+def test_a_long_table_says_what_it_does_not_show(rows: int) -> None:
+    table = Table("Long", ["method", "score"], [[f"m{k}", str(k)] for k in range(rows)], [])
+    text = printed(table, 80)
+    hidden = rows - sum(f" m{k} " in f" {text} ".replace("\n", " ") for k in range(rows))
+    assert len(text.splitlines()) < 75
+    assert (f"{hidden} of {rows} rows are not shown" in text) == (hidden > 0)
+    assert "m0" in text
+    assert f"m{rows - 1}" in text
+
+
+def test_a_word_is_wrapped_where_it_may_be() -> None:
+    table = Table("T", ["method", "verdict"], [["opcod", "no difference shown"] for _ in range(3)], [])
+    lines = [line.strip() for line in printed(table, 24).splitlines()]
+    assert any(line.endswith("difference") for line in lines)
+    assert all(len(line) <= 24 for line in lines)
