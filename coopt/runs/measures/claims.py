@@ -21,7 +21,8 @@ Apart = tuple[str, str, str, str]
 
 class Claims(NamedTuple):
     """``changes``: by method, student and domain, against the initial student. ``comparisons``: of methods, on the mean
-    of all domains. ``apart``: the same two methods by student and domain. ``pairs``: all students' means, of the
+    of all domains. ``apart``: the same two methods by student and domain, of which
+    nothing is claimed by itself, so they are not corrected. ``pairs``: all students' means, of the
     initial students and all methods, each two once. ``gains``: by method and rank at the start."""
 
     changes: dict[tuple[str, str, str], Change]
@@ -53,12 +54,12 @@ def claims_of(
         for a, b in pairs_of([INIT, *scores.methods])
         if frozenset((a, b)) not in known
     }
-    every = [*changes.values(), *comparisons.values(), *apart.values(), *others.values(), *(gains or {}).values()]
+    every = [*changes.values(), *comparisons.values(), *others.values(), *(gains or {}).values()]
     found = iter(corrected(every))
 
     def own(part: Mapping[Key, Change]) -> dict[Key, Change]:
         return {key: next(found) for key in part}
 
-    changes, comparisons, apart, others = own(changes), own(comparisons), own(apart), own(others)
+    changes, comparisons, others = own(changes), own(comparisons), own(others)
     pairs = others | {(m, b): c for (m, b, name), c in comparisons.items() if name == ALL}
     return Claims(changes, or_equivalent(comparisons, MARGIN), apart, pairs, own(gains or {}))

@@ -14,6 +14,7 @@ from coopt.core.statistics.crossed import ALPHA, joint_draws
 from coopt.core.statistics.design import Array
 from coopt.core.statistics.paired import Paired
 from coopt.core.statistics.verdicts import MARGIN, SURE_CLUSTERS, Change
+from coopt.runs.measures.claims import ALL, Claims
 from coopt.runs.results import DominanceCell, ParetoCell, ParetoVerdict
 
 _DRAWS = 2000
@@ -43,6 +44,15 @@ def pareto_verdict(changes: Sequence[Change]) -> ParetoVerdict:
         return "no"
     kept = all(c.found.at_least(SURE_CLUSTERS).p_above(-MARGIN) < ALPHA for c in changes)
     return "yes" if kept and "improves" in verdicts and "too few questions" not in verdicts else "not settled"
+
+
+def dominance_verdict(whole: Change, domains: Sequence[Change]) -> ParetoVerdict:
+    """The same of a method over another. That some domain gains is shown by their mean (``whole``), which the table of
+    comparisons claims already, and so is a loss: nothing more is claimed, and no correction grows."""
+    if whole.verdict == "worse":
+        return "no"
+    kept = all(c.found.at_least(SURE_CLUSTERS).p_above(-MARGIN) < ALPHA for c in domains)
+    return "yes" if kept and whole.verdict == "improves" else "not settled"
 
 
 def mutual_verdict(students: Sequence[ParetoVerdict]) -> ParetoVerdict:
@@ -88,14 +98,12 @@ def pareto_cells(
     return [*cells, everyone]
 
 
-def dominance_cells(
-    scores: Paired, method: str, baseline: str, differences: Mapping[tuple[str, str, str, str], Change]
-) -> list[DominanceCell]:
-    """Definition A.1: whether every student is better off with ``method``; then all together. ``differences``: by
-    method, baseline, student and domain."""
+def dominance_cells(scores: Paired, method: str, baseline: str, claims: Claims) -> list[DominanceCell]:
+    """Definition A.1: whether every student is better off with ``method``; then all together."""
     drawn, cells = _drawn(scores, method, baseline), []
     for student in scores.students:
-        own = [differences[method, baseline, student, d] for d in scores.domains]
+        own = [claims.apart[method, baseline, student, d] for d in scores.domains]
+        whole = claims.comparisons[method, baseline, student if len(scores.students) > 1 else ALL]
         cells.append(
             DominanceCell(
                 method=method,
@@ -104,7 +112,7 @@ def dominance_cells(
                 differences=[c.value for c in own],
                 point=pareto_improves([c.value for c in own]),
                 probability=float(drawn[student].mean()),
-                verdict=pareto_verdict(own),
+                verdict=dominance_verdict(whole, own),
             )
         )
     everyone = DominanceCell(

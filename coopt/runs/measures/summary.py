@@ -94,7 +94,7 @@ class _Summary:
             constants=self._constants(),
             scores=scores,
             pareto=[c for m in self.config.methods for c in pareto_cells(self.scores, m, self._claims.changes, native)],
-            dominance=[c for pair in self._compared() for c in dominance_cells(self.scores, *pair, self._claims.apart)],
+            dominance=[c for pair in self._compared() for c in dominance_cells(self.scores, *pair, self._claims)],
             comparisons=self._comparisons(),
             standings=standings(self.scores, self._claims.pairs) if self.config.methods else [],
             gates=gates,
