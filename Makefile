@@ -23,7 +23,7 @@ help:
 	@echo "make oldest      run the tests of models and settings with the oldest libraries that pyproject.toml allows (10 minutes)"
 	@echo "make same        BASE=commit: does the code here still do, to the bit, what it did there? (ARGS=NAME for some runs)"
 	@echo "make calibrate   do intervals cover and claims hold? Simulated runs with known truth (SHORT=1: five minutes)"
-	@echo "make leaderboard  check benchmarks/results, write README's table and dist/leaderboard.html"
+	@echo "make leaderboard  check benchmarks/results, write docs/leaderboard.md and dist/leaderboard.html"
 	@echo "make figures     write the figures of README and docs from benchmarks/results (ARGS=--check: name those that differ)"
 	@echo "make perf        measure speed and memory against real peers (half an hour; ARGS=NAME for one), write benchmarks/perf"
 	@echo "make perf-check  the same, against the committed figures: what got slower?"
@@ -89,7 +89,7 @@ calibrate: $(BIN)/coopt
 	$(BIN)/python -m coopt.testing.calibration $(if $(SHORT),--short) $(ARGS)
 
 leaderboard: $(BIN)/coopt
-	$(BIN)/coopt leaderboard build benchmarks/results --readme README.md --format html --out dist/leaderboard.html
+	$(BIN)/coopt leaderboard build benchmarks/results --readme docs/leaderboard.md --format html --out dist/leaderboard.html
 
 # After new results; figures that it changes are named: read the sentences around them.
 figures: $(BIN)/coopt

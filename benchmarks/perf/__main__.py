@@ -71,11 +71,11 @@ def perform(name: str, pairs: int, folder: Path) -> None:
 
 
 def publish() -> None:
-    """The table of what is in ``results``: to the terminal, into README.md here, and in short into the project's."""
+    """The table of what is in ``results``: to the terminal, and into README.md here."""
     found = baseline(BENCHMARKS)
     show([table(found)], output())
-    for readme, made in ((HERE / "README.md", table(found)), (HERE.parents[1] / "README.md", short(table(found)))):
-        store.write_text(readme, with_table(readme.read_text(encoding="utf-8"), made))
+    readme = HERE / "README.md"
+    store.write_text(readme, with_table(readme.read_text(encoding="utf-8"), table(found)))
 
 
 def with_table(text: str, made: Table) -> str:
@@ -83,13 +83,6 @@ def with_table(text: str, made: Table) -> str:
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{render([made], 'md')}\n{END}{after}"
-
-
-def short(made: Table) -> Table:
-    """Without measured values and notes."""
-    kept = [k for k, column in enumerate(made.columns) if column not in ("ours", "theirs", "unit", "command")]
-    rows = [[row[k] for k in kept] for row in made.rows]
-    return Table(made.title, [made.columns[k] for k in kept], rows)
 
 
 def baseline(names: tuple[str, ...] | list[str]) -> dict[str, Measured]:

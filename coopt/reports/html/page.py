@@ -29,8 +29,8 @@ from coopt.runs.results import Results
 from coopt.runs.run import Run
 
 _CONTEXTS = {
-    "paper": "feedback, and the earliest right answer if there is one (the paper's)",
-    "sf": "own demonstration and feedback, as in training (s + f)",
+    "paper": "feedback, right answer if any (paper)",
+    "sf": "demonstration and feedback (s + f)",
     "f": "feedback alone (f)",
 }
 

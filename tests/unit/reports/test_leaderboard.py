@@ -286,9 +286,9 @@ def test_another_benchs_entry_is_not_overwritten(run: Run, tmp_path: Path) -> No
         add_run(write_run(tmp_path / "other/small", settings=["gate.tau=0.3"]), tmp_path)
 
 
-def test_the_readme_shows_the_current_table(tmp_path: Path) -> None:
+def test_the_document_shows_the_current_table(tmp_path: Path) -> None:
     """make leaderboard writes it."""
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs/leaderboard.md").read_text()
     assert with_board(text, board_tables(tracks(check_folder(ROOT / "benchmarks/results").good))) == text
 
 
