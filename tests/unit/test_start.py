@@ -36,3 +36,9 @@ def test_every_name_is_there_and_stays_after_its_module_was_imported() -> None:
 
     assert all(f"coopt.{name}" not in sys.modules for name in dir(coopt))
     assert callable(coopt.bench)
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    from importlib.metadata import version
+
+    assert coopt.__version__ == version("coopt")

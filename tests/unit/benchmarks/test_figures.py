@@ -49,9 +49,11 @@ def _other_digit(written: str) -> str:
     return re.sub(r"\d", lambda digit: str((int(digit[0]) + 1) % 10), written, count=1)
 
 
-@pytest.mark.parametrize("name", ["docs/claims.md", "docs/methods.md", "docs/graphs.md", "README.md"])
-def test_the_documents_of_results_have_their_figures_under_keys(name: str) -> None:
-    assert len(list(places((ROOT / name).read_text(encoding="utf-8")))) > 20
+@pytest.mark.parametrize(
+    ("name", "least"), [("docs/claims.md", 100), ("docs/methods.md", 20), ("docs/graphs.md", 80), ("README.md", 5)]
+)
+def test_the_documents_of_results_have_their_figures_under_keys(name: str, least: int) -> None:
+    assert len(list(places((ROOT / name).read_text(encoding="utf-8")))) >= least
 
 
 # -- places ----------------------------------------------------------------------------------------
