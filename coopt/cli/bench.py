@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 from typer.core import TyperCommand, TyperOption
 
 from coopt.core.errors import ConfigError
@@ -202,8 +203,7 @@ def _bench(
     if done:
         _print_results(*done, stdout, as_json=as_json, everything=everything)
         return
-    stderr.print(_first_line(config), markup=False, highlight=False, soft_wrap=True)
-    with stderr.status("Reading models and rows, measuring speeds"):
+    with stderr.status(Text(f"{_first_line(config)}. Reading models and rows, measuring speeds")):
         if not dry_run:
             warm_up()
         # A plan needs neither models nor rows.
@@ -224,7 +224,8 @@ def _bench(
 
 
 def _first_line(config: Config) -> str:
-    """What it is going to do, said before anything takes time."""
+    """What it is going to do, in the terminal's status line: what cannot work is refused in one line, so nothing may
+    stand before it."""
     seeds = ", ".join(map(str, config.all_seeds))
     methods = ", ".join(config.methods) or "base and initial students only"
     return f"coopt: {config.topology} on {', '.join(config.domains)}; {methods}; seed {seeds}"

@@ -69,7 +69,7 @@ def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "stdout").is_file():
-            done = run_coopt(*SMOKE, "--out", "run", "--workers", "2", "--set", "gate.kind=always", at=folder)
+            done = run_coopt(*SMOKE, "--out", "run", "--workers", "2", "--all", "--set", "gate.kind=always", at=folder)
             assert done.returncode == 0, done.stderr
             (folder / "stdout").write_text(done.stdout)
     return folder / "run"

@@ -30,8 +30,7 @@ def test_it_prints_a_plan_then_every_table_then_where_the_students_are(smoke_run
         "Feedback outcomes",
         "Break- and fix-rates",
         "Cost of a training step",
-        "Run: run",
-        "trained s1 (opcod, seed 0): run/seeds/0/opcod/r2/s1/model",
+        "Run: run; trained students: seeds/0/opcod/r*/STUDENT/model",
     ]
     places = [out.find(text) for text in order]
     assert -1 not in places, dict(zip(order, places, strict=True))

@@ -149,7 +149,7 @@ def test_a_config_alone_is_enough_for_sizes(cli: Command, tmp_path: Path) -> Non
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd/config.json").write_text('{"model_type": "tea"}')
     done = cli("bench", "--preset", "paper", "--model", "odd", "--dry-run")
-    assert (done.code, "config.json is none of a causal LM" in done.err) == (2, True), done.err
+    assert (done.code, "config.json does not describe a causal language model" in done.err) == (2, True), done.err
 
 
 @pytest.mark.parametrize(
