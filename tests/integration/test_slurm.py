@@ -124,6 +124,8 @@ def test_preempted_out_of_time_and_without_a_driver(coopt: Coopt, undisturbed: P
         assert shell("scontrol", "update", f"jobid={timed_out.id}", f"EndTime={end}").returncode == 0
         for holder in (preempted, timed_out):
             wait_until(lambda id_=holder.id: "Restarts=1" in released(id_))
+        # The end was brought forward by a shorter limit, which the next try would have too.
+        assert shell("scontrol", "update", f"jobid={timed_out.id}", "TimeLimit=20").returncode == 0
     done = coopt(*ON_SLURM, timeout=1200)
     assert done.returncode == 0, done.stderr
     assert tables(begun) == tables(undisturbed)
