@@ -81,7 +81,7 @@ def _sentence(results: Results, method: str) -> str:
         )
     mutual = next((c for c in results.pareto if c.method == method and c.student == "mutual"), None)
     if mutual and len(results.native) > 1:
-        words = {"yes": "shown", "no": "shown not to be", "not settled": "not settled"}
+        words = {"yes": "shown", "no": "a loss is shown", "not settled": "not settled"}
         parts.append(f"mutual Pareto improvement: {'yes' if mutual.point else 'no'} as scored, {words[mutual.verdict]}")
     return "; ".join(parts) + "."
 
@@ -98,7 +98,7 @@ def _whom_it_is_about(results: Results) -> str:
     seeds = f"seed{'s' * (len(results.seeds) > 1)} {', '.join(map(str, results.seeds))}"
     if len(results.seeds) < LEAST_SEEDS:
         return f"With {seeds} this is about these students only; for others: --seeds 5."
-    return f"Over {seeds}: about other seeds of these students, too."
+    return f"Over {seeds}: about other specialists and other orders of prompts, too."
 
 
 def headline_table(results: Results) -> Table:

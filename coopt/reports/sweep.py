@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from coopt.core.statistics.crossed import LEAST_SEEDS
-from coopt.core.tables.cells import NONE, percent, places, signed, span, yes
+from coopt.core.tables.cells import NONE, domain_of, percent, places, signed, span, yes
 from coopt.core.tables.table import Table
 from coopt.driver.sweep.cells import Cell
 from coopt.driver.sweep.estimate import TimeEstimate
@@ -116,7 +116,7 @@ def change_table(states: Sequence[ArmState]) -> Table:
             state.arm,
             c.who,
             c.student,
-            c.domain + (" (native)" if c.native else ""),
+            domain_of(c.domain, c.native),
             percent(c.score),
             signed(c.change),
             span(c.change_low, c.change_high, "+.1f"),

@@ -7,7 +7,7 @@ from statistics import median
 
 from coopt.core.statistics.crossed import LEAST_SEEDS
 from coopt.core.statistics.verdicts import MARGIN
-from coopt.core.tables.cells import NONE, percent, probability, signed, span, yes
+from coopt.core.tables.cells import NONE, domain_of, percent, probability, signed, span, yes
 from coopt.core.tables.table import Table
 from coopt.methods.rollouts import OUTCOMES
 from coopt.reports.comparison import FEW_SEEDS, INTERVALS, PARETO_RULE
@@ -35,7 +35,7 @@ def score_table(results: Results) -> Table:
             [
                 cell.who,
                 cell.student if cell.who != "base" else NONE,
-                cell.domain + (" (native)" if cell.native else ""),
+                domain_of(cell.domain, cell.native),
                 percent(cell.score),
                 span(cell.low, cell.high),
                 signed(cell.change),

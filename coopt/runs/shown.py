@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from tabulate import tabulate
 
 from coopt.core.errors import ConfigError
-from coopt.core.tables.cells import percent, signed, span
+from coopt.core.tables.cells import domain_of, percent, signed, span
 
 
 class _HasScores(Protocol):
@@ -33,7 +33,7 @@ class Shown:
             [
                 c.who,
                 c.student,
-                c.domain + (" (native)" if c.native else ""),
+                domain_of(c.domain, c.native),
                 percent(c.score),
                 signed(c.change),
                 span(c.change_low, c.change_high, "+.1f"),

@@ -24,6 +24,11 @@ def printable(text: str, kept: str = "") -> str:
     return "".join(c if c.isprintable() or c in kept else "?" for c in text)
 
 
+def domain_of(name: str, native: bool) -> str:
+    """A domain, marked where it is the student's own."""
+    return f"{name} (native)" if native else name
+
+
 def yes(value: bool) -> str:
     return "yes" if value else "no"
 

@@ -70,11 +70,15 @@ def widths_in(table: Table, room: int) -> list[int]:
 
 
 def _key_columns(table: Table) -> int:
-    """How many columns name a row: those before the first that holds numbers."""
-    for k in range(len(table.columns)):
-        if any(row[k][:1].isdigit() or row[k][:1] in "+-[" for row in table.rows if row[k]):
-            return max(1, min(k, _MOST_KEYS))
-    return 1
+    """How many columns name a row: those before the first that holds numbers. Where a table begins with numbers (a
+    rank, a seed), the names behind them too."""
+    numbers = [
+        any(row[k][:1].isdigit() or row[k][:1] in "+-[" for row in table.rows if row[k])
+        for k in range(len(table.columns))
+    ]
+    first_name = numbers.index(False) if False in numbers else 0
+    names = numbers[first_name:].index(True) if True in numbers[first_name:] else 1
+    return max(1, min(first_name + names, _MOST_KEYS))
 
 
 def _parts(widths: Sequence[int], keys: int, room: int) -> Iterator[list[int]]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
-from coopt.core.tables.cells import percent, signed, span
+from coopt.core.tables.cells import domain_of, percent, signed, span
 from coopt.core.tables.table import Table
 from coopt.reports.leaderboard.board import COLUMNS, Track, board_tables
 from coopt.reports.leaderboard.entry import Cost, Entry, StudentScore
@@ -67,7 +67,7 @@ def _score(score: StudentScore) -> list[str]:
     moved = score.change
     return [
         score.student,
-        score.domain + (" (native)" if score.native else ""),
+        domain_of(score.domain, score.native),
         percent(score.score),
         span(score.low, score.high),
         percent(score.passed),

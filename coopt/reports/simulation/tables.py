@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from coopt.core.tables.cells import NONE, percent, signed, span
+from coopt.core.tables.cells import NONE, domain_of, percent, signed, span
 from coopt.core.tables.table import Table
 from coopt.driver.simulate.calibrate import Calibration
 from coopt.driver.simulate.constants import Constants, allowed_range, constant_keys
@@ -57,7 +57,7 @@ def score_table(results: SimulatedResults) -> Table:
             method_label(c.method, results.gate),
             c.group,
             f"{c.students:,}",
-            c.domain + (" (native)" if c.native else ""),
+            domain_of(c.domain, c.native),
             percent(c.start),
             percent(c.end),
             signed(c.change),

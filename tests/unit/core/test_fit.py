@@ -38,6 +38,17 @@ def test_a_matrix_loses_no_student_and_splits_no_number(students: int, width: in
     assert text.count("A note.") == 1
 
 
+def test_every_part_says_whose_rows_they_are() -> None:
+    """Methods may share a rank: the rank alone names nobody."""
+    numbers = [f"{k}.5 [{k}.0, {k}.9]" for k in range(9)]
+    rows = [["1", "1-2", "opcod", *numbers], ["1", "1-2", "sdpo", *numbers]]
+    table = Table("Ranked", ["rank", "place", "method", *(f"measure{k}" for k in range(9))], rows, [])
+    text = printed(table, 80)
+    parts = text.count("(part ")
+    assert parts > 1
+    assert text.count("opcod") == text.count("sdpo") == parts
+
+
 @pytest.mark.parametrize("rows", [MOST_ROWS, MOST_ROWS + 1, 1475])
 def test_a_long_table_says_what_it_does_not_show(rows: int) -> None:
     table = Table("Long", ["method", "score"], [[f"m{k}", str(k)] for k in range(rows)], [])

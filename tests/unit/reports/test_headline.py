@@ -77,6 +77,17 @@ def test_what_makes_numbers_worthless_comes_first(tmp_path: Path) -> None:
     assert headline(bad)[: len(found)] == found
 
 
+def test_the_help_names_every_section() -> None:
+    from coopt.cli.report import report
+
+    said = " ".join(str(report.__annotations__["section"]).split())
+    assert all(name in said for name in SECTIONS)
+
+
+def test_with_three_seeds_it_is_about_others_too(tmp_path: Path) -> None:
+    assert "about other specialists" in headline(made(tmp_path, seeds=3))[-1]
+
+
 def test_sections_hold_every_table_once(tmp_path: Path) -> None:
     results = made(tmp_path)
     titles = [t.title for t in all_tables(results)]
