@@ -184,7 +184,7 @@ def _speaker(model: str, endpoint: str | None) -> Any:
 
     directory = base_directory(model)
     check_model_files(directory)
-    return LocalSpeaker(lru_cache(maxsize=1)(lambda: load_policy(directory)), HFEngine(32))
+    return LocalSpeaker(lru_cache(maxsize=1)(lambda: load_policy(directory, dtype="auto", trained=False)), HFEngine(32))
 
 
 @data.command("make-base")

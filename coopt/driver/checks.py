@@ -10,11 +10,15 @@ from coopt.core.names import ORACLE
 from coopt.domains.load import check_names, check_solutions
 from coopt.driver.slurm.executors import check_cluster
 from coopt.graph.gates.registry import make_gate
+from coopt.lm.bases import base_directory
 from coopt.lm.engines.make import check_engine
 from coopt.methods.registry import make_method
 from coopt.methods.students import check_students
 from coopt.methods.tutors.endpoint import check_client
 from coopt.runs.run import Run
+
+_MEANT_FOR_CPUS = 1e9
+"""Bytes of weights up to which a run without GPUs is nothing odd."""
 
 
 def check_run(config: Config) -> None:
@@ -22,12 +26,25 @@ def check_run(config: Config) -> None:
     check_settings(config)
     check_engine(config)
     check_cluster(config.cluster)
+    check_gpus(config)
     run = Run(Path(), config)
     check_students(config, run.cast)
     domains = run.domains  # loading checks them
     for name in config.methods:
         run.method(name).check(config, domains)
         _check_styles_of(run, name)
+
+
+def check_gpus(config: Config) -> None:
+    """Refuse SLURM jobs without a GPU for a model that is too large to be meant for CPUs. Raises ``ConfigError``."""
+    if config.cluster.kind != "slurm" or config.cluster.gpus or config.run.device == "cpu":
+        return
+    size = sum(f.stat().st_size for f in base_directory(config.model.path).glob("*.safetensors"))
+    if size > _MEANT_FOR_CPUS:
+        raise ConfigError(
+            f"--cluster slurm: jobs would run a model of {size / 1e9:.1f} GB without a GPU. Ask for one: --profile gpu"
+            " (or your own: slurm/gpu.toml), or say that CPUs are meant: --set run.device=cpu."
+        )
 
 
 def check_one_method(run: Run, name: str, *, models: bool) -> None:

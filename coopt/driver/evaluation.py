@@ -39,7 +39,7 @@ def evaluate_models(models: Sequence[str], config: Config, split: str) -> list[d
     rows: list[dict[str, Any]] = []
     changes: list[tuple[dict[str, Any], Change]] = []
     for name, directory in directories.items():
-        policy = load_policy(directory, dtype=config.model.dtype, device=config.run.device)
+        policy = load_policy(directory, dtype=config.model.dtype, device=config.run.device, trained=False)
         engine = make_engine(config)
         result = score_policy(policy, engine, domains, splits[split], config.sampling, (config.seed, "eval"))
         for domain, found in result["domains"].items():

@@ -101,10 +101,11 @@ class Policy:
         return frozenset(i for i in ids if i is not None)
 
 
-def load_policy(directory: str | Path, *, dtype: str = "float32", device: str = "auto") -> Policy:
+def load_policy(directory: str | Path, *, dtype: str = "float32", device: str = "auto", trained: bool = True) -> Policy:
     """Load a local Hugging Face causal LM (safetensors only) with a chat template.
 
-    Raises ``ModelError`` in one line that names the directory.
+    Weights are float32, in which they can be trained; else (not ``trained``) in the precision of compute: half the
+    memory, and none of it is converted at every token. Raises ``ModelError`` in one line that names the directory.
     """
     path = Path(directory).expanduser()
     if not path.is_dir():
@@ -112,15 +113,16 @@ def load_policy(directory: str | Path, *, dtype: str = "float32", device: str = 
     if not (path / "config.json").is_file():
         raise ModelError(f"model '{path}': config.json is missing. Give a local Hugging Face causal LM directory.")
     tokenizer, place = load_tokenizer(path), pick_device(device)
+    compute = compute_dtype(dtype, place)
     with _one_line(path):
         model = AutoModelForCausalLM.from_pretrained(
             path,
-            dtype=torch.float32,
+            dtype=torch.float32 if trained else compute,
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
         )
-    return _check_tokens(Policy(model.eval().to(place), tokenizer, compute_dtype(dtype, place)), path)
+    return _check_tokens(Policy(model.eval().to(place), tokenizer, compute), path)
 
 
 def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:

@@ -19,13 +19,13 @@ from coopt.lm.bases import base_directory
 from coopt.lm.policy import ADAPTER, Policy, load_policy
 
 
-def load_student(config: Config, directory: Path, device: str = "") -> Policy:
-    """A student, critic or base of a run; on the run's one base where it is an adapter of it. ``device``: the run's."""
+def load_student(config: Config, directory: Path, device: str = "", *, trained: bool = False) -> Policy:
+    """A student, critic or base of a run; on the run's one base where it is an adapter of it. ``device``: the run's.
+    ``trained``: by whoever loads it; else it only writes and is read."""
     device, own = device or config.run.device, directory.resolve()
-    if not config.model.shared_base:
-        return load_policy(directory, dtype=config.model.dtype, device=device)
-    if not (own / ADAPTER).is_dir() and own != base_directory(config.model.path):
-        return load_policy(directory, dtype=config.model.dtype, device=device)  # weights of its own
+    own_weights = not (own / ADAPTER).is_dir() and own != base_directory(config.model.path)
+    if not config.model.shared_base or own_weights:
+        return load_policy(directory, dtype=config.model.dtype, device=device, trained=trained)
     base = shared_base(base_directory(config.model.path), config.model.dtype, device)
     model = shared_copy(base.model)
     if (own / ADAPTER).is_dir():

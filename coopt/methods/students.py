@@ -95,7 +95,7 @@ def make_student(
         from coopt.lm.sft import specialise_on_text
         from coopt.lm.shared import load_student
 
-        policy = load_student(config, origin)
+        policy = load_student(config, origin, trained=True)
         check_saving(policy, origin)
         key = _domain_key(topology, seed, student)
         save_policy(specialise_on_text(policy, config, domains[native], key, meter), target)
@@ -171,7 +171,7 @@ def _world_specialist(config: Config, topology: Topology, seed: int, student: st
 
     known, mix, steps = _lessons(config, topology, seed, student)
     meter.units = steps
-    policy, key = load_student(config, base_directory(config.model.path)), (seed, student)
+    policy, key = load_student(config, base_directory(config.model.path), trained=True), (seed, student)
     if config.model.shared_base:
         policy = make_trainable(policy, "lora", config.model.lora_rank, *key, "specialise")
     teach(policy.model, policy.tokenizer, known, config.domains, steps, key, lambda *_: meter.add(1), mix)

@@ -35,8 +35,8 @@ class Assumed(Section):
     """Tokens of a mean response. Ours; the paper does not say."""
     longest_prompt: int = Field(1024, ge=1)
     """Tokens of the longest prompt. SciKnowEval's has 1,840 characters."""
-    gpu_gib: float = Field(131.0, gt=0)
-    """Memory of a GPU in GiB: 131 is an H200's 141 GB."""
+    gpu_gib: float = Field(139.8, gt=0)
+    """Memory of a GPU in GiB: an H200 has 139.8 (150.1 GB), of its nominal 141 "GB"."""
 
 
 def parse_assumed(entries: Sequence[str] | None) -> Assumed | None:

@@ -23,7 +23,7 @@ from coopt.graph.topology import Edge
 from coopt.lm import ranks
 from coopt.lm.bases import base_directory
 from coopt.lm.engines.base import Engine
-from coopt.lm.engines.make import make_engine
+from coopt.lm.engines.make import make_engine, release_engines
 from coopt.lm.engines.ranked import over_ranks
 from coopt.lm.merging import average_weights
 from coopt.lm.policy import Policy
@@ -99,6 +99,7 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
     config = run.settings_of(task.method)
     if config.parallel.ranks > 1 and ranks.world() == 1:
         arguments = (run.directory, task, meter_path)
+        release_engines(config)  # what scored the tasks before would stay beside the ranks' own
         ranks.launch_ranks(config.parallel.ranks, _train_as_rank, arguments, backend=config.parallel.backend)
         return
     if ranks.world() != config.parallel.ranks:
@@ -138,7 +139,7 @@ def _trainer(task: Train, run: Run, method: Trained, config: Config) -> Trainer:
     start = run.phase_files(task.seed, task.method, 0, task.tutee).model
     # A model that is to be sharded is loaded on the CPU: whole, it need not fit a GPU.
     with blame(f"tutee {task.tutee}, its weights {start}"):
-        policy = load_student(config, start, device="cpu" if ranks.world() > 1 else config.run.device)
+        policy = load_student(config, start, "cpu" if ranks.world() > 1 else config.run.device, trained=True)
         if task.round == 1 and start.is_symlink():  # what this run has made was looked at before it was made
             check_saving(policy, start)
         policy = make_trainable(policy, config.model.weights, config.model.lora_rank, task.seed, task.tutee)
@@ -153,8 +154,7 @@ def _start(student: str, run: Run, seed: int) -> Policy:
     """A student's initial weights, to be a teacher by its logits."""
     directory = run.weights(seed, INIT, 0, student)
     with blame(f"teacher {student}, its weights {directory}"):
-        policy = load_student(run.config, directory)
-    return policy if policy.base is not None else policy.in_compute_dtype()  # a shared base stays as it is
+        return load_student(run.config, directory)
 
 
 def merge(task: Merge, run: Run) -> None:
@@ -218,9 +218,7 @@ class Tutors:
             if held > _HELD_PARAMETERS and not self.run.config.model.shared_base:
                 self._held.clear()  # let go before the next is loaded
             with blame(f"tutor {name}, its weights {directory}"):
-                tutor = load_student(self.run.config, directory)
-            # Ranks are many on one machine, and each holds the tutor.
-            self._held[directory] = tutor.in_compute_dtype() if ranks.world() > 1 else tutor
+                self._held[directory] = load_student(self.run.config, directory)
         return self._held[directory]
 
 

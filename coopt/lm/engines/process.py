@@ -15,7 +15,10 @@ import torch
 from coopt.core.config.engine import EngineConfig
 from coopt.core.errors import EngineError
 
-_OF_THE_RANK = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+_OF_THE_RANK = (
+    "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT",
+    "TORCHELASTIC_USE_AGENT_STORE",
+)  # fmt: skip
 """What tells a trainer's process its place among its ranks: vLLM has no part in that."""
 
 
@@ -33,6 +36,7 @@ class ServerProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "coopt.lm.engines", *arguments],
                 env=_environment(settings, device),
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -94,7 +98,7 @@ def _environment(settings: EngineConfig, device: torch.device) -> dict[str, str]
         "VLLM_CPU_KVCACHE_SPACE": str(settings.cpu_cache_gib),
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # workers would all be bound to the same cores
         "OMP_NUM_THREADS": str(torch.get_num_threads()),
-        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+        "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
     }
     if device.type == "cpu":
         vllm["TORCH_COMPILE_DISABLE"] = "1"  # the CPU wheel comes without a compiler

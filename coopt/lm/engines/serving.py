@@ -14,12 +14,14 @@ from safetensors.torch import save_file
 from transformers.core_model_loading import revert_weight_conversion
 
 from coopt.core.config.engine import EngineConfig
+from coopt.lm.device import give_back_memory
 from coopt.lm.engines.base import Sampling
 from coopt.lm.engines.canary import CANARY_TOKENS, TOLERANCE, Canary, Song, canary_prompt
 from coopt.lm.engines.process import ServerProcess
 from coopt.lm.engines.server import Answer, EngineRequest
 from coopt.lm.policy import Policy, merged_state, save_adapter
 
+_WEIGHTS = "weights"
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM has kernels for
 _ADAPTERS = 4  # adapters in one batch; others are read from their file again when they are asked
 
@@ -35,11 +37,14 @@ class Held(NamedTuple):
 class Serving:
     """A vLLM process for policies of one architecture, or for adapters (of ``lora_rank`` at most) on one base.
 
-    Raises ``EngineError`` if vLLM does not start. TMPDIR places the files that weights are handed over in.
+    ``length``: tokens of prompt and response that it has room for. Raises ``EngineError`` if vLLM does not start.
+    TMPDIR places the files that weights are handed over in.
     """
 
-    def __init__(self, policy: Policy, settings: EngineConfig, lora_rank: int) -> None:
+    def __init__(self, policy: Policy, settings: EngineConfig, lora_rank: int, length: int) -> None:
         self.swaps = 0
+        self.length = length
+        self._device = policy.device
         self._settings = settings
         self._base = policy.base
         self._on_gpu = policy.device.type == "cuda"
@@ -63,7 +68,7 @@ class Serving:
             self.swaps += 1
             if self._base is None:
                 self._write_weights(policy)
-                self.process.call("refresh", str(self._folder / "weights"))
+                self.process.call("refresh", str(self._folder / _WEIGHTS))
                 self._held = [_held(policy, 0)]
             else:
                 self._hand_over_adapter(policy)
@@ -89,6 +94,7 @@ class Serving:
 
     def _wake(self) -> None:
         if not self._awake:
+            give_back_memory(self._device)
             self.process.call("wake")
             self._awake = True
 
@@ -146,7 +152,7 @@ class Serving:
                 seen.add(tensor.data_ptr())
                 tensors[name] = tensor.detach().to("cpu", policy.compute_dtype)
         # Not by save_pretrained: of several ranks, each with an engine of its own, it writes on the first alone.
-        directory = self._folder / "weights"
+        directory = self._folder / _WEIGHTS
         directory.mkdir(exist_ok=True)
         stored = {k: t.contiguous() for k, t in revert_weight_conversion(policy.causal_lm, tensors).items()}
         save_file(stored, directory / "model.safetensors", metadata={"format": "pt"})
@@ -158,11 +164,11 @@ class Serving:
         """What ``vllm.LLM`` is started with."""
         settings = self._settings
         options: dict[str, Any] = {
-            "model": str(self._folder / "weights"),
+            "model": f"./{_WEIGHTS}",  # from its own folder: vLLM compiles anew for every path
             "skip_tokenizer_init": True,  # token ids go in and come out
             "generation_config": "vllm",  # nothing is drawn otherwise than asked
             "dtype": _dtype(policy),
-            "max_model_len": policy.context_length,
+            "max_model_len": self.length,
             "max_num_seqs": settings.max_sequences,
             "use_tqdm_on_load": False,
         }

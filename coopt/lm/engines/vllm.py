@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from coopt.core.config.engine import EngineConfig
+from coopt.lm.device import give_back_memory
 from coopt.lm.engines.base import Draws, Generation, Sampling, check_room
 from coopt.lm.engines.server import Answer, EngineRequest
 from coopt.lm.engines.serving import Serving
@@ -28,10 +29,17 @@ class VLLMEngine:
     """
 
     def __init__(
-        self, settings: EngineConfig, lora_rank: int = 8, on_batch: Callable[[int, int], None] | None = None
+        self,
+        settings: EngineConfig,
+        lora_rank: int = 8,
+        on_batch: Callable[[int, int], None] | None = None,
+        usual_length: int | None = None,
     ) -> None:
+        """``usual_length``: tokens of the sequences that vLLM is started for; None: the model's whole context, whose
+        cache may be more than a GPU has left. Where a prompt needs more, vLLM is started again."""
         self.settings = settings
         self.lora_rank = lora_rank
+        self.usual_length = usual_length
         self.on_batch = on_batch or (lambda rows, tokens: None)
         self.policy: Policy | None = None
 
@@ -47,7 +55,7 @@ class VLLMEngine:
             if other != key:
                 serving.rest()  # one at a time has the GPU
         if key not in _serving:
-            _serving[key] = Serving(policy, self.settings, self.lora_rank)
+            self._start(policy, self.usual_length or policy.context_length)
         _serving[key].sync(policy)
         self.policy = policy
 
@@ -57,6 +65,9 @@ class VLLMEngine:
         policy, serving = self.policy, self.serving
         assert policy is not None
         check_room(prompts, sampling, policy.context_length)
+        needed = max(map(len, prompts), default=0) + sampling.max_tokens
+        if needed > serving.length:
+            serving = self._start(policy, max(needed, 2 * serving.length))
         if not serving.holds(policy):  # another engine of this process has had it since
             serving.sync(policy)
         seeds = draws.seeds(len(prompts), samples).tolist()
@@ -66,9 +77,19 @@ class VLLMEngine:
         rows = [_generation(policy, a) for a in answers]
         return [rows[k : k + samples] for k in range(0, len(rows), samples)]
 
+    def _start(self, policy: Policy, length: int) -> Serving:
+        """vLLM for the policy, for sequences of ``length`` tokens, in place of the one there is."""
+        key = _key(policy, self.settings)
+        if key in _serving:
+            _serving.pop(key).close()
+        give_back_memory(policy.device)
+        _serving[key] = Serving(policy, self.settings, self.lora_rank, min(length, policy.context_length))
+        return _serving[key]
+
     def rest(self) -> None:
-        if self.policy is not None:
-            self.serving.rest()
+        """All of this process's: a tutor of another architecture has one that nobody else puts to sleep."""
+        for serving in _serving.values():
+            serving.rest()
 
 
 def close_engines() -> None:

@@ -79,7 +79,7 @@ def restore(
     parameters = trainer.policy.trainable()
     with torch.no_grad():
         for name, parameter in parameters.items():
-            parameter.copy_(tensors[f"student/{name}"])
+            parameter.copy_(tensors[f"student/{name}"])  # nothing where it was read in place
     if teacher:
         trainer.teacher.load({n: tensors[f"teacher/{n}"] for n in trainer.teacher.shadows})
     else:

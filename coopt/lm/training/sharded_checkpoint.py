@@ -61,11 +61,12 @@ class ShardedCheckpoints:
         names = ranks.from_first(lambda: _names(reader))
         if names is None:
             raise torn(directory)
-        tensors = _empty(trainer, names)
+        tensors = _places(trainer, names, optimizer=optimizer, teacher=teacher)
         try:
             load(tensors, storage_reader=reader, process_group=self.group)
         except CheckpointException:  # of any rank, told to all
-            raise torn(directory) from None
+            # Some of it is in the weights already, so this process cannot take an earlier checkpoint instead.
+            raise RunError(str(torn(directory))) from None
         restore(trainer, tensors, int(store.read_json(directory / STEP)["step"]), optimizer=optimizer, teacher=teacher)
 
 
@@ -93,12 +94,14 @@ def _names(reader: HuggingFaceStorageReader) -> set[str] | None:
         return None
 
 
-def _empty(trainer: Resumable, names: set[str]) -> dict[str, torch.Tensor]:
-    """Room for what the checkpoint holds, sharded like the parameters."""
-    room: dict[str, torch.Tensor] = {}
+def _places(trainer: Resumable, names: set[str], *, optimizer: bool, teacher: bool) -> dict[str, torch.Tensor]:
+    """Where the checkpoint's tensors go, this rank's shards: weights and teacher to where they are, because room for
+    both beside them would be as much memory again as training takes."""
+    places: dict[str, torch.Tensor] = {}
     for name, parameter in trainer.policy.trainable().items():
-        for kind in ("student", "teacher", *MOMENTS):
-            if f"{kind}/{name}" in names:
-                like = torch.zeros(()) if kind == "step" else torch.zeros_like(parameter.detach())
-                room[f"{kind}/{name}"] = like
-    return room
+        places[f"student/{name}"] = parameter.detach()
+        if teacher and name in trainer.teacher.shadows:
+            places[f"teacher/{name}"] = trainer.teacher.shadows[name]
+        for moment in MOMENTS if optimizer and f"step/{name}" in names else ():
+            places[f"{moment}/{name}"] = torch.zeros(()) if moment == "step" else torch.zeros_like(parameter.detach())
+    return places

@@ -63,18 +63,21 @@ class LocalTrainer:
         stats = StepStats(lr=self.config.optimizer.lr * self._warmup(), active_rows=rows)
         stats.distinct_rows = sum(len(s.targets) for s in students)
         stats.trained_tokens = sum(len(s.response) for s in students)
-        # To None, not to 0: gradients of a step without rows must not move AdamW's moments.
-        self.optimizer.zero_grad(set_to_none=True)
-        for batch in self._own_batches(students):
-            self._accumulate(batch, stats)
-        self._total(stats)
-        # Before the update: a NaN in AdamW's moments could not be taken back.
-        if not math.isfinite(stats.loss):
-            raise TrainingError(
-                f"step {self.step + 1}: the loss is {stats.loss}. The weights were not changed."
-                " Lower optimizer.lr, or start again from the last checkpoint with another --seed."
-            )
-        self._apply(stats)
+        try:
+            for batch in self._own_batches(students):
+                self._accumulate(batch, stats)
+            self._total(stats)
+            # Before the update: a NaN in AdamW's moments could not be taken back.
+            if not math.isfinite(stats.loss):
+                raise TrainingError(
+                    f"step {self.step + 1}: the loss is {stats.loss}. The weights were not changed."
+                    " Lower optimizer.lr, or start again from the last checkpoint with another --seed."
+                )
+            self._apply(stats)
+        finally:
+            # Now and not before the next update: an engine needs their memory meanwhile. To None, not to 0: gradients
+            # of a step without rows must not move AdamW's moments.
+            self.optimizer.zero_grad(set_to_none=True)
         return stats
 
     def _with_old(self, students: list[StudentRow]) -> list[StudentRow]:

@@ -20,6 +20,7 @@ from coopt.lm.training.base import TrainRow
 from coopt.lm.training.trainer import LocalTrainer
 from coopt.runs.run import Run
 from tests.unit.conftest import Command
+from tests.unit.kept_gradients import keep_gradients
 
 
 def parts_of(layout: Placement, *settings: str) -> dict[str, MemoryPart]:
@@ -38,11 +39,14 @@ def test_weights_gradients_moments_and_teacher_are_exact(weights: str) -> None:
     trainer = LocalTrainer(policy, config)
     prompt = tuple(policy.tokenizer("melting of tin?")["input_ids"])
     trainer.update([TrainRow(prompt, prompt + prompt, prompt)], 1)
+    assert all(p.grad is None for p in policy.model.parameters()), "nothing is kept while others generate"
+    kept = keep_gradients(trainer)
+    trainer.update([TrainRow(prompt, prompt + prompt, prompt)], 1)
     parameters = list(policy.model.parameters())
     state = [t for group in trainer.optimizer.state.values() for t in group.values()]
     parts = parts_of(Placement(), f"model.weights={weights}")
     assert parts["weights"].bytes == sum(p.nbytes for p in parameters)
-    assert parts["gradients"].bytes == sum(p.grad.nbytes for p in parameters if p.grad is not None)
+    assert parts["gradients"].bytes == sum(g.nbytes for g in kept.values())
     assert parts["AdamW moments"].bytes == sum(t.nbytes for t in state)
     assert parts["EMA teacher"].bytes == sum(t.nbytes for t in trainer.teacher.shadows.values())
 

@@ -18,6 +18,7 @@ from coopt.lm.training.checkpoint import load_checkpoint, save_checkpoint
 from coopt.lm.training.losses import Divergence
 from coopt.lm.training.objectives import Distil
 from coopt.lm.training.trainer import LocalTrainer
+from tests.unit.kept_gradients import keep_gradients
 
 ROWS = [
     TrainRow((1, 5, 9), (1, 5, 9, 30, 31, 32), (40, 41, 42, 43)),
@@ -54,9 +55,9 @@ def reference(model: torch.nn.Module, teacher: torch.nn.Module) -> torch.Tensor:
 def gradients(policy: Policy, settings: Config) -> tuple[float, dict[str, torch.Tensor]]:
     trainer = LocalTrainer(policy, settings)
     trainer.teacher.shadows = {n: s * 1.01 for n, s in trainer.teacher.shadows.items()}  # unlike the student
-    trainer.optimizer.step = lambda *a: None  # type: ignore[method-assign, assignment]
+    kept = keep_gradients(trainer)
     stats = trainer.update(ROWS, ROLLOUTS)
-    return stats.loss, {n: p.grad.clone() for n, p in policy.trainable().items()}
+    return stats.loss, kept
 
 
 @pytest.mark.usefixtures("exact_norms")
