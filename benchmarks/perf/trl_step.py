@@ -75,7 +75,7 @@ class TRLStep:
             weight_decay=config.optimizer.weight_decay,
             max_grad_norm=config.optimizer.clip,
             lr_scheduler_type="constant",
-            use_cpu=True,
+            use_cpu=config.run.device == "cpu",
             bf16=False,  # TRL's default is mixed precision
             gradient_checkpointing=False,
             shuffle_dataset=False,

@@ -47,9 +47,9 @@ def write_model(directory: Path) -> Path:
     return directory
 
 
-def build_tokenizer() -> PreTrainedTokenizerFast:
+def build_tokenizer(vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:
     special = [END, PAD, USER, ASSISTANT]
-    words = [*special, *FIXED, *(f"w{k}" for k in range(VOCABULARY - len(special) - len(FIXED)))]
+    words = [*special, *FIXED, *(f"w{k}" for k in range(vocabulary - len(special) - len(FIXED)))]
     tokenizer = Tokenizer(models.WordLevel({w: k for k, w in enumerate(words)}, unk_token=PAD))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.add_special_tokens([AddedToken(t, special=True) for t in special])
