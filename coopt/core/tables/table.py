@@ -61,14 +61,14 @@ def _csv(table: Table) -> str:
 
 
 def headings(columns: Sequence[str]) -> list[str]:
-    """One word for each column, each of them once: ``score, %`` is score_percent. A heading that was there already is
-    named with the column before it (the 95 % of a change is change_95_percent)."""
+    """One word for each column, each of them once: ``score, %`` is score_percent. A heading that is a number, or was
+    there already, is named with the column before it: the ``95 %`` of a change is change_95_percent."""
     found: list[str] = []
     for column in columns:
         plain = unicodedata.normalize("NFKD", column.replace("%", " percent ")).encode("ascii", "ignore").decode()
         word = _NO_WORD.sub("_", plain).strip("_").lower() or "column"
-        if word in found or word == "table":
-            word = f"{found[-1]}_{word}" if found else f"{word}_1"
+        if word in found or word == "table" or word[0].isdigit():
+            word = f"{found[-1] if found else 'column'}_{word}"
         number, once = 2, word
         while word in found:
             word, number = f"{once}_{number}", number + 1
