@@ -84,9 +84,18 @@ def begin_directory(path: Path) -> Path:
 
 def complete_directory(path: Path) -> None:
     """Mark what was made for ``path`` complete and put it there."""
-    write_json(temporary_of(path) / COMPLETE, {"version": VERSION})
+    mark = temporary_of(path) / COMPLETE
+    write_json(mark, {"version": VERSION})
+    _same_mode(temporary_of(path), mark.stat().st_mode)
     shutil.rmtree(path, ignore_errors=True)  # only an incomplete one can be there
     os.replace(temporary_of(path), path)
+
+
+def _same_mode(folder: Path, mode: int) -> None:
+    """Libraries write some files (safetensors its weights) for their owner alone; here all have one mode."""
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.is_symlink() and file.stat().st_mode != mode:
+            file.chmod(mode)
 
 
 def is_complete(path: Path) -> bool:

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from coopt.core import store
 from coopt.core.meter import Meter, note_error
@@ -52,9 +54,10 @@ def test_what_writes_files_asks_the_umask(tmp_path: Path, mask: int) -> None:
         store.rewrite_lines(folder / "c.jsonl", [1])
         with store.new_directory(folder / "d") as inside:
             store.write_text(inside / "e", "")
+            save_file({"x": torch.zeros(2)}, inside / "f.safetensors")
         Meter(folder / "f.json", 1).add(1)
         note_error(folder / "f.json", ValueError("x"))
     finally:
         os.umask(before)
     assert wrong(tmp_path, mask) == []
-    assert len(list(tmp_path.rglob("*"))) == 9
+    assert len(list(tmp_path.rglob("*"))) == 10
