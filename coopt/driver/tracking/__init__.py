@@ -1,1 +1,1 @@
-"""A run's curves in TensorBoard, trackio or wandb, followed from its folder by a process beside the driver."""
+"""Curves in TensorBoard, trackio or wandb, by a process that follows the run's files."""
