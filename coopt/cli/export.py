@@ -12,15 +12,17 @@ def export(
     run: Annotated[Path, typer.Argument(help="A finished run, or an arm's folder of a sweep.")],
     out: Annotated[Path | None, typer.Option(help="Where to write. (default: RUN/export)")] = None,
 ) -> None:
-    """Write every answer of a run as tidy rows: outcomes.parquet and outcomes.csv.
+    """Write every answer and every training step of a run as tidy rows: outcomes and steps, as .parquet and .csv.
 
-    A row is an answer: run, seed, method, round, student, native, domain, split, item, sample, answer, correct.
+    A row of outcomes is an answer: run, seed, method, round, final, best, student, native, domain, split, item, sample,
+    answer, correct. The tables' scores are the means of the final ones; best: of the round that validation chose. A row
+    of steps is one optimizer step: run, seed, method, round, student, step, and its numbers.
 
     \b
     Examples:
       coopt export runs/NAME
       coopt export runs/NAME --out data
-      python -c "import pandas; print(pandas.read_parquet('data/outcomes.parquet'))"
+      python -c "import pandas; print(pandas.read_parquet('data/steps.parquet'))"
     """
     from coopt.runs.export import export_run
     from coopt.runs.together import open_finished

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -19,15 +20,16 @@ COMPLETE = "COMPLETE"
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary file in the same directory to write to; on success it is flushed to disk and renamed to ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(descriptor)
+    name = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    # Not by tempfile, whose files only their owner may read: colleagues read runs, and the umask says who may.
+    os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
-        yield Path(name)
-        with open(name, "rb") as file:
+        yield name
+        with name.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(name, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise
 
 
@@ -82,9 +84,18 @@ def begin_directory(path: Path) -> Path:
 
 def complete_directory(path: Path) -> None:
     """Mark what was made for ``path`` complete and put it there."""
-    write_json(temporary_of(path) / COMPLETE, {"version": VERSION})
+    mark = temporary_of(path) / COMPLETE
+    write_json(mark, {"version": VERSION})
+    _same_mode(temporary_of(path), mark.stat().st_mode)
     shutil.rmtree(path, ignore_errors=True)  # only an incomplete one can be there
     os.replace(temporary_of(path), path)
+
+
+def _same_mode(folder: Path, mode: int) -> None:
+    """Libraries write some files (safetensors its weights) for their owner alone; here all have one mode."""
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.is_symlink() and file.stat().st_mode != mode:
+            file.chmod(mode)
 
 
 def is_complete(path: Path) -> bool:

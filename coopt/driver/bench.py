@@ -31,6 +31,7 @@ from coopt.driver.rounds import Launch, seed_tasks
 from coopt.driver.slurm.choose import make_launcher
 from coopt.driver.tasks.launch import worker_threads
 from coopt.driver.tasks.progress import Display
+from coopt.driver.tracking.beside import tracked
 from coopt.runs.journal import Journal
 from coopt.runs.measures.summary import summarise
 from coopt.runs.provenance import code_state
@@ -64,11 +65,13 @@ class Bench:
             run = prepare(self.config, self.directory, arguments)
             plan = replace(plan, run=run)
             plan.save()
+            say = _plainly(console)
             with (
+                tracked(run, say),
                 Display(console, plan.worker_seconds(), plan.seconds, workers=self.workers, run=run) as display,
                 make_launcher(run, self.workers, display) as launch,
             ):
-                return run, run_bench(run, launch, force=force, say=_plainly(console))
+                return run, run_bench(run, launch, force=force, say=say)
 
 
 def ready(

@@ -9,6 +9,7 @@ from coopt.core.errors import ConfigError, unknown
 from coopt.core.names import ORACLE
 from coopt.domains.load import check_names, check_solutions
 from coopt.driver.slurm.executors import check_cluster
+from coopt.driver.tracking.beside import check_tracking
 from coopt.graph.gates.registry import make_gate
 from coopt.lm.bases import base_directory
 from coopt.lm.engines.make import check_engine
@@ -27,6 +28,7 @@ def check_run(config: Config) -> None:
     check_engine(config)
     check_cluster(config.cluster)
     check_gpus(config)
+    check_tracking(config.tracking)
     run = Run(Path(), config)
     check_students(config, run.cast)
     domains = run.domains  # loading checks them

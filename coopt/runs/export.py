@@ -1,4 +1,4 @@
-"""Every answer of a run as tidy rows, for pandas, polars and R."""
+"""Every answer and every training step of a run as tidy rows, for pandas, polars and R."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv, parquet
+from pyarrow import compute, csv, parquet
 
 from coopt.core import store
 from coopt.core.names import BASE, INIT
+from coopt.core.tables.cells import FORMULA, NUMBER
 from coopt.domains.base import SPLITS, Split
 from coopt.runs.measures.scores import CRITIC
+from coopt.runs.measures.steps import summed
+from coopt.runs.measures.summary import best_round
 from coopt.runs.run import Run
 from coopt.runs.together import name_of
 
@@ -24,6 +27,8 @@ SCHEMA = pa.schema(
         ("seed", pa.int64()),
         ("method", pa.string()),
         ("round", pa.int64()),
+        ("final", pa.bool_()),
+        ("best", pa.bool_()),
         ("student", pa.string()),
         ("native", pa.bool_()),
         ("domain", pa.string()),
@@ -34,23 +39,47 @@ SCHEMA = pa.schema(
         ("correct", pa.bool_()),
     ]
 )
-"""One row an answer. ``method``: base, init (round 0), critic, or a method after ``round``. ``native``: the student
-started strong in ``domain``. ``answer``: null where a run has not kept its answers."""
+"""One row an answer. ``method``: base, init (round 0), critic, or a method after ``round``. ``final``: a test answer
+after the last round, of which the tables' scores are the means. ``best``: a test answer after the round that was best
+on validation; a student without any in a method was best at its start, whose answers are those of init. ``native``: the
+student started strong in ``domain``. ``answer``: null where a run has not kept its answers."""
+
+STEP_KEYS = [("run", pa.string()), ("seed", pa.int64()), ("method", pa.string()), ("round", pa.int64()),
+             ("student", pa.string()), ("step", pa.int64())]  # fmt: skip
+"""What names a row of the steps; the other columns are numbers (``coopt.runs.measures.steps.summed``)."""
 
 
 def export_run(run: Run, directory: Path) -> list[Path]:
-    """Write ``outcomes.parquet`` and ``outcomes.csv``, each whole or not at all; their paths."""
-    files = [directory / "outcomes.parquet", directory / "outcomes.csv"]
+    """Write outcomes and steps, each as Parquet and as CSV, and each file whole or not at all; their paths."""
+    outcomes = _write(directory / "outcomes", SCHEMA, _tables(run))
+    return [*outcomes, *_write(directory / "steps", _step_schema(run), _steps(run))]
+
+
+def _write(place: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> list[Path]:
+    files = [place.with_suffix(".parquet"), place.with_suffix(".csv")]
     with (
         store.replacing(files[0]) as one,
         store.replacing(files[1]) as other,
-        parquet.ParquetWriter(one, SCHEMA, compression="zstd") as as_parquet,
-        csv.CSVWriter(other, SCHEMA) as as_csv,
+        parquet.ParquetWriter(one, schema, compression="zstd") as as_parquet,
+        csv.CSVWriter(other, schema) as as_csv,
     ):
-        for table in _tables(run):
+        for table in tables:
             as_parquet.write_table(table)
-            as_csv.write_table(table)
+            as_csv.write_table(_harmless(table))
     return files
+
+
+def _harmless(table: pa.Table) -> pa.Table:
+    """Texts that a spreadsheet would take for a formula get an apostrophe before them."""
+    for k, column in enumerate(table.schema):
+        if column.type == pa.string():
+            cells = table.column(k)
+            runs = compute.and_not(
+                compute.match_substring_regex(cells, FORMULA), compute.match_substring_regex(cells, NUMBER)
+            )
+            quoted = compute.binary_join_element_wise("'", cells, "")
+            table = table.set_column(k, column, compute.if_else(runs, quoted, cells))
+    return table
 
 
 class _Scored(NamedTuple):
@@ -62,6 +91,8 @@ class _Scored(NamedTuple):
     student: str
     split: Split
     path: Path
+    last: int
+    best: int
 
 
 def _tables(run: Run) -> Iterator[pa.Table]:
@@ -79,10 +110,12 @@ def _tables(run: Run) -> Iterator[pa.Table]:
 def _table(run: Run, seed: int, method: str, rounds: range, students: list[str]) -> pa.Table:
     """What was scored (a round in between has no test scores), a row an answer."""
     found = []
+    last, here = rounds[-1], method in run.config.methods
+    best = {s: best_round(run, seed, method, s) if here else last for s in students}
     for round_, split, student in product(rounds, SPLITS, students):
         place = run.scores_path(seed, INIT if method == CRITIC else method, split, round_, student)
         if place.is_file():
-            scored = _Scored(seed, method, round_, student, split, place)
+            scored = _Scored(seed, method, round_, student, split, place, last, best[student])
             domains = store.read_json(place)["domains"]
             found += [_rows(run, scored, name, result) for name, result in domains.items()]
     return pa.concat_tables(found) if found else SCHEMA.empty_table()
@@ -98,6 +131,8 @@ def _rows(run: Run, scored: _Scored, domain: str, result: Mapping[str, Any]) -> 
         "seed": np.repeat(scored.seed, count),
         "method": np.repeat(scored.method, count),
         "round": np.repeat(scored.round, count),
+        "final": np.repeat(scored.split == "test" and scored.round == scored.last, count),
+        "best": np.repeat(scored.split == "test" and scored.round == scored.best, count),
         "student": np.repeat(scored.student, count),
         "native": np.repeat(run.topology.native.get(scored.student) == domain, count),
         "domain": np.repeat(domain, count),
@@ -108,3 +143,26 @@ def _rows(run: Run, scored: _Scored, domain: str, result: Mapping[str, Any]) -> 
         "correct": correct.ravel(),
     }
     return pa.table(columns, schema=SCHEMA)
+
+
+def _step_schema(run: Run) -> pa.Schema:
+    """The columns that any step of the run has; one that a step has not is null there."""
+    names = dict.fromkeys(name for *_, records in _phases(run) for record in records for name in summed(record))
+    keys = {key for key, _ in STEP_KEYS}
+    return pa.schema([*STEP_KEYS, *((name, pa.float64()) for name in names if name not in keys)])
+
+
+def _steps(run: Run) -> Iterator[pa.Table]:
+    """The rows of a phase at a time."""
+    schema, name = _step_schema(run), name_of(run)
+    for seed, method, round_, student, records in _phases(run):
+        where = {"run": name, "seed": seed, "method": method, "round": round_, "student": student}
+        yield pa.Table.from_pylist([summed(r) | where | {"step": r["step"]} for r in records], schema=schema)
+
+
+def _phases(run: Run) -> Iterator[tuple[int, str, int, str, list[Any]]]:
+    for seed, method in product(run.seeds, run.config.methods):
+        for round_, student in product(range(1, run.rounds_of(method) + 1), run.topology.students):
+            records = store.read_lines(run.phase_files(seed, method, round_, student).steps)
+            if records:
+                yield seed, method, round_, student, records

@@ -8,8 +8,8 @@ from typing import Any
 from coopt.core.config.schema import Config
 from coopt.core.config.toml import flat
 
-PRACTICAL = ("critics", "cluster")
-"""How endpoints are asked and where tasks run: no part of what a run is."""
+PRACTICAL = ("critics", "cluster", "tracking")
+"""How endpoints are asked, where tasks run and who is shown how far they are: no part of what a run is."""
 _PLACES = (("model", "specialists"),)
 """Nor is where it keeps what."""
 GROWING = ("seeds", "methods")

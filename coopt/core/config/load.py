@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -19,6 +19,8 @@ from coopt.core.errors import ConfigError, unknown
 from coopt.core.names import resolve_domains
 
 _PRESETS = Path(__file__).parent / "presets"
+_OWN = ("preset", "smoke", "profile", "settings")
+"""Keywords of ``load_config`` that are no fields."""
 
 
 def preset_names() -> list[str]:
@@ -32,19 +34,57 @@ def preset_of(settings: Iterable[str] = (), *, data: str | None = None, model: s
     return "mini" if {data, model} <= {None, "scimini"} and not own_rows else "real"
 
 
+_Section = Mapping[str, Any] | None
+
+
+class Flags(TypedDict, total=False):
+    """What ``load_config`` takes by name beside presets and ``settings``: a field of ``Config`` each. None: not given.
+    A section is laid over what the preset says, key by key."""
+
+    topology: str | None
+    nodes: int | None
+    adversary: Mapping[str, str] | None
+    domains: str | Sequence[str] | None
+    methods: Sequence[str] | None
+    options: Mapping[str, Mapping[str, Any]] | None
+    seed: int | None
+    seeds: int | None
+    model: _Section
+    specialise: _Section
+    world: _Section
+    data: _Section
+    rounds: _Section
+    sampling: _Section
+    loss: _Section
+    teacher: _Section
+    optimizer: _Section
+    gate: _Section
+    feedback: _Section
+    critics: _Section
+    engine: _Section
+    break_rate: _Section
+    record: _Section
+    run: _Section
+    parallel: _Section
+    cluster: _Section
+    tracking: _Section
+
+
 def load_config(
     *,
     preset: str = "mini",
     smoke: bool = False,
     profile: str | None = None,
     settings: Iterable[str] = (),
-    **flags: Any,
+    **flags: Unpack[Flags],
 ) -> Config:
     """The configuration of a run.
 
     Order, later wins: defaults, preset, the preset's ``[smoke]`` table, the cluster ``profile``, ``settings``
     (``key=value``, a dotted key), ``flags`` (None: not given). Raises ``ConfigError`` with one line.
     """
+    for name in flags.keys() - Flags.__annotations__.keys():
+        raise ConfigError(_unknown_keyword(name))
     tree = _preset(preset)
     smoke_tree = tree.pop("smoke", {})
     if smoke:
@@ -96,6 +136,13 @@ def _unknown_key(key: str) -> str:
     if same_leaf:
         return f"unknown setting '{key}'. Did you mean '{same_leaf[0]}'? All settings: coopt env --settings."
     return unknown("setting", key, keys)
+
+
+def _unknown_keyword(name: str) -> str:
+    where = [key for key in setting_keys() if key.rpartition(".")[2] == name]
+    if where:
+        return f"load_config has no keyword '{name}'. Did you mean settings=['{where[0]}=...']?"
+    return unknown("keyword", name, (*_OWN, *Flags.__annotations__), "load_config: ")
 
 
 def _preset(name: str) -> dict[str, Any]:

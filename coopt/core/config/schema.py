@@ -14,6 +14,7 @@ from coopt.core.config.cluster import ClusterConfig
 from coopt.core.config.engine import EngineConfig
 from coopt.core.config.parallel import ParallelConfig
 from coopt.core.config.section import Section
+from coopt.core.config.tracking import TrackingConfig
 from coopt.core.names import BASE, INIT
 
 ALWAYS_THERE = (BASE, INIT)
@@ -303,6 +304,8 @@ class RunConfig(Section):
 class Config(Section):
     """A whole run. The same file gives the same tables."""
 
+    NEWER = frozenset({"tracking"})
+
     version: Literal[1] = 1
     topology: str = "pair"
     nodes: int | None = Field(None, ge=1)
@@ -337,6 +340,7 @@ class Config(Section):
     run: RunConfig = RunConfig()
     parallel: ParallelConfig = ParallelConfig()
     cluster: ClusterConfig = ClusterConfig()
+    tracking: TrackingConfig = TrackingConfig()
 
     @field_validator("methods")
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -13,3 +13,8 @@ def accuracy(scores: Mapping[str, Any]) -> dict[str, float]:
         rows = domain["correct"]
         means[name] = sum(map(sum, rows)) / sum(map(len, rows))
     return means
+
+
+def best_of(rounds: Sequence[Mapping[str, float]]) -> int:
+    """The round whose mean accuracy over domains is best, the last of equals; ``rounds`` from round 0."""
+    return max(range(len(rounds)), key=lambda r: (sum(rounds[r].values()) / len(rounds[r]), r))

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from coopt.core.statistics.ranking import Rank
 
 NONE = "–"
+FORMULA = r"^[=+\-@\t\r]"
+"""How a cell begins that a spreadsheet would work out."""
+NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
+"""What is a number all the same. Both patterns mean the same to Python's ``re`` and to Arrow."""
+
+
+def harmless(text: str) -> str:
+    """A text as a cell of a CSV: what a spreadsheet would take for a formula gets an apostrophe before it."""
+    runs = re.search(FORMULA, text) and (not re.search(NUMBER, text) or text.endswith("\n"))
+    return f"'{text}" if runs else text
 
 
 def percent(value: float | None, digits: int = 1) -> str:

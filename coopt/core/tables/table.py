@@ -5,14 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from tabulate import tabulate
 
+from coopt.core.tables.cells import harmless
+
 Format = Literal["rich", "md", "csv", "json", "latex"]
 FORMATS: tuple[Format, ...] = ("rich", "md", "csv", "json", "latex")
+_NO_WORD = re.compile(r"[^A-Za-z0-9]+")
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,22 @@ def _text(table: Table, style: Format) -> str:
 def _csv(table: Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["table", *table.columns])
-    writer.writerows([table.title, *row] for row in table.rows)
+    writer.writerow(["table", *headings(table.columns)])
+    writer.writerows([harmless(cell) for cell in (table.title, *row)] for row in table.rows)
     return out.getvalue()
+
+
+def headings(columns: Sequence[str]) -> list[str]:
+    """One word for each column, each of them once: ``score, %`` is score_percent. A heading that is a number, or was
+    there already, is named with the column before it: the ``95 %`` of a change is change_95_percent."""
+    found: list[str] = []
+    for column in columns:
+        plain = unicodedata.normalize("NFKD", column.replace("%", " percent ")).encode("ascii", "ignore").decode()
+        word = _NO_WORD.sub("_", plain).strip("_").lower() or "column"
+        if word in found or word == "table" or word[0].isdigit():
+            word = f"{found[-1] if found else 'column'}_{word}"
+        number, once = 2, word
+        while word in found:
+            word, number = f"{once}_{number}", number + 1
+        found.append(word)
+    return found

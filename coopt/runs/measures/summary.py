@@ -10,7 +10,7 @@ import numpy as np
 
 from coopt.core import store
 from coopt.core.names import BASE, INIT, ORACLE
-from coopt.core.statistics.accuracy import accuracy
+from coopt.core.statistics.accuracy import accuracy, best_of
 from coopt.core.statistics.crossed import ratio
 from coopt.core.statistics.design import Array, make_design
 from coopt.core.statistics.proportions import proportion_interval
@@ -312,9 +312,5 @@ class _Summary:
 def best_round(run: Run, seed: int, method: str, student: str) -> int:
     """The round after which the student's mean validation accuracy was best (0: its start)."""
     last = run.last_round(seed, method, student, run.rounds_of(method))
-
-    def mean(round_: int) -> float:
-        scores = accuracy(store.read_json(run.scores_path(seed, method, "validation", round_, student)))
-        return sum(scores.values()) / len(scores)
-
-    return max(range(last + 1), key=lambda r: (mean(r), r))
+    files = [run.scores_path(seed, method, "validation", r, student) for r in range(last + 1)]
+    return best_of([accuracy(store.read_json(path)) for path in files])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv as csv_reader
+import io
+import re
 from pathlib import Path
 
 import pandas
@@ -9,7 +12,10 @@ import polars
 import pytest
 
 from coopt.core import store
+from coopt.core.tables.cells import harmless
+from coopt.core.tables.table import Table, render
 from coopt.runs.export import SCHEMA, export_run
+from coopt.runs.results import stored_results
 from coopt.runs.run import Run
 from coopt.runs.together import open_finished
 from tests.unit.conftest import Command
@@ -22,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_every_answer_is_a_row_and_the_means_are_the_scores(run: Run, tmp_path: Path) -> None:
-    parquet, _ = export_run(run, tmp_path)
+    parquet, *_ = export_run(run, tmp_path)
     frame = pandas.read_parquet(parquet)
     assert list(frame.columns) == SCHEMA.names
     # 2 seeds x 2 domains x 4 samples x (20 test questions: base, 2 students at the start and in 2 rounds of 2 methods;
@@ -38,9 +44,75 @@ def test_every_answer_is_a_row_and_the_means_are_the_scores(run: Run, tmp_path: 
 
 
 def test_both_files_hold_the_same_for_pandas_and_polars(run: Run, tmp_path: Path) -> None:
-    parquet, csv = export_run(run, tmp_path)
-    assert polars.read_parquet(parquet).equals(polars.read_csv(csv))
-    pandas.testing.assert_frame_equal(pandas.read_parquet(parquet), pandas.read_csv(csv), check_dtype=False)
+    paths = export_run(run, tmp_path)
+    assert [p.name for p in paths] == ["outcomes.parquet", "outcomes.csv", "steps.parquet", "steps.csv"]
+    for parquet, csv in (paths[:2], paths[2:]):
+        columns = polars.read_parquet(parquet).columns
+        assert all(re.fullmatch("[a-z][a-z0-9_]*", name) for name in columns), "words"
+        assert len(set(columns)) == len(columns)
+        pandas.testing.assert_frame_equal(pandas.read_parquet(parquet), pandas.read_csv(csv), check_dtype=False)
+    assert polars.read_parquet(paths[0]).equals(polars.read_csv(paths[1]))
+
+
+def test_final_rows_are_the_tables_figures(run: Run, tmp_path: Path) -> None:
+    frame = pandas.read_parquet(export_run(run, tmp_path)[0])
+    means = frame[frame["final"]].groupby(["method", "student", "domain"])["correct"].mean()
+    best = frame[frame["best"]].groupby(["method", "student", "domain", "seed"])["correct"].mean()
+    start = frame[frame["method"] == "init"].query("split == 'test'").groupby(["student", "domain", "seed"])["correct"]
+    plain = frame.groupby(["method", "student", "domain"])["correct"].mean()
+    cells = stored_results(run.directory).scores
+    assert len(means) == len(cells)
+    for c in cells:
+        student = "base" if c.who == "base" else c.student
+        assert means[c.who, student, c.domain] == pytest.approx(c.score, abs=1e-12)
+        if c.best_by_validation is not None and c.who in run.config.methods:
+            chosen = [
+                best.get((c.who, c.student, c.domain, k), start.mean()[c.student, c.domain, k]) for k in run.seeds
+            ]
+            assert sum(chosen) / len(chosen) == pytest.approx(c.best_by_validation, abs=1e-12)
+    assert any(abs(plain[key] - means[key]) > 1e-3 for key in means.index), "the marks matter"
+
+
+def test_every_step_is_a_row(run: Run, tmp_path: Path) -> None:
+    frame = pandas.read_parquet(export_run(run, tmp_path)[2])
+    assert len(frame) == 2 * 2 * 2 * 2  # seeds, methods, rounds and students, one step each
+    assert not frame.duplicated(["seed", "method", "student", "step"]).any()
+    row = frame[(frame["method"] == "opcod") & (frame["round"] == 2)].iloc[0]
+    assert (row["step"], row["tokens_rollout"], row["seconds_total"], row["tokens_per_second"]) == (1, 100, 2.0, 75.0)
+
+
+def test_no_text_is_a_formula(run: Run, tmp_path: Path) -> None:
+    path = run.scores_path(0, "opcod", "test", 2, "s1")
+    kept = path.read_text()
+    scores = store.read_json(path)
+    said = ["=1+1", "+2", "-3.5e2", "-x", "@SUM(A1)", "\t=1", "2 = 2", ""]
+    rows = scores["domains"]["physics"]["answers"]
+    for k, text in enumerate(said):
+        rows[k // 4][k % 4] = text
+    store.write_json(path, scores)
+    try:
+        parquet, csv, *_ = export_run(run, tmp_path)
+    finally:
+        path.write_text(kept)
+    where = "seed == 0 and method == 'opcod' and student == 's1' and final and domain == 'physics'"
+    plain, quoted = (
+        f.query(where)["answer"].tolist()[:8]
+        for f in (pandas.read_parquet(parquet), pandas.read_csv(csv, keep_default_na=False, dtype={"answer": str}))
+    )
+    assert plain == said
+    assert quoted == ["'=1+1", "+2", "-3.5e2", "'-x", "'@SUM(A1)", "'\t=1", "2 = 2", ""]
+    assert [harmless(text) for text in said] == quoted
+
+
+def test_csv_tables_have_words_for_headings_and_no_formulas() -> None:
+    columns = ["student", "score, %", "95 %", "change", "95 %", "Δ (native)", "p, Holm", "p, Holm"]
+    table = Table("=T()", columns, [["@s1", "+3.4", "[-1.0, +2.0]", "-1", "–", "-x", "< 0.001", "1"]])
+    head, row = csv_reader.reader(io.StringIO(render([table], "csv")))
+    assert head == [
+        "table", "student", "score_percent", "score_percent_95_percent", "change", "change_95_percent", "native",
+        "p_holm", "p_holm_p_holm",
+    ]  # fmt: skip
+    assert row == ["'=T()", "'@s1", "+3.4", "[-1.0, +2.0]", "-1", "–", "'-x", "< 0.001", "1"]
 
 
 def test_an_arm_of_a_sweep_is_one_run(cli: Command, tmp_path: Path) -> None:
