@@ -20,7 +20,7 @@ help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
 	@echo "make test        set up .venv and run every test that needs neither root nor a heavy extra"
 	@echo "make test-heavy  install the heavy extras and run the rest"
-	@echo "make oldest      run the tests of models and settings with the oldest libraries that pyproject.toml allows (10 minutes)"
+	@echo "make oldest      run the tests of models and settings with the oldest libraries that pyproject.toml allows (half a gigabyte of torch, 15 minutes)"
 	@echo "make same        BASE=commit: does the code here still do, to the bit, what it did there? (ARGS=NAME for some runs)"
 	@echo "make calibrate   do intervals cover and claims hold? Simulated runs with known truth (SHORT=1: five minutes)"
 	@echo "make leaderboard  check benchmarks/results, write docs/leaderboard.md and dist/leaderboard.html"
