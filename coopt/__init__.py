@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from coopt.runs.measures.summary import read_results as read_results
     from coopt.runs.results import Results as Results
 
-__version__: str  # looked up when it is asked for
+__version__ = "0.1.0"
 
 _HOME = {
     "Average": "coopt.methods.base",
@@ -100,8 +100,6 @@ _HOME = {
 if not TYPE_CHECKING:  # else a name that is not there would pass as Any
 
     def __getattr__(name: str) -> Any:
-        if name == "__version__":
-            return import_module("importlib.metadata").version("coopt")
         if name not in _HOME:
             raise AttributeError(f"module 'coopt' has no attribute '{name}'")
         return getattr(import_module(_HOME[name]), name)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from coopt import __version__
 from coopt.cli.advantages import advantages
 from coopt.cli.bench import NamesMethods, bench
 from coopt.cli.break_rate import break_rate
@@ -44,8 +45,6 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from coopt import __version__
-
         print(f"coopt {__version__}")
         raise typer.Exit
 

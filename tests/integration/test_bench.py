@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -147,46 +144,6 @@ def test_eval_scores_directories_and_pairs_them(coopt: Coopt, smoke_run: Path) -
     assert base["change"] is None
     assert specialist["change"]["value"] == pytest.approx(specialist["score"] - base["score"])
     assert specialist["interval"][0] <= specialist["score"] <= specialist["interval"][1]
-
-
-def test_a_wheel_runs_in_an_empty_folder(tmp_path: Path) -> None:
-    """Built and installed apart from the checkout, sharing only the dependencies."""
-    root = Path(__file__).resolve().parents[2]
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, root],
-        check=True, capture_output=True, timeout=300,
-    )  # fmt: skip
-    (wheel,) = tmp_path.glob("*.whl")
-    assert wheel.stat().st_size < 3_400_000  # of which 2.7 MB are the embedded base model
-    with zipfile.ZipFile(wheel) as inside:
-        shipped = {Path(n).suffix for n in inside.namelist() if n.startswith("coopt/_data/")}
-    assert shipped == {".toml"}  # suites, topologies and SLURM profiles: none of benchmarks/results
-    target = tmp_path / "site"
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)],
-        check=True, capture_output=True, timeout=300,
-    )  # fmt: skip
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    code = (
-        f"import sys; sys.path.insert(0, {str(target)!r}); import coopt;"
-        f"assert coopt.__file__.startswith({str(target)!r});"
-        "from coopt.driver.sweep.suite import suite_names; assert 'pairs' in suite_names();"
-        "from coopt.cli.main import main; sys.argv = ['coopt', 'bench', '--smoke', '--workers', '1', '--set',"
-        " 'rounds.rounds=1', '--set', 'rounds.steps=1', '--set', 'break_rate.questions=0']; main()"
-    )
-    environment = {"PYTHONPATH": str(target), "PATH": "/usr/bin:/bin", "HOME": str(empty)}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=empty,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Smoke run finished" in done.stdout
 
 
 def test_a_collapsed_student_is_stopped_marked_and_kept(coopt: Coopt, tmp_path: Path) -> None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import subprocess
 import sys
+from importlib import metadata
+
+import pytest
 
 import coopt
+from coopt.cli.main import main
+from coopt.core.config.load import load_config
+from coopt.domains.load import load_domains
+from coopt.graph.files import load_topology
+from coopt.methods.students import recipe
+from coopt.runs.provenance import environment
 
 HEAVY = {"torch", "transformers", "numpy", "networkx", "scipy", "pydantic", "altair", "vl_convert", "jinja2"}
 
@@ -39,6 +49,28 @@ def test_every_name_is_there_and_stays_after_its_module_was_imported() -> None:
 
 
 def test_the_version_is_that_of_the_package() -> None:
-    from importlib.metadata import version
+    assert coopt.__version__ == metadata.version("coopt")
 
-    assert coopt.__version__ == version("coopt")
+
+def test_the_source_tree_runs_where_it_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On ``PYTHONPATH`` alone coopt has no metadata."""
+    find = metadata.Distribution.from_name
+
+    def without_coopt(name: str) -> metadata.Distribution:
+        if name == "coopt":
+            raise metadata.PackageNotFoundError(name)
+        return find(name)
+
+    monkeypatch.setattr(metadata.Distribution, "from_name", without_coopt)
+    with pytest.raises(metadata.PackageNotFoundError):
+        metadata.version("coopt")
+    config = load_config(topology="pair")
+    made = recipe(config, load_topology("pair", config.domains), load_domains(config), 0, "s1")
+    assert made
+    assert made["coopt"] == environment()["packages"]["coopt"] == coopt.__version__
+    monkeypatch.setattr(sys, "argv", ["coopt", "--version"])
+    with contextlib.suppress(SystemExit):
+        main()
+    assert capsys.readouterr().out == f"coopt {coopt.__version__}\n"

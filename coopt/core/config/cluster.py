@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,8 @@ from coopt.core.config.section import Section
 
 class ClusterConfig(Section):
     """Jobs through submitit. Sizes are those of one rank (a job has `parallel.ranks` of them)."""
+
+    NEWER: ClassVar[frozenset[str]] = frozenset({"python"})
 
     kind: Literal["none", "debug", "local", "slurm"] = "none"
     """none: worker processes. debug: jobs inside this process. local: jobs as processes. slurm: SLURM jobs."""
@@ -29,6 +31,8 @@ class ClusterConfig(Section):
     """Jobs of an array that run at once; 0: all."""
     setup: tuple[str, ...] = ()
     """Shell lines before a job's work: modules, environment. Secrets do not belong here."""
+    python: str = ""
+    """What starts Python in a SLURM job, if not the driver's own: `apptainer exec --nv coopt.sif python`."""
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
     """Any further sbatch option by its long name, for example `{reservation = "x"}`."""
     attempts: int = Field(3, ge=1)

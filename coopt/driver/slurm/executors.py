@@ -76,7 +76,8 @@ def _executor(cluster: ClusterConfig, folder: Path, name: str, ranks: int) -> su
             **common,
         )
         return local
-    slurm = submitit.SlurmExecutor(folder, max_num_timeout=cluster.timeouts, python=_DEAF + shlex.quote(sys.executable))
+    python = _DEAF + (cluster.python or shlex.quote(sys.executable))
+    slurm = submitit.SlurmExecutor(folder, max_num_timeout=cluster.timeouts, python=python)
     named = ("partition", "account", "qos", "constraint")
     slurm.update_parameters(
         job_name=name,

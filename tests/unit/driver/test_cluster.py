@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import signal
 import stat
+import sys
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +24,7 @@ from coopt.core.errors import ConfigError, ModelError, RunError
 from coopt.driver.folder import default_name
 from coopt.driver.slurm import work
 from coopt.driver.slurm.choose import make_launcher
+from coopt.driver.slurm.executors import submit
 from coopt.driver.slurm.jobs import Batches, cancel, jobs_of, leases, submitted
 from coopt.driver.slurm.launcher import SubmititLauncher
 from coopt.driver.slurm.lease import Holder, newest, take
@@ -280,6 +283,19 @@ def program(folder: Path, name: str, script: str) -> None:
     path = folder / name
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def test_jobs_start_python_as_the_profile_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    program(tmp_path, "srun", "exit 0")
+    program(tmp_path, "sbatch", f'for script; do :; done; cp "$script" {tmp_path}/script; echo Submitted batch job 7')
+    scripts = []
+    for settings in [(), ("cluster.python=apptainer exec --nv my.sif python",)]:
+        run = new_run(tmp_path, "cluster.kind=slurm", *settings)
+        submit(run.config.cluster, tmp_path / "jobs", "name", [Work(str(tmp_path), Mark("a"), "slurm", 1)])  # type: ignore[arg-type]
+        scripts.append((tmp_path / "script").read_text().splitlines()[-1])
+    assert f"coopt {shlex.quote(sys.executable)} -u -m submitit" in scripts[0]
+    assert "coopt apptainer exec --nv my.sif python -u -m submitit" in scripts[1]
 
 
 def test_states_come_from_squeue_then_sacct(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
