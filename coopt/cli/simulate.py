@@ -116,7 +116,6 @@ def _simulate(config: Config, model: Constants, rates: str, form: str, picture: 
     from coopt.driver.simulate.deciding import check_config
     from coopt.driver.simulate.dynamics import World
     from coopt.driver.simulate.published import Published
-    from coopt.driver.simulate.size import check_size
     from coopt.driver.simulate.summary import simulate_all
     from coopt.graph.files import load_topology
     from coopt.reports.figure import check_figure
@@ -125,7 +124,6 @@ def _simulate(config: Config, model: Constants, rates: str, form: str, picture: 
     check_config(config)
     if picture is not None:
         check_figure("--picture", picture)
-    check_size(config.topology, config.nodes)
     world = World(load_topology(config.topology, config.domains, config.nodes), config, model)
     if rates == "paper":
         world.feedback = Published(world.model, model.contexts, config)
