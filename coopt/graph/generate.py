@@ -110,8 +110,8 @@ class _Bounded(nx.Graph):  # type: ignore[type-arg]
         self._count(1)
         super().add_edge(*edge, **attributes)
 
-    def add_edges_from(self, edges: Any, **attributes: Any) -> None:
-        edges = iter(edges)
+    def add_edges_from(self, ebunch_to_add: Any, **attributes: Any) -> None:
+        edges = iter(ebunch_to_add)
         while part := list(islice(edges, 100_000)):
             self._count(len(part))
             super().add_edges_from(part, **attributes)
@@ -122,7 +122,7 @@ class _Bounded(nx.Graph):  # type: ignore[type-arg]
             raise ValueError(f"more than {MOST_EDGES:,} edges")
 
 
-class _BoundedDirected(_Bounded, nx.DiGraph):  # type: ignore[type-arg,misc]
+class _BoundedDirected(_Bounded, nx.DiGraph):  # type: ignore[type-arg]
     most = MOST_EDGES
 
 
@@ -131,7 +131,7 @@ def _check_size(name: str, size: int, options: Mapping[str, Any]) -> None:
     if name not in _LINEAR and size > _MOST_NODES:
         sparse = "or a sparse graph (--topology random_regular)"
         raise ValueError(f"up to {size * (size - 1):,} edges. Take at most {_MOST_NODES:,} students, {sparse}")
-    each = max(_number(options.get("d")), _number(options.get("k")), _length(options.get("offsets")))
+    each: float = max(_number(options.get("d")), _number(options.get("k")), _length(options.get("offsets")))
     each = max(each, size * float(options.get("p", 0))) if "gnp" in name else each
     if size > _MOST_SPARSE or size * each > MOST_EDGES:
         raise ValueError(f"at most {_MOST_SPARSE:,} students and {MOST_EDGES:,} edges")

@@ -18,6 +18,9 @@ _UNWRAP = r"[)\]}\"'*_$]*"
 
 _CONTROL = re.compile(r"<\|[^|<>]*\|>")
 _ANSWER_BLOCK = re.compile(r"<answer>.*?(?:</answer>|$)|</answer>", re.DOTALL | re.IGNORECASE)
+# Between words the patterns take any number of these; what is longer than anybody writes would cost its square.
+_LONG = re.compile(r"([\s*_$\\(){}\[\]\"':]{24})[\s*_$\\(){}\[\]\"':]+")
+_BLANKS = re.compile(r"[ \t]{2,}")
 _STATED_TEXT = re.compile(rf"(?i:final\s+answer|(?:the\s+)?(?:correct|right)\s+{NOUN}|the\s+answer)(?i:{LINK})[^.\n]*")
 
 
@@ -48,7 +51,7 @@ def sanitise(text: str, kind: AnswerKind, correct_text: str, question: str, last
 
     With answers in words or numbers the correct option's own words are removed too, unless the question contains them.
     """
-    text = _ANSWER_BLOCK.sub(" ", _CONTROL.sub(" ", text))
+    text = _shortened(_ANSWER_BLOCK.sub(" ", _CONTROL.sub(" ", text)))
     if kind != "letter":
         text = _STATED_TEXT.sub(" ", text)
         if not contains(question, correct_text):
@@ -56,12 +59,18 @@ def sanitise(text: str, kind: AnswerKind, correct_text: str, question: str, last
     else:
         for pattern in _letter_patterns(last):
             text = pattern.sub(" ", text)
-    return re.sub(r"[ \t]{2,}", " ", text).strip()
+    return _BLANKS.sub(" ", text).strip()
+
+
+def _shortened(text: str) -> str:
+    """``text`` with its runs of blanks as one and of other marks cut, so that the patterns' work grows as its length."""
+    return _LONG.sub(r"\1", _BLANKS.sub(" ", text))
 
 
 def leaks(text: str, kind: AnswerKind, correct_text: str, question: str, last: str = "D") -> bool:
     """Does ``text`` give the answer away: a reveal pattern, or the correct option's words that the question
     (without its options) does not hold?"""
+    text = _shortened(text)
     if kind == "letter" and any(p.search(text) for p in _letter_patterns(last)):
         return True
     return contains(text, correct_text) and not contains(question, correct_text)
