@@ -13,6 +13,7 @@ from rich.text import Text
 from typer.core import TyperCommand, TyperOption
 
 from coopt.core.errors import ConfigError
+from coopt.core.text import one_line
 
 if TYPE_CHECKING:
     from coopt.core.config.schema import Config
@@ -209,7 +210,7 @@ def _bench(
         # A plan needs neither models nor rows.
         bench = ready(config, out, workers, check_settings if dry_run and not_here(config) else check_run)
         for name, reason in bench.left_out.items():
-            stderr.print(f"left out: {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
+            stderr.print(one_line(f"left out: {name}: {reason}"), markup=False, highlight=False, soft_wrap=True)
         end_with_sweep()
         plan = bench.plan(assumed)
     if dry_run:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coopt.core.errors import ConfigError
+from coopt.core.text import one_line
 from coopt.graph.cost import TOKENS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -137,4 +138,4 @@ def check(
     counts = [(len(topology.students), "student"), (len(topology.critics), "critic")]
     counts += [(len(topology.edges), "tutor edge"), (len(topology.reviews), "review edge")]
     said = ", ".join(f"{n} {what}{'s' * (n != 1)}" for n, what in counts if n or what == "tutor edge")
-    print(f"{file}: ok: {said}" + f", varies = {topology.varies}" * bool(topology.varies))
+    print(f"{one_line(file)}: ok: {said}" + f", varies = {topology.varies}" * bool(topology.varies))

@@ -18,6 +18,7 @@ from coopt.core import store
 from coopt.core.config.identity import GROWING, differences
 from coopt.core.config.schema import ALL, Config
 from coopt.core.errors import CooptError
+from coopt.core.text import visible
 from coopt.domains.load import WORLD
 from coopt.driver.checks import check_run
 from coopt.driver.choices import Journaled
@@ -119,7 +120,7 @@ def default_workers(config: Config) -> int:
 
 def _plainly(console: Console) -> Say:
     """Prints a line as it is."""
-    return lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return lambda line: console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def run_bench(run: Run, launch: Launch, *, force: bool = False, say: Say | None = None) -> Results:

@@ -37,7 +37,8 @@ def render(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], **mo
     template does, ``ModelError`` where it goes beyond its bounds."""
     template = tokenizer.get_chat_template()
     if template == CHAT_TEMPLATE:
-        return str(tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True, **more))
+        own = [dict(message) for message in messages]
+        return str(tokenizer.apply_chat_template(own, tokenize=False, add_generation_prompt=True, **more))
     order = {"template": template, "messages": list(messages), "more": {**tokenizer.special_tokens_map, **more}}
     return _renderer().render(order)
 
@@ -62,8 +63,8 @@ class Renderer:
         if line is None:
             self.close()
             raise ModelError(
-                f"the model's chat template does not end within {SECONDS:g} s, 1 GiB and {MOST_CHARACTERS:,} characters."
-                " Use another model, or mend its chat_template."
+                f"the model's chat template does not end within {SECONDS:g} s, 1 GiB and {MOST_CHARACTERS:,}"
+                " characters. Use another model, or mend its chat_template."
             )
         answer = json.loads(line)
         if "error" in answer:
@@ -117,7 +118,7 @@ def serve(orders: IO[str], answers: IO[str]) -> None:
     """The process itself: an order a line, an answer a line; ends with whoever asks."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + _MOST_MEMORY,) * 2)
     print("{}", file=answers, flush=True)
     for line in orders:

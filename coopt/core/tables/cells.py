@@ -19,11 +19,6 @@ def span(low: float | None, high: float | None, form: str = ".1f") -> str:
     return NONE if low is None or high is None else f"[{100 * low:{form}}, {100 * high:{form}}]"
 
 
-def printable(text: str, kept: str = "") -> str:
-    """Untrusted text for a terminal: ``?`` in place of what steers it, but for the characters ``kept``."""
-    return "".join(c if c.isprintable() or c in kept else "?" for c in text)
-
-
 def domain_of(name: str, native: bool) -> str:
     """A domain, marked where it is the student's own."""
     return f"{name} (native)" if native else name

@@ -11,6 +11,8 @@ from typing import Literal
 
 from tabulate import tabulate
 
+from coopt.core.text import markdown, one_line, spreadsheet, visible
+
 Format = Literal["rich", "md", "csv", "json", "latex"]
 FORMATS: tuple[Format, ...] = ("rich", "md", "csv", "json", "latex")
 
@@ -23,6 +25,13 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = field(default_factory=tuple)
+
+    def __post_init__(self) -> None:
+        # Here, so that whatever shows a table shows text: cells hold what models, rows and servers wrote.
+        object.__setattr__(self, "title", one_line(self.title))
+        object.__setattr__(self, "columns", [visible(c, kept="\n") for c in self.columns])
+        object.__setattr__(self, "rows", [[visible(c, kept="\n") for c in row] for row in self.rows])
+        object.__setattr__(self, "notes", [one_line(n) for n in self.notes])
 
 
 def render(tables: Sequence[Table], style: Format) -> str:
@@ -38,18 +47,19 @@ def render(tables: Sequence[Table], style: Format) -> str:
 
 def _text(table: Table, style: Format) -> str:
     if style == "latex":
-        body = tabulate(table.rows, headers=table.columns, tablefmt="latex_booktabs", disable_numparse=True)
+        rows = [[one_line(cell) for cell in row] for row in table.rows]
+        body = tabulate(rows, headers=table.columns, tablefmt="latex_booktabs", disable_numparse=True)
         comments = "".join(f"% {n}\n" for n in (table.title, *table.notes))
         return f"{comments}{body}\n"
-    rows = [[cell.replace("|", "\\|") for cell in row] for row in table.rows]
-    body = tabulate(rows, headers=table.columns, tablefmt="github", disable_numparse=True)
-    notes = "".join(f"\n*{n}*\n" for n in table.notes)
-    return f"### {table.title}\n\n{body}\n{notes}"
+    rows = [[markdown(cell) for cell in row] for row in table.rows]
+    body = tabulate(rows, headers=[markdown(c) for c in table.columns], tablefmt="github", disable_numparse=True)
+    notes = "".join(f"\n*{markdown(n)}*\n" for n in table.notes)
+    return f"### {markdown(table.title)}\n\n{body}\n{notes}"
 
 
 def _csv(table: Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["table", *table.columns])
-    writer.writerows([table.title, *row] for row in table.rows)
+    writer.writerow(["table", *map(spreadsheet, table.columns)])
+    writer.writerows([spreadsheet(table.title), *map(spreadsheet, row)] for row in table.rows)
     return out.getvalue()

@@ -63,7 +63,7 @@ def sanitise(text: str, kind: AnswerKind, correct_text: str, question: str, last
 
 
 def _shortened(text: str) -> str:
-    """``text`` with its runs of blanks as one and of other marks cut, so that the patterns' work grows as its length."""
+    """``text`` with its blanks folded and runs of other marks cut, so that the patterns' work grows as its length."""
     return _LONG.sub(r"\1", _BLANKS.sub(" ", text))
 
 

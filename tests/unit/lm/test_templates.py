@@ -34,7 +34,8 @@ def speaking(template: str) -> PreTrainedTokenizerFast:
     "template",
     [
         "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}{{ eos_token }}",
-        "{{ messages | tojson }}{% if enable_thinking is false %}quiet{% endif %}{% if add_generation_prompt %}!{% endif %}",
+        "{{ messages | tojson }}{% if enable_thinking is false %}quiet{% endif %}"
+        "{% if add_generation_prompt %}!{% endif %}",
         "{%- for m in messages -%}\n  {{ m['content'] | trim }}\n{%- endfor %}",
     ],
 )
@@ -47,7 +48,8 @@ def test_it_says_what_transformers_says(template: str) -> None:
 @pytest.mark.parametrize(
     "template",
     [
-        "{% set r = range(99999) %}{% for a in r %}{% for b in r %}{% for c in r %}{% endfor %}{% endfor %}{% endfor %}",
+        "{% set r = range(99999) %}{% for a in r %}{% for b in r %}{% for c in r %}"
+        "{% endfor %}{% endfor %}{% endfor %}",
         "{{ 'x' * 3000000000 }}",
         "{{ '%3000000000d' % 1 }}",
         "{% set n = namespace(x='xxxxxxxx') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}{{ n.x }}",
