@@ -13,7 +13,8 @@ from coopt.domains.base import AnswerKind, Item
 from coopt.domains.thinking import without_thinking
 from coopt.graph.topology import REWRITES, Style
 from coopt.methods.rollouts import Feedback, Outcome
-from coopt.methods.tutors.sanitise import leaks, sanitise
+from coopt.methods.tutors.revealing import leaks
+from coopt.methods.tutors.sanitise import sanitise
 
 _TAG = re.compile(r"<(/?)concept>", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")

@@ -12,7 +12,8 @@ from coopt.domains.base import Item
 from coopt.domains.thinking import without_thinking
 from coopt.methods.tutors.anchor import filter_feedback
 from coopt.methods.tutors.base import read_score
-from coopt.methods.tutors.sanitise import leaks, sanitise
+from coopt.methods.tutors.revealing import leaks
+from coopt.methods.tutors.sanitise import sanitise
 
 ITEM = Item(
     id="1", domain="physics", stem="What is it?", options=(("A", "12.5 J/K"), ("B", "20.8 J/K")), key="A",
