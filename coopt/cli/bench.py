@@ -93,6 +93,9 @@ def bench(
     smoke: Annotated[
         bool, typer.Option("--smoke", help="The whole path, tiny: half a minute; minutes with a real model.")
     ] = False,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Import gates that are files outside the working folder: they are code.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Train although no answer of the model can be read.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Print every table at the end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results (or the plan) as JSON.")] = False,
@@ -122,7 +125,10 @@ def bench(
         raise ConfigError(f"--workers must be at least 1, got {workers}.")
     if assume and not dry_run:
         raise ConfigError("--assume is for --dry-run.")
-    _bench(config, workers, out, assume, dry_run=dry_run, force=force, as_json=as_json, everything=everything)
+    from coopt.graph.gates.code import only_looking, trusting
+
+    with only_looking(dry_run), trusting(trust):
+        _bench(config, workers, out, assume, dry_run=dry_run, force=force, as_json=as_json, everything=everything)
 
 
 class NamesMethods(TyperCommand):
@@ -190,9 +196,9 @@ def _bench(
     everything: bool,
 ) -> None:
     from coopt.core.processes import warm_up
-    from coopt.core.tables.screen import output, show
+    from coopt.core.tables.screen import output, show, show_lines
     from coopt.driver.bench import finished, ready
-    from coopt.driver.checks import check_run, check_settings
+    from coopt.driver.checks import check_run, check_settings, imported
     from coopt.driver.plan.assumed import parse_assumed
     from coopt.driver.plan.choose import not_here
     from coopt.driver.tasks.launch import end_with_sweep
@@ -220,6 +226,7 @@ def _bench(
             show(plan_tables(plan), stdout)
         return
     show([plan_table(plan)], stderr if as_json else stdout)
+    show_lines(imported(bench.run), stderr if as_json else stdout)
     run, results = bench.carry_out(plan, sys.argv[1:], stderr, force=force)
     _print_results(run, results, stdout, as_json=as_json, everything=everything)
 

@@ -60,6 +60,9 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     style: Annotated[str, typer.Option("--format", help="rich, md, csv, json or latex.")] = "rich",
     picture: Annotated[Path | None, typer.Option(help="Draw scores and open edges: FILE.svg, .pdf or .png.")] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Import gates that are files outside the working folder: they are code.")
+    ] = False,
 ) -> None:
     """The same graphs, gates and schedules with simulated students: any number of them, in seconds.
 
@@ -98,7 +101,10 @@ def simulate(
         rounds={"rounds": rounds} if rounds is not None else None,
         gate={"kind": gate} if gate is not None else None,
     )
-    _simulate(config, model, rates, form, picture)
+    from coopt.graph.gates.code import trusting
+
+    with trusting(trust):
+        _simulate(config, model, rates, form, picture)
 
 
 simulate.__doc__ = f"{simulate.__doc__}\n\n\b{_EXAMPLES}"

@@ -38,6 +38,7 @@ def sweep(
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting of every arm: key=value.")] = None,
     cluster: Annotated[str | None, typer.Option(help="Each bench's tasks as jobs: slurm, local, debug.")] = None,
     profile: Annotated[str | None, typer.Option(help="The cluster's settings, as in coopt bench.")] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="As in coopt bench, for every bench.")] = False,
     out: Annotated[Path | None, typer.Option(help="The sweep's folder. (default: runs/sweeps/SUITE)")] = None,
     archive: Annotated[
         Path | None,
@@ -79,7 +80,7 @@ def sweep(
         _show_tables(cells, style)
         return
     count = _workers(workers, cluster, profile, dry_run=dry_run)
-    extra = _extra(workers, cluster, profile)
+    extra = [*_extra(workers, cluster, profile), *["--trust"] * trust]
     outcomes = _sweep(suite, question, cells, seconds, jobs, count, extra, archive, dry_run=dry_run)
     if dry_run:
         return

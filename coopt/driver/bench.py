@@ -49,12 +49,17 @@ class Bench:
     left_out: dict[str, str]
     """Methods that ``all`` cannot have here, and why."""
 
+    @property
+    def run(self) -> Run:
+        """The run that it makes or goes on with."""
+        return Run(self.directory, self.config)
+
     def plan(self, assumed: Assumed | None = None) -> Plan:
         """What it will do. Measures speeds, which takes seconds."""
         import torch  # after everything that can be refused at once
 
         torch.set_num_threads(worker_threads(self.config, self.workers))  # the probe is to be as fast as a worker
-        return make_plan(Run(self.directory, self.config), self.workers, assumed)
+        return make_plan(self.run, self.workers, assumed)
 
     def carry_out(
         self, plan: Plan, arguments: list[str], console: Console, *, force: bool = False

@@ -108,7 +108,7 @@ def _statements(last: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
         rf"\b(?:correct|right|final|true){_BE}\s?@{_END}",
         rf"\b(?:true|correct|right)\s\w+\sis\s(?:\w+\s)?(?:under|in|at|as)\s@{_END}",
         rf"(?<![\w-])@{_BE}{_SURELY}\s?{_SAYS_RIGHT}",
-        rf"(?<![\w-])@\s?(?:\(|\[)?(?:✓|✔|☑|✅|correct\b|right\b)",
+        r"(?<![\w-])@\s?(?:\(|\[)?(?:✓|✔|☑|✅|correct\b|right\b)",
         rf"(?:✓|✔|☑|✅)\s?@{_END}",
         rf"\b{nth}{_BE}{_SURELY}\s{_SAYS_RIGHT}",
         rf"\b{tell}\s(?:@{_END}|{nth}\b)",

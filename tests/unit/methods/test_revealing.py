@@ -1,4 +1,4 @@
-"""The detector of revealed answers, on 200 messages of our own: half to look at while it was made, half looked at once."""
+"""The detector of revealed answers, on 200 messages of our own: half to make it on, half that was looked at once."""
 
 from __future__ import annotations
 
