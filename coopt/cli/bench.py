@@ -210,7 +210,7 @@ def _bench(
     if done:
         _print_results(*done, stdout, as_json=as_json, everything=everything)
         return
-    with stderr.status(Text(f"{_first_line(config)}. Reading models and rows, measuring speeds")):
+    with stderr.status(Text(one_line(f"{_first_line(config)}. Reading models and rows, measuring speeds"))):
         if not dry_run:
             warm_up()
         # A plan needs neither models nor rows.

@@ -74,7 +74,7 @@ def shown_url(url: str) -> str:
 
 def _forms(text: str) -> Iterator[str]:
     """A secret as it is, and as it comes back in what others write."""
-    for one in (text, quote(text), quote(text, safe=""), quote_plus(text)):
+    for one in (text, text.strip(), quote(text), quote(text, safe=""), quote_plus(text)):
         yield one
         yield re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), one)
     yield from (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1], html.escape(text))

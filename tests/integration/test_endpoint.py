@@ -175,11 +175,11 @@ def test_no_file_and_no_line_holds_what_a_server_repeats(coopt: Coopt, tmp_path:
     def repeat(asked: Asked, handler: BaseHTTPRequestHandler) -> None:
         known = f"{asked.path} {asked.headers} {forms}"
         told = f"<concept>{asked.body['messages'][0]['content']}</concept>Think of {known}"
-        first = len(server.asked) <= 20
+        first = len(echo.asked) <= 20
         send(handler, 200 if first else 401, completion(told) if first else refused(known))
 
-    with serving(repeat) as server:
-        url = f"http://{user}:{password}@127.0.0.1:{server.port}/v1?token={token}"
+    with serving(repeat) as echo:
+        url = f"http://{user}:{password}@127.0.0.1:{echo.port}/v1?token={token}"
         done = coopt(*FAST, *GONE, "--all", "--topology", graph(tmp_path, url), COOPT_ENDPOINT_KEY=key)
     assert done.returncode == 0, done.stderr
     again = coopt("report", "run", "--html", "page.html", "--all")

@@ -43,7 +43,7 @@ def trusting(trusts: bool = True) -> Iterator[None]:
         _trusts.reset(token)
 
 
-@dataclass(frozen=True)
+@dataclass
 class UnreadGate:
     """A gate that is there, and was not imported: nothing is known of it."""
 

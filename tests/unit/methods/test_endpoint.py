@@ -66,6 +66,16 @@ def test_whatever_a_server_repeats_holds_no_secret(status: int, monkeypatch: pyt
             assert "***" in text
 
 
+@pytest.mark.parametrize("key", ["a-key\nof-two-lines", "a-key-\u00fc-of-letters", " blanks-around-a-key "])
+def test_a_key_that_cannot_be_sent_is_not_told(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COOPT_ENDPOINT_KEY", key)
+    try:
+        text = str(said(lambda asked, handler: send(handler, 401, refused(str(asked.headers)))))
+    except TutorAwayError as error:
+        text = str(error)
+    assert [part for part in (key, key.strip(), "of-two", "blanks-around") if part in text] == []
+
+
 # -- bounds --------------------------------------------------------------------------------------------------
 
 
