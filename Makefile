@@ -118,7 +118,7 @@ gpu-accept: $(BIN)/coopt
 
 # Beside torch, transformers and peft: wheels for that machine's Python, without what they depend on themselves.
 PYTHON_VERSION ?= 3.12
-GPU_SITE := annotated-types cloudpickle moocore netext pydantic pydantic-core submitit tabulate typer typing-inspection
+GPU_SITE := altair annotated-types cloudpickle google-re2 moocore narwhals netext pydantic pydantic-core submitit tabulate typer typing-inspection
 gpu-carry: $(BIN)/coopt
 	$(PIP) --target .gpu-site --upgrade --no-deps --only-binary=:all: --python-version $(PYTHON_VERSION) $(GPU_SITE)
 	du -sh .gpu-site

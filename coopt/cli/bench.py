@@ -13,6 +13,7 @@ from rich.text import Text
 from typer.core import TyperCommand, TyperOption
 
 from coopt.core.errors import ConfigError
+from coopt.core.text import one_line
 
 if TYPE_CHECKING:
     from coopt.core.config.schema import Config
@@ -92,6 +93,9 @@ def bench(
     smoke: Annotated[
         bool, typer.Option("--smoke", help="The whole path, tiny: half a minute; minutes with a real model.")
     ] = False,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Import gates that are files outside the working folder: they are code.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Train although no answer of the model can be read.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Print every table at the end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results (or the plan) as JSON.")] = False,
@@ -121,7 +125,10 @@ def bench(
         raise ConfigError(f"--workers must be at least 1, got {workers}.")
     if assume and not dry_run:
         raise ConfigError("--assume is for --dry-run.")
-    _bench(config, workers, out, assume, dry_run=dry_run, force=force, as_json=as_json, everything=everything)
+    from coopt.graph.gates.code import only_looking, trusting
+
+    with only_looking(dry_run), trusting(trust):
+        _bench(config, workers, out, assume, dry_run=dry_run, force=force, as_json=as_json, everything=everything)
 
 
 class NamesMethods(TyperCommand):
@@ -189,9 +196,9 @@ def _bench(
     everything: bool,
 ) -> None:
     from coopt.core.processes import warm_up
-    from coopt.core.tables.screen import output, show
+    from coopt.core.tables.screen import output, show, show_lines
     from coopt.driver.bench import finished, ready
-    from coopt.driver.checks import check_run, check_settings
+    from coopt.driver.checks import check_run, check_settings, imported
     from coopt.driver.plan.assumed import parse_assumed
     from coopt.driver.plan.choose import not_here
     from coopt.driver.tasks.launch import end_with_sweep
@@ -203,13 +210,13 @@ def _bench(
     if done:
         _print_results(*done, stdout, as_json=as_json, everything=everything)
         return
-    with stderr.status(Text(f"{_first_line(config)}. Reading models and rows, measuring speeds")):
+    with stderr.status(Text(one_line(f"{_first_line(config)}. Reading models and rows, measuring speeds"))):
         if not dry_run:
             warm_up()
         # A plan needs neither models nor rows.
         bench = ready(config, out, workers, check_settings if dry_run and not_here(config) else check_run)
         for name, reason in bench.left_out.items():
-            stderr.print(f"left out: {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
+            stderr.print(one_line(f"left out: {name}: {reason}"), markup=False, highlight=False, soft_wrap=True)
         end_with_sweep()
         plan = bench.plan(assumed)
     if dry_run:
@@ -219,6 +226,7 @@ def _bench(
             show(plan_tables(plan), stdout)
         return
     show([plan_table(plan)], stderr if as_json else stdout)
+    show_lines(imported(bench.run), stderr if as_json else stdout)
     run, results = bench.carry_out(plan, sys.argv[1:], stderr, force=force)
     _print_results(run, results, stdout, as_json=as_json, everything=everything)
 

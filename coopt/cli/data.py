@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from coopt.core.errors import ConfigError
+from coopt.core.secrets import shown_url
 
 _MAPPING = "How the rows are read: a shipped mapping (coopt data mappings) or a TOML file."
 data = typer.Typer(help="Look at benchmark rows; make the embedded world's files again.", no_args_is_help=True)
@@ -174,6 +175,8 @@ def _speaker(model: str, endpoint: str | None) -> Any:
         from coopt.methods.tutors.endpoint import EndpointSpeaker, check_client
 
         check_client(model)
+        if not shown_url(endpoint):
+            raise ConfigError("--endpoint is no http(s)://HOST[:PORT]/PATH address.")
         return EndpointSpeaker(model, endpoint, model, CriticConfig())
     from functools import lru_cache
 

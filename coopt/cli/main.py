@@ -29,6 +29,7 @@ from coopt.cli.status import logs, status
 from coopt.cli.sweep import sweep
 from coopt.cli.topo import topo
 from coopt.core.errors import CooptError
+from coopt.core.text import one_line
 
 # typer does not export the base of its usage errors.
 _CommandLineError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -86,7 +87,7 @@ def main() -> None:
         console.print(f"coopt: {error}", markup=False)
         sys.exit(error.exit_code)
     except _CommandLineError as error:
-        console.print(f"coopt: {error.format_message()} Try --help.", markup=False)
+        console.print(f"coopt: {one_line(error.format_message())} Try --help.", markup=False)
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         console.print("coopt: stopped. Nothing finished is lost: run the same command again to resume.")
@@ -94,8 +95,9 @@ def main() -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EFBIG):
             raise
+        where = one_line(str(error.filename or "run directory"))
         console.print(
-            f"coopt: {error.strerror} ({error.filename or 'run directory'}). Nothing finished is lost: make room"
+            f"coopt: {error.strerror} ({where}). Nothing finished is lost: make room"
             " or choose another --out, then run the same command again.",
             markup=False,
         )

@@ -60,6 +60,9 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     style: Annotated[str, typer.Option("--format", help="rich, md, csv, json or latex.")] = "rich",
     picture: Annotated[Path | None, typer.Option(help="Draw scores and open edges: FILE.svg, .pdf or .png.")] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Import gates that are files outside the working folder: they are code.")
+    ] = False,
 ) -> None:
     """The same graphs, gates and schedules with simulated students: any number of them, in seconds.
 
@@ -98,7 +101,10 @@ def simulate(
         rounds={"rounds": rounds} if rounds is not None else None,
         gate={"kind": gate} if gate is not None else None,
     )
-    _simulate(config, model, rates, form, picture)
+    from coopt.graph.gates.code import trusting
+
+    with trusting(trust):
+        _simulate(config, model, rates, form, picture)
 
 
 simulate.__doc__ = f"{simulate.__doc__}\n\n\b{_EXAMPLES}"
@@ -116,7 +122,6 @@ def _simulate(config: Config, model: Constants, rates: str, form: str, picture: 
     from coopt.driver.simulate.deciding import check_config
     from coopt.driver.simulate.dynamics import World
     from coopt.driver.simulate.published import Published
-    from coopt.driver.simulate.size import check_size
     from coopt.driver.simulate.summary import simulate_all
     from coopt.graph.files import load_topology
     from coopt.reports.figure import check_figure
@@ -125,7 +130,6 @@ def _simulate(config: Config, model: Constants, rates: str, form: str, picture: 
     check_config(config)
     if picture is not None:
         check_figure("--picture", picture)
-    check_size(config.topology, config.nodes)
     world = World(load_topology(config.topology, config.domains, config.nodes), config, model)
     if rates == "paper":
         world.feedback = Published(world.model, model.contexts, config)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coopt.core.errors import RunError, unknown
+from coopt.core.text import one_line
 
 if TYPE_CHECKING:
     from coopt.core.tables.table import Table
@@ -104,7 +105,7 @@ def logs(
     elif student is not None:
         show([steps_table(where, steps[-last:], _gates(opened, where)) for where, steps in phases], console)
     for job in jobs:
-        console.print(f"{job.task}: job {job.id} {job.state}: {job.log}", markup=False, soft_wrap=True)
+        console.print(one_line(f"{job.task}: job {job.id} {job.state}: {job.log}"), markup=False, soft_wrap=True)
 
 
 def _phases(run: Run) -> Iterator[_Phase]:

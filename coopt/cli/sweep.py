@@ -13,6 +13,7 @@ from rich.console import Console
 
 from coopt.cli.bench import cluster_flag
 from coopt.core.errors import ConfigError, RunError, unknown
+from coopt.core.text import one_line
 
 if TYPE_CHECKING:
     from coopt.core.config.schema import Config
@@ -37,6 +38,7 @@ def sweep(
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting of every arm: key=value.")] = None,
     cluster: Annotated[str | None, typer.Option(help="Each bench's tasks as jobs: slurm, local, debug.")] = None,
     profile: Annotated[str | None, typer.Option(help="The cluster's settings, as in coopt bench.")] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="As in coopt bench, for every bench.")] = False,
     out: Annotated[Path | None, typer.Option(help="The sweep's folder. (default: runs/sweeps/SUITE)")] = None,
     archive: Annotated[
         Path | None,
@@ -78,7 +80,7 @@ def sweep(
         _show_tables(cells, style)
         return
     count = _workers(workers, cluster, profile, dry_run=dry_run)
-    extra = _extra(workers, cluster, profile)
+    extra = [*_extra(workers, cluster, profile), *["--trust"] * trust]
     outcomes = _sweep(suite, question, cells, seconds, jobs, count, extra, archive, dry_run=dry_run)
     if dry_run:
         return
@@ -178,7 +180,8 @@ def _sweep(
     began = time.monotonic()
 
     def say(text: str) -> None:
-        console.print(f"[{time.monotonic() - began:7.1f} s] {text}", highlight=False, markup=False, soft_wrap=True)
+        line = f"[{time.monotonic() - began:7.1f} s] {one_line(text)}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     finished = (lambda cell: None) if archive is None else (lambda cell: keep(cell, archive))
     return Driver(jobs, budget, extra, left, say, finished).run(order)
@@ -228,7 +231,7 @@ def _finish(outcomes: Sequence[CellEnd], extra: Sequence[str], console: Console)
         )
     failed = [o for o in outcomes if o.state == "failed"]
     for outcome in failed:
-        console.print(f"Failed: {outcome.cell.name}: {outcome.last_line}", markup=False, highlight=False)
+        console.print(one_line(f"Failed: {outcome.cell.name}: {outcome.last_line}"), markup=False, highlight=False)
         console.print(f"  its output: {outcome.cell.log}", markup=False, highlight=False)
         console.print(f"  alone: {outcome.cell.shown(extra)}", markup=False, highlight=False)
     if failed:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coopt.core.errors import ConfigError
+from coopt.core.text import one_line
 from coopt.graph.cost import TOKENS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -130,11 +131,13 @@ def check(
     """
     from coopt.core.config.load import load_config
     from coopt.driver.checks import check_graph
+    from coopt.graph.gates.code import only_looking
     from coopt.runs.run import Run
 
     topology = _load(file, domains)
-    check_graph(Run(Path(), load_config(preset="mini", topology=file, domains=domains)))
+    with only_looking():
+        check_graph(Run(Path(), load_config(preset="mini", topology=file, domains=domains)))
     counts = [(len(topology.students), "student"), (len(topology.critics), "critic")]
     counts += [(len(topology.edges), "tutor edge"), (len(topology.reviews), "review edge")]
     said = ", ".join(f"{n} {what}{'s' * (n != 1)}" for n, what in counts if n or what == "tutor edge")
-    print(f"{file}: ok: {said}" + f", varies = {topology.varies}" * bool(topology.varies))
+    print(f"{one_line(file)}: ok: {said}" + f", varies = {topology.varies}" * bool(topology.varies))

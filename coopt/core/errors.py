@@ -16,11 +16,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from coopt.core.text import one_line
+
+_LONGEST = 4000  # characters of an error; the longest list of allowed names is shorter
+
 
 class CooptError(ValueError):
-    """What is wrong, where, and what to do next, in one line."""
+    """What is wrong, where, and what to do next, in one line, whatever the names in it hold."""
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        line = one_line(super().__str__())
+        return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}... ({len(line):,} characters)"
 
 
 class ConfigError(CooptError):

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from coopt.core.errors import DataError
-from coopt.domains.formats import ENDINGS, ending_of, rows_of
+from coopt.domains.formats import ENDINGS, MOST_ROWS, ending_of, rows_of, too_many
 from coopt.domains.hub import hub_rows
 from coopt.domains.rows import Row
 
@@ -35,9 +35,14 @@ def read_rows(source: str, columns: Sequence[str] = (), most: int | None = None)
     if not files:
         raise DataError(f"{path}: the folder holds no {', '.join(ENDINGS)} file.")
     part = most and max(1, most // len(files))
+    count = 0
     for file in files:
         name = file.relative_to(path).as_posix() if path.is_dir() else file.name
-        yield from islice(_file_rows(file, name, columns), part)
+        for row in islice(_file_rows(file, name, columns), part):
+            count += 1
+            if count > MOST_ROWS:
+                raise too_many(path, count)
+            yield row
 
 
 def _in_folder(path: Path) -> list[Path]:

@@ -15,7 +15,11 @@ from typing import Any
 from coopt.core.errors import DataError
 
 ENDINGS = (".json", ".jsonl", ".csv", ".tsv", ".parquet")
-_LARGEST = 1 << 31  # bytes of a file when unpacked
+_LARGEST = 1 << 29  # bytes of a file when unpacked
+_LONGEST = 1 << 20  # bytes of a cell
+MOST_ROWS = 1_000_000
+"""Of a file, and of all files of a source together."""
+_BATCH = 256  # rows of a table that are unpacked at once
 
 
 def ending_of(file: Path) -> str:
@@ -50,7 +54,7 @@ def _text(file: Path) -> str:
         else:
             content = file.read_bytes()
         if len(content) > _LARGEST:
-            raise DataError(f"{file}: more than {_LARGEST >> 30} GiB when unpacked. Split it into several files.")
+            raise DataError(f"{file}: more than {_LARGEST >> 20} MB when unpacked. Split it into several files.")
         if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             raise DataError(f"{file}: the text is UTF-16. Save it as UTF-8 (iconv -f UTF-16 -t UTF-8).")
         return content.decode("utf-8-sig")
@@ -109,14 +113,24 @@ def _table(file: Path, columns: Sequence[str]) -> Iterator[Any]:
 
 
 def _parquet(file: Path) -> Iterator[Any]:
+    """Row by row: of a file whose rows are alike, a small part says many, and only a few at a time are written out."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        rows = pq.read_table(file).to_pylist()
+        with pq.ParquetFile(file) as plain:
+            if plain.metadata.num_rows > MOST_ROWS:
+                raise too_many(file, plain.metadata.num_rows)
+            leaves = [plain.schema.column(k) for k in range(len(plain.schema))]
+        # As dictionaries, a text that many rows share stands in memory once.
+        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+        with pq.ParquetFile(file, read_dictionary=texts) as packed:
+            for batch in packed.iter_batches(batch_size=_BATCH):
+                yield from _rows_of_batch(batch, file)
     except (OSError, ValueError, OverflowError, pa.ArrowException) as error:
+        if isinstance(error, DataError):
+            raise
         raise DataError(f"{file}: not a Parquet file ({(str(error).splitlines() or ['?'])[0]}).") from None
-    yield from rows
 
 
 def _arrow(file: Path) -> Iterator[Any]:
@@ -125,10 +139,42 @@ def _arrow(file: Path) -> Iterator[Any]:
 
     try:
         with pa.OSFile(str(file)) as source, pa.ipc.open_stream(source) as stream:
-            rows = stream.read_all().to_pylist()
+            for batch in stream:
+                if batch.num_rows > MOST_ROWS:
+                    raise too_many(file, batch.num_rows)
+                for start in range(0, batch.num_rows, _BATCH):
+                    yield from _rows_of_batch(batch.slice(start, _BATCH), file)
     except (OSError, ValueError, OverflowError, pa.ArrowException) as error:
+        if isinstance(error, DataError):
+            raise
         raise DataError(f"{file}: not an Arrow stream ({(str(error).splitlines() or ['?'])[0]}).") from None
-    yield from rows
+
+
+def _rows_of_batch(batch: Any, file: Path) -> Sequence[Any]:
+    """The rows of a few records, once the longest of their texts is known not to be too long."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = list(batch.columns)
+    while columns:
+        column = columns.pop()
+        if pa.types.is_dictionary(column.type):
+            columns.append(column.dictionary)
+        elif pa.types.is_struct(column.type):
+            columns += column.flatten()
+        elif pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+            columns.append(column.flatten())
+        elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            longest = pc.max(pc.binary_length(column)).as_py() or 0
+            if longest > _LONGEST:
+                raise DataError(f"{file}: a cell of {longest >> 20:,} MB. Most: {_LONGEST >> 20} MB.")
+    rows: Sequence[Any] = batch.to_pylist()
+    return rows
+
+
+def too_many(file: Path | str, rows: int) -> DataError:
+    """The refusal of more rows than are ever meant."""
+    return DataError(f"{file}: {rows:,} rows. Most: {MOST_ROWS:,}. Give a part of them.")
 
 
 _READERS: dict[str, Callable[[Path], Iterator[Any]]] = {

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 
 OPENS, CLOSES = "<think>", "</think>"
-_THOUGHT = re.compile(r"<think>.*?</think>\s*", re.DOTALL)
-_UNENDED = re.compile(r"<think>.*\Z", re.DOTALL)
 
 
 def without_thinking(text: str, *, unended: bool = False) -> str:
@@ -15,7 +13,22 @@ def without_thinking(text: str, *, unended: bool = False) -> str:
 
     Whatever stands before a ``</think>`` that nothing opened was thought too: some templates open the tag themselves.
     """
-    text = _THOUGHT.sub("", text)
+    kept, at = [], 0
+    for start, end in blocks(text, OPENS, CLOSES):
+        kept.append(text[at:start])
+        at = end
+        while text[at : at + 1].isspace():
+            at += 1
+    text = "".join([*kept, text[at:]])
     _, closed, rest = text.rpartition(CLOSES)
     text = rest.lstrip() if closed else text
-    return _UNENDED.sub("", text) if unended else text
+    return text.partition(OPENS)[0] if unended else text
+
+
+def blocks(text: str, opens: str, closes: str) -> Iterator[tuple[int, int]]:
+    """Where each block of ``text`` begins and ends: from an opening tag to the next closing one. One pass, also over a
+    text of opening tags alone."""
+    start = text.find(opens)
+    while start >= 0 and (end := text.find(closes, start + len(opens))) >= 0:
+        yield start, end + len(closes)
+        start = text.find(opens, end + len(closes))

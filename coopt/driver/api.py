@@ -11,9 +11,10 @@ from coopt.core.config.schema import Config
 from coopt.runs.results import Results
 
 
-def bench(config: Config, out: str | Path | None = None, workers: int | None = None) -> Results:
+def bench(config: Config, out: str | Path | None = None, workers: int | None = None, *, trust: bool = False) -> Results:
     """Run (or resume) a bench in ``out`` (default ``runs/NAME``) and return its results; which methods the method
-    ``all`` became is in them. ``workers``: processes, by default by cores and students. Raises ``CooptError``.
+    ``all`` became is in them. ``workers``: processes, by default by cores and students. ``trust``: gates that are
+    files outside the working folder are imported; without it they are refused. Raises ``CooptError``.
 
     A script needs no ``if __name__ == "__main__":`` for it; one that has it is imported by the workers, so that
     methods defined in it are there.
@@ -21,12 +22,13 @@ def bench(config: Config, out: str | Path | None = None, workers: int | None = N
     from rich.console import Console
 
     from coopt.driver.bench import finished, ready
+    from coopt.graph.gates.code import trusting
 
     directory = Path(out) if out is not None else None
     done = finished(config, directory)
     if done:
         return done[1]
-    with _not_imported_again():
+    with _not_imported_again(), trusting(trust):
         made = ready(config, directory, workers)
         _, results = made.carry_out(made.plan(), ["coopt.bench"], Console(stderr=True))
     return results

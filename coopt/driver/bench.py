@@ -18,6 +18,7 @@ from coopt.core import store
 from coopt.core.config.identity import GROWING, differences
 from coopt.core.config.schema import ALL, Config
 from coopt.core.errors import CooptError
+from coopt.core.text import visible
 from coopt.domains.load import WORLD
 from coopt.driver.checks import check_run
 from coopt.driver.choices import Journaled
@@ -49,12 +50,17 @@ class Bench:
     left_out: dict[str, str]
     """Methods that ``all`` cannot have here, and why."""
 
+    @property
+    def run(self) -> Run:
+        """The run that it makes or goes on with."""
+        return Run(self.directory, self.config)
+
     def plan(self, assumed: Assumed | None = None) -> Plan:
         """What it will do. Measures speeds, which takes seconds."""
         import torch  # after everything that can be refused at once
 
         torch.set_num_threads(worker_threads(self.config, self.workers))  # the probe is to be as fast as a worker
-        return make_plan(Run(self.directory, self.config), self.workers, assumed)
+        return make_plan(self.run, self.workers, assumed)
 
     def carry_out(
         self, plan: Plan, arguments: list[str], console: Console, *, force: bool = False
@@ -122,7 +128,7 @@ def default_workers(config: Config) -> int:
 
 def _plainly(console: Console) -> Say:
     """Prints a line as it is."""
-    return lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return lambda line: console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def run_bench(run: Run, launch: Launch, *, force: bool = False, say: Say | None = None) -> Results:

@@ -10,6 +10,7 @@ from coopt.core.names import ORACLE
 from coopt.domains.load import check_names, check_solutions
 from coopt.driver.slurm.executors import check_cluster
 from coopt.driver.tracking.beside import check_tracking
+from coopt.graph.gates.code import UnreadGate, file_of
 from coopt.graph.gates.registry import make_gate
 from coopt.lm.bases import base_directory
 from coopt.lm.engines.make import check_engine
@@ -97,7 +98,8 @@ def _check_gates_of(run: Run, name: str) -> None:
         except ConfigError as error:
             here = f"topology {config.topology}: edge {edge}: " if edge in run.topology.settings else ""
             raise ConfigError(f"{here}{error}") from None
-        if edge.tutor != ORACLE and run.cast.nodes[edge.tutor].endpoint and gate.reads_scores:
+        reads = gate.reads_scores and not isinstance(gate, UnreadGate)
+        if edge.tutor != ORACLE and run.cast.nodes[edge.tutor].endpoint and reads:
             raise ConfigError(
                 f"edge {edge}: gate {own.kind} reads scores, and an endpoint is not scored. Give the edge"
                 " gate = 'always', 'never' or 'random'."
@@ -107,6 +109,13 @@ def _check_gates_of(run: Run, name: str) -> None:
                 "gate random needs gate.rate, or method opcod with gate cognizance before it in the same run"
                 " (--method sdpo,opcod,random), whose open share it then matches."
             )
+
+
+def imported(run: Run) -> list[str]:
+    """A line for each file of code that the run imports: its gates, by setting or edge."""
+    kinds = {"gate.kind": run.config.gate.kind} | {f"edge {e}": s.gate for e, s in run.topology.settings.items()}
+    found = {where: file_of(kind) for where, kind in kinds.items()}
+    return [f"imports code: {file[0]} ({where})" for where, file in found.items() if file]
 
 
 def _measures(run: Run) -> bool:

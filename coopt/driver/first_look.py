@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from coopt.core import store
 from coopt.core.errors import RunError
 from coopt.core.names import INIT
-from coopt.core.tables.cells import printable
+from coopt.core.text import visible
 from coopt.domains.base import Domain
 from coopt.domains.load import WORLD
 from coopt.domains.scoring import CLOSE, OPEN
@@ -135,7 +135,7 @@ def _advice(seen: Look) -> Iterator[str]:
 
 def _in_full(text: str) -> list[str]:
     """A model's text for the screen: nothing in it steers the terminal."""
-    lines = printable(text[:_CHARACTERS].strip(), kept="\n\t").split("\n")
+    lines = visible(text[:_CHARACTERS].strip()).split("\n")
     cut = len(text.strip()) > _CHARACTERS or len(lines) > _LINES
     return [*lines[:_LINES], *(["[...]"] if cut else [])]
 

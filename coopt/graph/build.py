@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast, get_args
 
 import networkx as nx
 
 from coopt.core.errors import CooptError, TopologyError, unknown
 from coopt.core.names import resolve_domain, resolve_domains
+from coopt.core.secrets import shown_url
+from coopt.graph.generate import MOST_EDGES
 from coopt.graph.topology import Edge, EdgeSettings, Hub, Node, Role, Style, Topology, Varies, union_of_rounds
 
 _KEYS = {"description", "nodes", "edges", "hub", "varies"}
@@ -56,6 +59,7 @@ def _check_whole(topology: Topology, reviews: Sequence[tuple[str, str]], domains
     """What only the whole graph shows."""
     if not topology.students:
         raise TopologyError(f"{where}: no trainable student. Add a [[nodes]] table with an id (and no role = critic).")
+    times = Counter(reviews)
     for reviewer, reviewed in reviews:
         for role, end in (("reviewer", reviewer), ("reviewed", reviewed)):
             if not topology.graph.out_degree(end):
@@ -63,13 +67,13 @@ def _check_whole(topology: Topology, reviews: Sequence[tuple[str, str]], domains
                     f"{where}: review edge {reviewer} -> {reviewed}: {role} '{end}' tutors nobody, so it writes no"
                     " feedback. Give it a tutor edge, or remove the review edge."
                 )
-        if reviews.count((reviewer, reviewed)) > 1:
+        if times[reviewer, reviewed] > 1:
             raise TopologyError(f"{where}: review edge {reviewer} -> {reviewed} appears twice. Remove one.")
     for node in topology.nodes.values():
         if node.snapshot_of and node.snapshot_of not in topology.native:
             raise TopologyError(
                 f"{where}: node '{node.id}': snapshot_of = '{node.snapshot_of}' is no student. Students:"
-                f" {', '.join(topology.students)}."
+                f" {_some(topology.students)}."
             )
     first = next(iter(topology.nodes))
     if topology.hub and first in topology.critics:
@@ -134,8 +138,8 @@ def _node(table: Mapping[str, Any], node_id: str, k: int, domains: Sequence[str]
         raise TopologyError(f"{here}: snapshot_of excludes model and endpoint. Keep one.")
     elif texts["endpoint"] and not texts["model"]:
         raise TopologyError(f"{here}: endpoint needs model, the name under which it serves.")
-    if texts["endpoint"] and not texts["endpoint"].startswith(("http://", "https://")):
-        raise TopologyError(f"{here}: endpoint = '{texts['endpoint']}' is no http(s):// address.")
+    if texts["endpoint"] and not shown_url(texts["endpoint"]):
+        raise TopologyError(f"{here}: endpoint is no http(s)://HOST[:PORT]/PATH address.")  # it may hold a password
     default = domains[k % len(domains)] if role == "student" else ""
     native = _native(table, default, domains, here)
     return Node(node_id, role, native, _train_domains(table, role, domains, here), **texts)
@@ -204,9 +208,7 @@ def _ends(table: Mapping[str, Any], roles: tuple[str, str], nodes: Mapping[str, 
     first, second = (str(table.get(role)) for role in roles)
     for role, end in zip(roles, (first, second), strict=True):
         if end not in nodes:
-            raise TopologyError(
-                f"{where}: edge {first} -> {second}: {role} '{end}' is no node. Nodes: {', '.join(nodes)}."
-            )
+            raise TopologyError(f"{where}: edge {first} -> {second}: {role} '{end}' is no node. Nodes: {_some(nodes)}.")
     if first == second:
         raise TopologyError(
             f"{where}: edge {first} -> {second} is a self-loop. Remove it (a critic with snapshot_of = '{first}' gives"
@@ -222,7 +224,15 @@ def _tables(tree: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, 
     tables = tree.get(key, [])
     if not isinstance(tables, list) or not all(isinstance(t, Mapping) for t in tables):
         raise TopologyError(f"{where}: '{key}' must be a list of tables ([[{key}]]).")
+    if len(tables) > MOST_EDGES:
+        raise TopologyError(f"{where}: {len(tables):,} {key}. Most: {MOST_EDGES:,}.")
     return tables
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first of many names."""
+    found = list(names)
+    return ", ".join(found[:20]) + f", ... ({len(found):,} in all)" * (len(found) > 20)
 
 
 def _known_keys(tree: Mapping[str, Any], allowed: set[str], what: str, where: str) -> None:
@@ -240,7 +250,8 @@ def _choice(value: object, allowed: Sequence[str], what: str, where: str) -> str
 def _text(table: Mapping[str, Any], key: str, here: str) -> str:
     value = table.get(key, "")
     if not isinstance(value, str):
-        raise TopologyError(f"{here}: {key} must be text, got {value!r}.")
+        shown = "something else" if key == "endpoint" else repr(value)  # an address may hold a password
+        raise TopologyError(f"{here}: {key} must be text, got {shown}.")
     return value
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from xml.etree.ElementTree import ParseError
 import networkx as nx
 
 from coopt.core.errors import TopologyError, unknown
+from coopt.core.outside import TooMuchError, parse_json, parse_toml, read_text
 from coopt.core.resources import resource_dir
 from coopt.graph.build import build_topology
 from coopt.graph.generate import VARYING, generate
@@ -61,12 +60,15 @@ def _generated(tree: dict[str, Any], nodes: int | None, where: str) -> dict[str,
 
 def _read(path: Path) -> dict[str, Any]:
     try:
+        text = read_text(path)
         if path.suffix == ".toml":
-            return tomllib.loads(path.read_text(encoding="utf-8"))
+            return parse_toml(text)
         if path.suffix == ".json":
-            return _tables(_node_link(json.loads(path.read_text(encoding="utf-8"))))
-        return _tables(nx.read_graphml(path))
-    except (KeyError, TypeError, ParseError, ValueError, nx.NetworkXException) as error:
+            return _tables(_node_link(parse_json(text)))
+        return _tables(nx.parse_graphml(text))
+    except TooMuchError as error:
+        raise TopologyError(f"{path}: {error}.") from None
+    except (AttributeError, KeyError, TypeError, ParseError, ValueError, nx.NetworkXException) as error:
         kind = {".toml": "TOML", ".json": "networkx node-link JSON", ".graphml": "GraphML"}[path.suffix]
         raise TopologyError(f"{path}: not {kind} ({error}).") from None
 

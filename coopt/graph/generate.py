@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 import networkx as nx
@@ -44,6 +45,15 @@ OWN: Mapping[str, Callable[[int], Any]] = {
     "one_peer_exponential": _one_peer_exponential,
     "random_matching": nx.complete_graph,  # the union of what can be matched
 }
+MOST_EDGES = 9_000_000
+"""Of a graph: 3,000 students that are all joined, about 6 GiB while it is built."""
+_MOST_NODES, _MOST_SPARSE = 3_000, 500_000
+_LINEAR = frozenset(
+    """path_graph cycle_graph star one_peer_exponential random_regular_graph circulant_graph watts_strogatz_graph
+    newman_watts_strogatz_graph connected_watts_strogatz_graph barabasi_albert_graph powerlaw_cluster_graph
+    fast_gnp_random_graph gnm_random_graph ladder_graph circular_ladder_graph wheel_graph star_graph""".split()
+)
+"""Graphs that are made in about as many steps as they have edges; others may look at every pair of nodes."""
 VARYING = ("one_peer_exponential", "random_matching")
 
 
@@ -90,7 +100,56 @@ def both_ways(graph: Any) -> list[tuple[Any, Any]]:
     return pairs if graph.is_directed() else sorted({*pairs, *((b, a) for a, b in pairs)})
 
 
+class _Bounded(nx.Graph):  # type: ignore[type-arg]
+    """A graph that refuses to become too large while it is made."""
+
+    most = MOST_EDGES // 2
+    added = 0
+
+    def add_edge(self, *edge: Any, **attributes: Any) -> None:
+        self._count(1)
+        super().add_edge(*edge, **attributes)
+
+    def add_edges_from(self, ebunch_to_add: Any, **attributes: Any) -> None:
+        edges = iter(ebunch_to_add)
+        while part := list(islice(edges, 100_000)):
+            self._count(len(part))
+            super().add_edges_from(part, **attributes)
+
+    def _count(self, more: int) -> None:
+        self.added += more
+        if self.added > self.most:
+            raise ValueError(f"more than {MOST_EDGES:,} edges")
+
+
+class _BoundedDirected(_Bounded, nx.DiGraph):  # type: ignore[type-arg]
+    most = MOST_EDGES
+
+
+def _check_size(name: str, size: int, options: Mapping[str, Any]) -> None:
+    """Refuse what would not fit, or not end, before it is made. Raises ``ValueError``."""
+    if name not in _LINEAR and size > _MOST_NODES:
+        sparse = "or a sparse graph (--topology random_regular)"
+        raise ValueError(f"up to {size * (size - 1):,} edges. Take at most {_MOST_NODES:,} students, {sparse}")
+    each: float = max(_number(options.get("d")), _number(options.get("k")), _length(options.get("offsets")))
+    each = max(each, size * float(options.get("p", 0))) if "gnp" in name else each
+    if size > _MOST_SPARSE or size * each > MOST_EDGES:
+        raise ValueError(f"at most {_MOST_SPARSE:,} students and {MOST_EDGES:,} edges")
+    for key, value in options.items():
+        if key != "seed" and (_number(value) > MOST_EDGES or _length(value) > _MOST_NODES):
+            raise ValueError(f"{key} is too large")
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, list) else 0
+
+
 def _call(name: str, size: int, options: dict[str, Any], directed: bool) -> Any:
+    _check_size(name, size, options)
     if name in OWN:
         if directed:
             raise ValueError("its edges run both ways or by its own rule; leave out directed")
@@ -99,8 +158,8 @@ def _call(name: str, size: int, options: dict[str, Any], directed: bool) -> Any:
     parameters = inspect.signature(function).parameters
     if directed and "directed" in parameters:
         options["directed"] = True  # networkx refuses create_using beside it
-    elif directed and "create_using" in parameters:
-        options["create_using"] = nx.DiGraph
+    elif "create_using" in parameters:
+        options["create_using"] = _BoundedDirected if directed else _Bounded
     elif directed:
         raise ValueError("networkx makes it undirected only; leave out directed")
     if "seed" in parameters:

@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from coopt.core.errors import ModelError
 from coopt.domains.thinking import CLOSES, OPENS
 from coopt.domains.wording import TAGS, Wording
+from coopt.lm.templates import render
 
 _MARK = "coopt-asks-whether-this-is-shown"
 Message = dict[str, str]
@@ -74,7 +75,10 @@ class Chat:
     @cached_property
     def opened(self) -> str:
         """The tag of a thought that the assistant's header leaves open; empty if it leaves none."""
-        header = self._render([{"role": "user", "content": "?"}]).rpartition("?")[2]
+        try:
+            header = self._render([{"role": "user", "content": "?"}]).rpartition("?")[2]
+        except TemplateError as error:
+            raise ModelError(f"the model's chat template refuses a question: {error}") from None
         return OPENS if header.rfind(OPENS) > header.rfind(CLOSES) else ""
 
     @cached_property
@@ -83,11 +87,7 @@ class Chat:
         return frozenset(i for i, token in known if token.special and token.content.strip() in TAGS)
 
     def _render(self, messages: Sequence[Message]) -> str:
-        return str(
-            self.tokenizer.apply_chat_template(
-                list(messages), tokenize=False, add_generation_prompt=True, enable_thinking=False
-            )
-        )
+        return render(self.tokenizer, messages, enable_thinking=False)
 
     def _without_control_tokens(self, text: str) -> str:
         """Model text is untrusted: what it spells must not become a turn of the chat."""

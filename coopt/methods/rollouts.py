@@ -39,7 +39,7 @@ class Told(NamedTuple):
     raw: str
     feedback: Feedback | None
     unread: bool
-    """The request was too long for the tutor, or it was away."""
+    """The request was too long for the tutor, or refused, or it was away."""
     score: float | None = None
     """The committee's mean, 1 to 5."""
     voted_down: bool = False

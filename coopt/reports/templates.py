@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
+from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -17,3 +21,15 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template(f"{template}.html.jinja").render(values)
+
+
+def script_hash(template: str) -> str:
+    """How the content security policy of a page names the one script that its template holds as it is."""
+    source = (files("coopt.reports") / f"{template}.html.jinja").read_text(encoding="utf-8")
+    (script,) = re.findall(r"<script>(.*?)</script>", source, re.DOTALL)
+    return hash_of(script)
+
+
+def hash_of(script: str) -> str:
+    """How a content security policy names a script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode()

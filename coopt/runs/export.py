@@ -13,7 +13,7 @@ from pyarrow import compute, csv, parquet
 
 from coopt.core import store
 from coopt.core.names import BASE, INIT
-from coopt.core.tables.cells import FORMULA, NUMBER
+from coopt.core.text import FORMULA, NUMBERS
 from coopt.domains.base import SPLITS, Split
 from coopt.runs.measures.scores import CRITIC
 from coopt.runs.measures.steps import summed
@@ -75,7 +75,7 @@ def _harmless(table: pa.Table) -> pa.Table:
         if column.type == pa.string():
             cells = table.column(k)
             runs = compute.and_not(
-                compute.match_substring_regex(cells, FORMULA), compute.match_substring_regex(cells, NUMBER)
+                compute.match_substring_regex(cells, FORMULA), compute.match_substring_regex(cells, NUMBERS)
             )
             quoted = compute.binary_join_element_wise("'", cells, "")
             table = table.set_column(k, column, compute.if_else(runs, quoted, cells))

@@ -94,3 +94,43 @@ def test_report_and_data_commands_refuse_alike(coopt: Coopt, files: Path) -> Non
         assert done.returncode == 2, (arguments, done.stderr)
         assert message in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_code_of_a_graph_runs_in_the_run_that_trusts_it_and_in_its_driver_alone(
+    coopt: Coopt, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A gate that leaves a line for each process that imports it: none for a plan, one (the driver) for a run."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "gates.py").write_text(
+        "import os\n"
+        f"open({str(elsewhere / 'imported')!r}, 'a').write(f'{{os.getpid()}}\\n')\n"
+        "from coopt.graph.gates.constant import AlwaysGate\n"
+        "class Mine(AlwaysGate):\n"
+        "    def __init__(self, config):\n"
+        "        super().__init__()\n"
+    )
+    edge = f'{{ tutor = "s1", tutee = "s2", gate = "{elsewhere}/gates.py:Mine" }}'
+    (tmp_path / "mine.toml").write_text(f'nodes = [{{ id = "s1" }}, {{ id = "s2" }}]\nedges = [{edge}]\n')
+    bench = (
+        "bench",
+        "--smoke",
+        "--topology",
+        "mine.toml",
+        "--method",
+        "opcod",
+        "--set",
+        "rounds.steps=1",
+        "--out",
+        "r",
+    )
+    plan = coopt(*bench, "--dry-run")
+    assert plan.returncode == 0, plan.stderr
+    refused = coopt(*bench)
+    assert refused.returncode == 2
+    assert "is code outside the working folder" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert not (elsewhere / "imported").exists()
+    done = coopt(*bench, "--trust", "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    assert f"imports code: {elsewhere}/gates.py (edge s1 -> s2)" in " ".join(done.stdout.split())
+    assert len(set((elsewhere / "imported").read_text().split())) == 1

@@ -12,13 +12,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from coopt.lm.bases import SCIMINI_BASE
 from tests.integration.conftest import SMOKE, Coopt
+from tests.servers import Asked, completion, refused, send, serving
 
 pytestmark = pytest.mark.slow
 FAST = (*SMOKE, "--set", "break_rate.questions=0", "--set", "rounds.steps=1", "--out", "run", "--method", "opcod")
@@ -162,3 +165,27 @@ while True:
     threading.Thread(target=pump, args=(near, far), daemon=True).start()
     threading.Thread(target=pump, args=(far, near), daemon=True).start()
 """
+
+
+def test_no_file_and_no_line_holds_what_a_server_repeats(coopt: Coopt, tmp_path: Path) -> None:
+    """Key, user, password and query, from a server that says all it knows: in its messages, and when it refuses."""
+    key, user, password, token = (secrets.token_hex() for _ in range(4))
+    forms = [key, user, password, token, b64encode(f"{user}:{password}".encode()).decode()]
+
+    def repeat(asked: Asked, handler: BaseHTTPRequestHandler) -> None:
+        known = f"{asked.path} {asked.headers} {forms}"
+        told = f"<concept>{asked.body['messages'][0]['content']}</concept>Think of {known}"
+        first = len(echo.asked) <= 20
+        send(handler, 200 if first else 401, completion(told) if first else refused(known))
+
+    with serving(repeat) as echo:
+        url = f"http://{user}:{password}@127.0.0.1:{echo.port}/v1?token={token}"
+        done = coopt(*FAST, *GONE, "--all", "--topology", graph(tmp_path, url), COOPT_ENDPOINT_KEY=key)
+    assert done.returncode == 0, done.stderr
+    again = coopt("report", "run", "--html", "page.html", "--all")
+    files = [*(p for p in (tmp_path / "run").rglob("*") if p.is_file()), tmp_path / "page.html"]
+    texts = {str(p): p.read_bytes() for p in files}
+    texts |= {str(k): t.encode() for k, t in enumerate([done.stdout, done.stderr, again.stdout, again.stderr])}
+    assert [where for where, text in texts.items() for form in forms if form.encode() in text] == []
+    assert any(b"***" in text for text in texts.values())
+    assert b"401" in texts[str(tmp_path / "run/journal.jsonl")]

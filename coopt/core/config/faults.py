@@ -17,7 +17,8 @@ class Fault(NamedTuple):
 
     @property
     def line(self) -> str:
-        return f"{self.key} = {self.value!r}: {self.message}"
+        value = repr(self.value)
+        return f"{self.key} = {value if len(value) <= 300 else value[:300] + '...'}: {self.message}"
 
 
 def first_fault(error: ValidationError) -> Fault:

@@ -17,6 +17,7 @@ from coopt.core.config.section import Section
 from coopt.core.config.toml import read_toml
 from coopt.core.errors import ConfigError, unknown
 from coopt.core.names import resolve_domains
+from coopt.core.outside import MOST_NESTED, TooMuchError, parse_toml
 
 _PRESETS = Path(__file__).parent / "presets"
 _OWN = ("preset", "smoke", "profile", "settings")
@@ -171,12 +172,18 @@ def parse_setting(setting: str) -> dict[str, Any]:
     if not found or not key.strip():
         raise ConfigError(f"--set takes key=value, for example rounds.steps=50; got '{setting}'.")
     try:
-        value = tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
+        value = parse_toml(f"value = {raw}")["value"]
+    except TooMuchError as error:
+        raise ConfigError(f"--set {key.strip()[:60]}: {error}.") from None
+    except (ValueError, KeyError):
         value = raw  # a bare word is a string
     tree: dict[str, Any] = {}
     node = tree
     *parents, leaf = key.strip().split(".")
+    if len(parents) > MOST_NESTED:
+        raise ConfigError(
+            f"--set {key.strip()[:60]}...: a key of {len(parents) + 1:,} parts. Keys: coopt env --settings."
+        )
     for parent in parents:
         node = node.setdefault(parent, {})
     node[leaf] = value

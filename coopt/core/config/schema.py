@@ -259,7 +259,7 @@ class CriticConfig(Section):
     """Frozen critics behind an OpenAI-compatible endpoint."""
 
     timeout: float = Field(60.0, gt=0)
-    """Seconds until a request is given up."""
+    """Seconds until a request is given up, from connecting to the last byte of its answer."""
     retries: int = Field(4, ge=0)
     """Further tries of a request, with exponential back-off."""
     concurrency: int = Field(8, ge=1)

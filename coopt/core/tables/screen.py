@@ -11,6 +11,7 @@ from rich.text import Text
 
 from coopt.core.tables.fit import fitted, widths_in
 from coopt.core.tables.table import Table
+from coopt.core.text import visible
 
 _STYLES = {"improves": "green", "better": "green", "yes": "green", "open": "green", "worse": "red", "closed": "yellow"}
 _FILE_WIDTH = 150  # columns of a table that goes to a file or a pipe
@@ -32,7 +33,7 @@ def show(tables: Sequence[Table], console: Console) -> None:
 def show_lines(lines: Sequence[str], console: Console) -> None:
     """Print plain text, wrapped between words; what warns is bold."""
     for line in lines:
-        console.print(Text(line, style="bold red" if line.startswith("WARNING") else ""))
+        console.print(Text(visible(line), style="bold red" if line.startswith("WARNING") else ""))
 
 
 def renderable(table: Table, width: int) -> Group:

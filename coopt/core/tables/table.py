@@ -13,7 +13,7 @@ from typing import Literal
 
 from tabulate import tabulate
 
-from coopt.core.tables.cells import harmless
+from coopt.core.text import markdown, one_line, spreadsheet, visible
 
 Format = Literal["rich", "md", "csv", "json", "latex"]
 FORMATS: tuple[Format, ...] = ("rich", "md", "csv", "json", "latex")
@@ -29,6 +29,13 @@ class Table:
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = field(default_factory=tuple)
 
+    def __post_init__(self) -> None:
+        # Here, so that whatever shows a table shows text: cells hold what models, rows and servers wrote.
+        object.__setattr__(self, "title", one_line(self.title))
+        object.__setattr__(self, "columns", [visible(c, kept="\n") for c in self.columns])
+        object.__setattr__(self, "rows", [[visible(c, kept="\n") for c in row] for row in self.rows])
+        object.__setattr__(self, "notes", [one_line(n) for n in self.notes])
+
 
 def render(tables: Sequence[Table], style: Format) -> str:
     """The tables as text that pastes into a paper, a page or a program. ``rich`` goes to a screen."""
@@ -43,20 +50,21 @@ def render(tables: Sequence[Table], style: Format) -> str:
 
 def _text(table: Table, style: Format) -> str:
     if style == "latex":
-        body = tabulate(table.rows, headers=table.columns, tablefmt="latex_booktabs", disable_numparse=True)
+        rows = [[one_line(cell) for cell in row] for row in table.rows]
+        body = tabulate(rows, headers=table.columns, tablefmt="latex_booktabs", disable_numparse=True)
         comments = "".join(f"% {n}\n" for n in (table.title, *table.notes))
         return f"{comments}{body}\n"
-    rows = [[cell.replace("|", "\\|") for cell in row] for row in table.rows]
-    body = tabulate(rows, headers=table.columns, tablefmt="github", disable_numparse=True)
-    notes = "".join(f"\n*{n}*\n" for n in table.notes)
-    return f"### {table.title}\n\n{body}\n{notes}"
+    rows = [[markdown(cell) for cell in row] for row in table.rows]
+    body = tabulate(rows, headers=[markdown(c) for c in table.columns], tablefmt="github", disable_numparse=True)
+    notes = "".join(f"\n*{markdown(n)}*\n" for n in table.notes)
+    return f"### {markdown(table.title)}\n\n{body}\n{notes}"
 
 
 def _csv(table: Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["table", *headings(table.columns)])
-    writer.writerows([harmless(cell) for cell in (table.title, *row)] for row in table.rows)
+    writer.writerows([spreadsheet(cell) for cell in (table.title, *row)] for row in table.rows)
     return out.getvalue()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from coopt.core.config.schema import GateConfig
 from coopt.core.errors import ConfigError, unknown
 from coopt.graph.gates.base import Gate
+from coopt.graph.gates.code import UnreadGate, file_of, may_import
 from coopt.graph.gates.cognizance import CognizanceGate, DomainSelectiveGate, PerDomainGate
 from coopt.graph.gates.constant import AlwaysGate, NeverGate, RandomGate
 
@@ -29,10 +30,13 @@ GATES: dict[str, Callable[[GateConfig], Gate]] = {
 def make_gate(config: GateConfig) -> Gate:
     """The gate of a configuration. Raises ``ConfigError``.
 
-    ``kind``: a name, the name of an entry point of the group ``coopt.graph.gates``, or ``FILE.py:CLASS``. A plug-in is
-    called with the ``GateConfig``; ``gate.options`` is free for it.
+    ``kind``: a name, the name of an entry point of the group ``coopt.graph.gates``, or ``FILE.py:CLASS`` (as
+    ``coopt.graph.gates.code`` allows). A plug-in is called with the ``GateConfig``; ``gate.options`` is free for it.
     """
-    make = GATES.get(config.kind) or _plug_in(config.kind)
+    file = file_of(config.kind)
+    if file and not may_import(*file):
+        return UnreadGate(config.kind)
+    make = GATES.get(config.kind) or (_from_file(*file) if file else _plug_in(config.kind))
     try:
         gate = make(config)
     except ConfigError:
@@ -47,9 +51,6 @@ def make_gate(config: GateConfig) -> Gate:
 
 
 def _plug_in(kind: str) -> Any:
-    file, found, name = kind.rpartition(":")
-    if found and file.endswith(".py"):
-        return _from_file(Path(file), name)
     points = {p.name: p for p in entry_points(group=ENTRY_POINTS)}
     if kind in points:
         try:
@@ -60,8 +61,6 @@ def _plug_in(kind: str) -> Any:
 
 
 def _from_file(path: Path, name: str) -> Any:
-    if not path.is_file():
-        raise ConfigError(f"gate.kind: {path}: no such file.")
     spec = importlib.util.spec_from_file_location(f"coopt_gate_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None

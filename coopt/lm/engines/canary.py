@@ -14,6 +14,7 @@ import torch
 
 from coopt.core.errors import EngineError
 from coopt.lm.policy import Policy
+from coopt.lm.templates import render
 
 CANARY_TOKENS = 8  # written after the prompt: decoding and its cache are tried too
 TOLERANCE = {"float32": 1e-3, "bfloat16": 0.5}
@@ -34,7 +35,7 @@ class Song(NamedTuple):
 def canary_prompt(policy: Policy) -> list[int]:
     """The canary's token ids: some text in the chat template, half of the model's context at most."""
     message = [{"role": "user", "content": _TEXT}]
-    text = policy.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+    text = render(policy.tokenizer, message)
     ids = policy.tokenizer(text, add_special_tokens=False)["input_ids"]
     return list(ids)[: policy.context_length // 2]
 

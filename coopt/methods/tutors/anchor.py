@@ -13,10 +13,10 @@ from coopt.domains.base import AnswerKind, Item
 from coopt.domains.thinking import without_thinking
 from coopt.graph.topology import REWRITES, Style
 from coopt.methods.rollouts import Feedback, Outcome
-from coopt.methods.tutors.sanitise import leaks, sanitise
+from coopt.methods.tutors.revealing import leaks
+from coopt.methods.tutors.sanitise import sanitise
 
-_TAG = re.compile(r"<concept>(.*?)</concept>", re.DOTALL | re.IGNORECASE)
-_STRAY_TAG = re.compile(r"</?concept>", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)concept>", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 # Words that ground nothing: they are in almost every question.
 GENERIC = frozenset(
@@ -49,23 +49,39 @@ def filter_feedback(raw: str, item: Item, kind: AnswerKind, style: Style = "anch
             return Feedback("empty", None, False, False)
         reveals = leaks(raw, kind, correct, stem, last)
         return Feedback("kept", raw.strip(), reveals, reveals)
-    body = _STRAY_TAG.sub(" ", _TAG.sub(" ", raw))
+    body, concept = _without_concepts(raw)
     revealed = leaks(body, kind, correct, stem, last)
     clean = sanitise(body, kind, correct, stem, last)
     shown = [text for _, text in item.options] if kind == "letter" else []
-    outcome = _outcome(raw, clean, " ".join([stem, *shown]), style)
+    outcome = _outcome(raw, concept, clean, " ".join([stem, *shown]), style)
     if outcome != "kept":
         return Feedback(outcome, None, revealed, False)
     return Feedback("kept", clean, revealed, leaks(clean, kind, correct, stem, last))
 
 
-def _outcome(raw: str, clean: str, problem: str, style: Style) -> Outcome:
+def _without_concepts(raw: str) -> tuple[str, str | None]:
+    """The message with a blank in place of each concept and each stray tag, and the first concept. One pass."""
+    body, at, opened = [], 0, None
+    concept: str | None = None
+    tags = list(_TAG.finditer(raw))
+    last_closing = max((tag.start() for tag in tags if tag[1]), default=-1)
+    for tag in tags:
+        if opened is None:
+            body.append(raw[at : tag.start()])
+            at = tag.end()
+            opened = tag.end() if not tag[1] and tag.start() < last_closing else None
+        elif tag[1]:  # what is inside, other opening tags among it, goes with the block
+            concept = raw[opened : tag.start()] if concept is None else concept
+            at, opened = tag.end(), None
+    return " ".join([*body, raw[at:]]), concept
+
+
+def _outcome(raw: str, concept: str | None, clean: str, problem: str, style: Style) -> Outcome:
     if style == "naive":
         return "kept" if words(clean) else "empty"
-    tag = _TAG.search(raw)
-    if tag is None:
+    if concept is None:
         return "no_concept_tag" if raw.strip() else "empty"
-    named = words(tag.group(1))
+    named = words(concept)
     if not named or not words(clean):
         return "empty"
     specific = {w for w in named - GENERIC if any(map(str.isalpha, w))}  # a number grounds nothing

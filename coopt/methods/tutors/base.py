@@ -69,7 +69,7 @@ class Speaker(Protocol):
     """A frozen model that answers: in this process (``coopt.methods.tutors.local``) or behind an endpoint."""
 
     def say(self, messages: Sequence[Message], max_tokens: int) -> list[str | None]:
-        """An answer to each; None where a message is too long for the model."""
+        """An answer to each; None where a message is too long for the model, or is refused."""
         ...
 
 

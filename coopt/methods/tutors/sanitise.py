@@ -18,11 +18,14 @@ _UNWRAP = r"[)\]}\"'*_$]*"
 
 _CONTROL = re.compile(r"<\|[^|<>]*\|>")
 _ANSWER_BLOCK = re.compile(r"<answer>.*?(?:</answer>|$)|</answer>", re.DOTALL | re.IGNORECASE)
+# Between words the patterns take any number of these; what is longer than anybody writes would cost its square.
+_LONG = re.compile(r"([\s*_$\\(){}\[\]\"':]{24})[\s*_$\\(){}\[\]\"':]+")
+_BLANKS = re.compile(r"[ \t]{2,}")
 _STATED_TEXT = re.compile(rf"(?i:final\s+answer|(?:the\s+)?(?:correct|right)\s+{NOUN}|the\s+answer)(?i:{LINK})[^.\n]*")
 
 
 @lru_cache(maxsize=26)
-def _letter_patterns(last: str) -> tuple[re.Pattern[str], ...]:
+def letter_patterns(last: str) -> tuple[re.Pattern[str], ...]:
     """How the letters A to ``last`` are revealed: stated ones first, so that "Final answer: **B**" goes as a whole."""
     one = f"[A-{last}]"
     boxed = rf"\$*\\+boxed\s*\{{\s*(?:\\+[a-z]+\s*\{{)?\s*\(?{one}\)?(?:[.:)][^{{}}]*)?\s*\}}?\s*\}}\$*"
@@ -43,28 +46,31 @@ def _letter_patterns(last: str) -> tuple[re.Pattern[str], ...]:
     )
 
 
+def marked_letters(last: str) -> tuple[re.Pattern[str], ...]:
+    """How the letters A to ``last`` stand in an answer's tag, in a box, or in bold."""
+    one = f"[A-{last}]"
+    return (re.compile(rf"<answer>\s*\(?{one}(?!\w)", re.IGNORECASE), *letter_patterns(last)[-2:])
+
+
 def sanitise(text: str, kind: AnswerKind, correct_text: str, question: str, last: str = "D") -> str:
     """``text`` without answer reveals. ``last``: the last option's letter.
 
     With answers in words or numbers the correct option's own words are removed too, unless the question contains them.
     """
-    text = _ANSWER_BLOCK.sub(" ", _CONTROL.sub(" ", text))
+    text = shortened(_ANSWER_BLOCK.sub(" ", _CONTROL.sub(" ", text)))
     if kind != "letter":
         text = _STATED_TEXT.sub(" ", text)
         if not contains(question, correct_text):
             text = _as_words(correct_text).sub(" ", text)
     else:
-        for pattern in _letter_patterns(last):
+        for pattern in letter_patterns(last):
             text = pattern.sub(" ", text)
-    return re.sub(r"[ \t]{2,}", " ", text).strip()
+    return _BLANKS.sub(" ", text).strip()
 
 
-def leaks(text: str, kind: AnswerKind, correct_text: str, question: str, last: str = "D") -> bool:
-    """Does ``text`` give the answer away: a reveal pattern, or the correct option's words that the question
-    (without its options) does not hold?"""
-    if kind == "letter" and any(p.search(text) for p in _letter_patterns(last)):
-        return True
-    return contains(text, correct_text) and not contains(question, correct_text)
+def shortened(text: str) -> str:
+    """``text`` with its blanks folded and runs of other marks cut, so that the patterns' work grows as its length."""
+    return _LONG.sub(r"\1", _BLANKS.sub(" ", text))
 
 
 def contains(text: str, words: str) -> bool:

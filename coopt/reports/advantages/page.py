@@ -8,6 +8,7 @@ from typing import Any
 
 from coopt.core import store
 from coopt.core.tables.table import Table
+from coopt.core.text import visible
 from coopt.reports.advantages.pictures import (
     Panel,
     at_strength,
@@ -15,7 +16,6 @@ from coopt.reports.advantages.pictures import (
     full_colour,
     shown_tokens,
     strength,
-    visible,
 )
 from coopt.reports.advantages.tables import label
 from coopt.reports.advantages.traces import Trace

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 
+from coopt.core.text import visible
 from coopt.reports.advantages.traces import Trace
 
 _WRONG_SHARE = 0.75  # of what is shown: where a rollout goes wrong there is something to see
@@ -66,8 +66,3 @@ def shown_tokens(trace: Trace) -> list[str]:
     if trace.tokens and not trace.tokens[-1]:
         texts[-1] = _END
     return texts
-
-
-def visible(text: str) -> str:
-    """Model text without what would steer a terminal or turn the direction of writing."""
-    return "".join("�" if unicodedata.category(c) in ("Cc", "Cf") and c not in "\n\t" else c for c in text)

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from coopt.reports.advantages.pictures import at_strength, choose, full_colour, shown_tokens, strength, visible
+from coopt.core.text import visible
+from coopt.reports.advantages.pictures import at_strength, choose, full_colour, shown_tokens, strength
 from coopt.reports.advantages.tables import label
 from coopt.reports.advantages.traces import Trace
 

@@ -7,8 +7,6 @@ policy runs no script but the two whose hashes it names, and loads nothing from 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from pathlib import Path
 
 from coopt.core import store
@@ -19,7 +17,7 @@ from coopt.reports.html.graph import drawn_graph, gate_rows, graph_chart
 from coopt.reports.html.score_charts import pareto_charts, trajectory_charts
 from coopt.reports.html.transcripts import Chosen, choose
 from coopt.reports.sections import all_tables
-from coopt.reports.templates import render
+from coopt.reports.templates import hash_of, render
 from coopt.reports.theme import THEMES
 from coopt.runs.measures import cost
 from coopt.runs.measures.outcomes import outcomes_by_round
@@ -64,7 +62,7 @@ def render_page(run: Run, results: Results, chosen: Chosen) -> str:
         },
         style=(here / "page.css").read_text(encoding="utf-8"),
         scripts=[library, script],
-        hashes=[_hash(library), _hash(script)],
+        hashes=[hash_of(library), hash_of(script)],
         all_edges=ALL_EDGES,
         contexts=[(c, words) for c, words in _CONTEXTS.items() if any(x.context == c for x in results.break_rates)],
         colours=native_colours(natives, results.domains),
@@ -94,8 +92,3 @@ def _charts(run: Run, results: Results) -> dict[str, dict[str, Chart]]:
     }
     there = {section: {k: c for k, c in own.items() if c is not None} for section, own in found.items()}
     return {section: own for section, own in there.items() if own}
-
-
-def _hash(script: str) -> str:
-    """How the content security policy names a script."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode()

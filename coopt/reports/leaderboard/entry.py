@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from coopt.core.config.faults import first_fault
 from coopt.core.errors import EntryError
 from coopt.core.statistics.verdicts import Verdict
-from coopt.core.tables.cells import printable
+from coopt.core.text import one_line
 from coopt.runs.results import ParetoVerdict
 
 VERSION = 3
@@ -231,7 +231,7 @@ def read_entry(path: Path) -> Entry:
 
 def plain(text: str) -> str:
     """Part of an error's line: without control characters, and not endless."""
-    return printable(text)[:300]
+    return one_line(text)[:300]
 
 
 def schema() -> str:

@@ -14,7 +14,7 @@ from coopt.core.tables.cells import domain_of, percent, signed, span
 from coopt.core.tables.table import Table
 from coopt.reports.leaderboard.board import COLUMNS, Track, board_tables
 from coopt.reports.leaderboard.entry import Cost, Entry, StudentScore
-from coopt.reports.templates import render
+from coopt.reports.templates import render, script_hash
 
 _COST = ["feedback", "steps", "s/step", "tokens rolled out", "of feedback", "trained on", "GiB"]
 
@@ -23,7 +23,13 @@ def page(found: Sequence[Track]) -> str:
     """The page's text."""
     tables = board_tables(found)
     parts = [_part(section, table, k) for k, (section, table) in enumerate(zip(found, tables, strict=True))]
-    return render("leaderboard/page", parts=parts, columns=COLUMNS, cost_columns=_COST)
+    return render(
+        "leaderboard/page",
+        script_hash=script_hash("leaderboard/page"),
+        parts=parts,
+        columns=COLUMNS,
+        cost_columns=_COST,
+    )
 
 
 def _part(section: Track, table: Table, number: int) -> dict[str, Any]:

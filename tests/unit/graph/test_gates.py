@@ -24,6 +24,12 @@ DOMAINS = ("physics", "chemistry")
 BOTH = [(0, 1), (1, 0)]
 
 
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's gates lie in it."""
+    monkeypatch.chdir(tmp_path)
+
+
 def view(*scores: Sequence[float], edges: Sequence[tuple[int, int]] = BOTH) -> View:
     return View.of(np.array(scores, dtype=float), edges)
 

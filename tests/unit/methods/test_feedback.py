@@ -9,7 +9,8 @@ from coopt.domains.reprompt import reprompt
 from coopt.domains.scimini.wording import SCIMINI
 from coopt.domains.wording import SCIENCE, fill
 from coopt.methods.tutors.anchor import filter_feedback
-from coopt.methods.tutors.sanitise import leaks, sanitise
+from coopt.methods.tutors.revealing import leaks
+from coopt.methods.tutors.sanitise import sanitise
 
 ITEM = Item(
     id="1",

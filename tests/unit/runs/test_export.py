@@ -12,8 +12,8 @@ import polars
 import pytest
 
 from coopt.core import store
-from coopt.core.tables.cells import harmless
 from coopt.core.tables.table import Table, render
+from coopt.core.text import spreadsheet
 from coopt.runs.export import SCHEMA, export_run
 from coopt.runs.results import stored_results
 from coopt.runs.run import Run
@@ -101,7 +101,7 @@ def test_no_text_is_a_formula(run: Run, tmp_path: Path) -> None:
     )
     assert plain == said
     assert quoted == ["'=1+1", "+2", "-3.5e2", "'-x", "'@SUM(A1)", "'\t=1", "2 = 2", ""]
-    assert [harmless(text) for text in said] == quoted
+    assert [spreadsheet(text) for text in said] == quoted
 
 
 def test_csv_tables_have_words_for_headings_and_no_formulas() -> None:

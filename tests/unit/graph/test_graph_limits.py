@@ -1,0 +1,81 @@
+"""A graph that would not fit is refused before it is built, in one line and at once."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from coopt.core.errors import TopologyError
+from coopt.graph.files import load_topology
+from coopt.graph.generate import _Bounded, _BoundedDirected, generate
+
+DOMAINS = ["physics", "chemistry"]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"graph": "complete_graph", "nodes": 6000},
+        {"graph": "random_matching", "nodes": 6000},
+        {"graph": "cycle_graph", "nodes": 10**12},
+        {"graph": "gnp_random_graph", "nodes": 100_000, "p": 0.0},
+        {"graph": "fast_gnp_random_graph", "nodes": 100_000, "p": 0.5, "directed": True},
+        {"graph": "watts_strogatz_graph", "nodes": 100_000, "k": 99_998, "p": 0.0},
+        {"graph": "random_regular_graph", "nodes": 100_000, "d": 99_998},
+        {"graph": "barabasi_albert_graph", "nodes": 10_000, "m": 10**13},
+        {"graph": "circulant_graph", "nodes": 400_000, "offsets": list(range(1, 2000))},
+    ],
+)
+def test_a_graph_that_would_not_fit(table: dict[str, object]) -> None:
+    began = time.process_time()
+    with pytest.raises(TopologyError) as found:
+        generate(table, None, "x.toml")
+    assert "\n" not in str(found.value)
+    assert len(str(found.value)) < 200
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_a_graph_is_counted_while_it_is_made(directed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = _BoundedDirected if directed else _Bounded
+    monkeypatch.setattr(kind, "most", 100)
+    for name, more in (
+        ("barabasi_albert_graph", {"m": 30}),
+        ("fast_gnp_random_graph", {"p": 0.9}),
+        ("complete_graph", {}),
+    ):
+        if directed and name != "complete_graph":
+            continue
+        with pytest.raises(TopologyError, match="more than"):
+            generate({"graph": name, "nodes": 50, "directed": directed, **more}, None, "x.toml")
+    assert len(generate({"graph": "cycle_graph", "nodes": 50, "directed": directed}, None, "x.toml")["nodes"]) == 50
+
+
+def test_an_error_names_the_first_of_many_nodes(tmp_path: Path) -> None:
+    file = tmp_path / "many.toml"
+    nodes = "\n".join(f'[[nodes]]\nid = "n{k}"' for k in range(5000))
+    file.write_text(nodes + '\n[[edges]]\ntutor = "x"\ntutee = "n1"\n')
+    with pytest.raises(TopologyError, match=r"n19, \.\.\. \(5,000 in all\)") as found:
+        load_topology(str(file), DOMAINS)
+    assert len(str(found.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.toml", ".".join(["a"] * 200_000) + " = 1"),
+        ("a.toml", "a = " + "[" * 100_000),
+        ("a.json", "[" * 100_000),
+        ("a.json", '{"nodes": [{"id": ' + "9" * 5000 + "}]}"),
+        ("a.json", '{"nodes": [3], "edges": []}'),
+        ("a.graphml", "<a>" * 20_000),
+        ("a.graphml", "\0"),
+    ],
+)
+def test_a_file_that_no_parser_survives(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(TopologyError) as found:
+        load_topology(str(tmp_path / name), DOMAINS)
+    assert "\n" not in str(found.value)
