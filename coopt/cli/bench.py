@@ -234,13 +234,13 @@ def _first_line(config: Config) -> str:
 def _print_results(run: Run, results: Results, console: Console, *, as_json: bool, everything: bool) -> None:
     from coopt.cli.report import show_headline
     from coopt.core.tables.screen import show, show_lines
-    from coopt.reports.sections import all_tables
+    from coopt.reports.sections import screen_tables
 
     where = str(run.directory)
     if as_json:
         print(results.model_dump_json(indent=1))
     elif everything:
-        show(all_tables(results), console)
+        show(screen_tables(results), console)
     elif run.config.smoke:
         sizes = ", ".join(f"{c.questions} questions in {c.domain}" for c in results.constants)
         show_lines(

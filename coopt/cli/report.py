@@ -36,7 +36,7 @@ def report(
         str | None,
         typer.Option(
             help="One part: scores, answers, pareto, comparisons, ranking, consensus, gates, feedback, break-rates,"
-            " cost."
+            " matrix, cost."
         ),
     ] = None,
     html: Annotated[
@@ -86,14 +86,17 @@ report.__doc__ = f"{report.__doc__}\n\n\b{_EXAMPLES}"
 def _print(run: Path, style: Format, everything: bool, name: str | None) -> None:
     from coopt.core.tables.screen import output, show
     from coopt.core.tables.table import render
-    from coopt.reports.sections import all_tables, section
+    from coopt.reports.sections import all_tables, screen_section, screen_tables, section
     from coopt.runs.measures.summary import read_results
 
     results = read_results(run)
     if style == "rich" and not everything and name is None:
         show_headline(results, str(run), output())
         return
-    tables = section(results, name) if name else all_tables(results)
+    if style == "rich":
+        tables = screen_section(results, name) if name else screen_tables(results)
+    else:
+        tables = section(results, name) if name else all_tables(results)
     if not tables:
         print(f"{run} has nothing in section {name}.")
     elif style == "rich":

@@ -31,7 +31,7 @@ def status(
       coopt status runs/NAME --watch
       coopt status runs/sweeps/pairs
     """
-    from coopt.core.tables.screen import output, renderable, show
+    from coopt.core.tables.screen import output, renderables, show
 
     console, where = output(), run or Path("runs")
     if not watch:
@@ -44,7 +44,7 @@ def status(
         going = True
         while going:
             tables, going = _tables(where)
-            live.update(Group(*(renderable(t, console.width) for t in tables)), refresh=True)
+            live.update(Group(*renderables(tables, console.width)), refresh=True)
             if going:
                 time.sleep(_EVERY)
 

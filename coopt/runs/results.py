@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from coopt.core.errors import RunError
+from coopt.runs.order import by_edge, by_node
 from coopt.runs.shown import Shown
 
 
@@ -329,6 +330,20 @@ class Results(Shown, Record):
     """seed/method/round/edge -> why an endpoint stayed away in that round (the journal has the step)."""
     no_own_correct: float | None
     """Share of the first step's prompts without a correct rollout."""
+
+    @model_validator(mode="after")
+    def _in_the_graphs_order(self) -> Self:
+        """Also of runs whose results were written in the order of the alphabet, in which s10 stands before s2."""
+        node, edge = by_node(self.native), by_edge(self.native)
+        for cells in (self.feedback, self.hostile):
+            methods = list(dict.fromkeys(c.method for c in cells))
+            cells.sort(key=lambda c, methods=methods: (methods.index(c.method), edge(c.edge)))  # type: ignore[misc]
+        self.break_rates.sort(key=lambda c: edge(c.edge))
+        for committee in self.committees:
+            committee.authors.sort(key=lambda a: node(a.author))
+            for author in committee.authors:
+                author.judges.sort(key=lambda j: node(j.judge))
+        return self
 
 
 class OldResultsError(RunError):

@@ -17,7 +17,8 @@ _ENDS = (45, 10)
 GAP = 3
 """Columns of the screen between two columns of a table."""
 _MOST_KEYS = 3
-_WORD = re.compile(r"\[[^\]\n]*\]|\S+")
+_WORD = re.compile(r"\[[^\]\n]*\]|(?<!\S)\S{1,12} -> \S{1,12}(?!\S)|\S+")
+"""An interval, an edge between short names, or anything without a space."""
 _EDGES = 2
 
 
@@ -67,6 +68,22 @@ def widths_in(table: Table, room: int) -> list[int]:
         widths[k] += more
         free -= more
     return widths
+
+
+def wrapped(text: str, width: int) -> str:
+    """The text in lines of ``width``, broken between words only; an interval in brackets is one word. Only a word that
+    is longer than a line is left to the screen."""
+    return "\n".join(line if len(line) <= width else _filled(line, width) for line in text.split("\n"))
+
+
+def _filled(line: str, width: int) -> str:
+    lines: list[str] = []
+    for word in _WORD.findall(line):
+        if lines and len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return "\n".join(lines)
 
 
 def _key_columns(table: Table) -> int:
