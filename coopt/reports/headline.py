@@ -112,11 +112,11 @@ def _sentence(results: Results, method: str) -> str:
     counts = [(word, sum(c.verdict == v for c in cells)) for word, v in (("improved", "improves"), ("worse", "worse"))]
     shown = ", ".join(f"{n} of {len(cells)} scores shown {word}" for word, n in counts if n)
     parts = [f"{method}: mean change {signed(fmean(moved))} points ({shown or 'no change shown'})"]
-    against = _against(results, method)
-    if against:
+    versus = against(results, method)
+    if versus:
         parts.append(
-            f"against {against.baseline} {signed(against.difference)} {span(against.low, against.high, '+.1f')}"
-            f" ({against.verdict})"
+            f"against {versus.baseline} {signed(versus.difference)} {span(versus.low, versus.high, '+.1f')}"
+            f" ({versus.verdict})"
         )
     mutual = next((c for c in results.pareto if c.method == method and c.student == "mutual"), None)
     if mutual and len(results.native) > 1:
@@ -125,7 +125,7 @@ def _sentence(results: Results, method: str) -> str:
     return "; ".join(parts) + "."
 
 
-def _against(results: Results, method: str) -> ComparisonCell | None:
+def against(results: Results, method: str) -> ComparisonCell | None:
     """The comparison with the run's first method, of all students."""
     baseline = results.methods[0]
     own = [c for c in results.comparisons if c.method == method and c.baseline == baseline]
@@ -169,7 +169,7 @@ def methods_table(results: Results) -> Table:
     rows = [[INIT, percent(fmean(c.score for c in starts)), *[NONE] * 4]]
     for method in _best_first(results):
         own = _own(results, method)
-        against = _against(results, method)
+        versus = against(results, method)
         changes = [c.change for c in own if c.change is not None]
         rows.append(
             [
@@ -178,7 +178,7 @@ def methods_table(results: Results) -> Table:
                 signed(fmean(changes)),
                 f"{signed(min(changes))} to {signed(max(changes))}",
                 f"{sum(c.verdict == 'improves' for c in own)} / {sum(c.verdict == 'worse' for c in own)}",
-                f"{signed(against.difference)} {span(against.low, against.high, '+.1f')}" if against else NONE,
+                f"{signed(versus.difference)} {span(versus.low, versus.high, '+.1f')}" if versus else NONE,
             ]
         )
     columns = ["method", "score", "change", "of a score", "shown +/-", f"against {(results.methods or ['–'])[0]}"]

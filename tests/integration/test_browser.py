@@ -162,7 +162,7 @@ def test_filters_narrow_the_transcripts(browser: Browser) -> None:
 
 def test_the_keyboard_reaches_every_control(browser: Browser) -> None:
     wanted = browser.execute_script(
-        "return [...document.querySelectorAll('nav a, select, input, summary, button:enabled')].length"
+        "return [...document.querySelectorAll('nav a, h2 a, select, input, summary, button:enabled')].length"
     )
     reached: set[str] = set()
     body = browser.find_element(By.TAG_NAME, "body")

@@ -16,6 +16,7 @@ function fill(select, values, words) {
 }
 
 const unique = (values) => [...new Set(values)];
+const byNumber = new Intl.Collator("en", { numeric: true }).compare; // s2 before s10
 
 // -- charts ----------------------------------------------------------------------------------------
 
@@ -172,7 +173,7 @@ if (byId("filters")) {
   for (const select of all("#filters select")) {
     const name = select.dataset.field;
     const found = unique(data.transcripts.map((t) => field(name, t)));
-    const order = name.startsWith("change") ? ANSWERS.filter((a) => found.includes(a)) : found.sort();
+    const order = name.startsWith("change") ? ANSWERS.filter((a) => found.includes(a)) : found.sort(byNumber);
     fill(select, [ALL, ...order], (v) => v || "all");
   }
   for (const happening of ["input", "change"]) byId("filters").addEventListener(happening, filterTranscripts);

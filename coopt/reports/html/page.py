@@ -16,9 +16,10 @@ from coopt.reports.charts import Chart, spec
 from coopt.reports.graphs.palette import native_colours
 from coopt.reports.html.feedback_charts import break_matrices, cost_chart, difficulty_charts, outcome_charts
 from coopt.reports.html.graph import drawn_graph, gate_rows, graph_chart
+from coopt.reports.html.head import cards, first_warnings, origin
 from coopt.reports.html.score_charts import pareto_charts, trajectory_charts
 from coopt.reports.html.transcripts import Chosen, choose
-from coopt.reports.sections import all_tables
+from coopt.reports.sections import page_tables
 from coopt.reports.templates import render
 from coopt.reports.theme import THEMES
 from coopt.runs.measures import cost
@@ -52,9 +53,11 @@ def render_page(run: Run, results: Results, chosen: Chosen) -> str:
     return render(
         "html/page",
         results=results,
-        tables={t.title: t for t in all_tables(results)},
+        tables={t.title: t for t in page_tables(results)},
         charts={section: list(own) for section, own in charts.items()},
-        mutual=[c for c in results.pareto if c.student == "mutual"],
+        cards=cards(run, results),
+        origin=origin(run),
+        warnings=first_warnings(results),
         chosen=chosen,
         data={
             "themes": THEMES,
