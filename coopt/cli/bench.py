@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,9 @@ from coopt.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from coopt.core.config.schema import Config
+    from coopt.driver.bench import Bench
+    from coopt.driver.plan.plan import Plan
+    from coopt.reports.html.watch import LivePage
     from coopt.runs.results import Results
     from coopt.runs.run import Run
 
@@ -93,6 +97,10 @@ def bench(
         bool, typer.Option("--smoke", help="The whole path, tiny: half a minute; minutes with a real model.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Train although no answer of the model can be read.")] = False,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="A page beside the run, RUN/report.html, whose curves grow while it trains."),
+    ] = False,
     everything: Annotated[bool, typer.Option("--all", help="Print every table at the end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results (or the plan) as JSON.")] = False,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=value. Repeatable.")] = None,
@@ -121,7 +129,11 @@ def bench(
         raise ConfigError(f"--workers must be at least 1, got {workers}.")
     if assume and not dry_run:
         raise ConfigError("--assume is for --dry-run.")
-    _bench(config, workers, out, assume, dry_run=dry_run, force=force, as_json=as_json, everything=everything)
+    if live and dry_run:
+        raise ConfigError("--live or --dry-run, not both: a plan trains nothing.")
+    _bench(
+        config, workers, out, assume, dry_run=dry_run, force=force, live=live, as_json=as_json, everything=everything
+    )
 
 
 class NamesMethods(TyperCommand):
@@ -185,6 +197,7 @@ def _bench(
     *,
     dry_run: bool,
     force: bool,
+    live: bool,
     as_json: bool,
     everything: bool,
 ) -> None:
@@ -219,8 +232,23 @@ def _bench(
             show(plan_tables(plan), stdout)
         return
     show([plan_table(plan)], stderr if as_json else stdout)
-    run, results = bench.carry_out(plan, sys.argv[1:], stderr, force=force)
+    with _beside(bench, plan, stderr) if live else nullcontext() as page:
+        run, results = bench.carry_out(plan, sys.argv[1:], stderr, force=force)
+    if page:
+        page.finish(run, results)
     _print_results(run, results, stdout, as_json=as_json, everything=everything)
+
+
+def _beside(bench: Bench, plan: Plan, console: Console) -> LivePage:
+    """The page that grows with the run; where it is is said at once."""
+    from coopt.reports.html.watch import LivePage
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    path = bench.directory / "report.html"
+    say(f"live page: {path.resolve().as_uri()}")
+    return LivePage(bench.directory, path, plan.left_seconds(), say)
 
 
 def _first_line(config: Config) -> str:

@@ -346,6 +346,10 @@ class Results(Shown, Record):
         return self
 
 
+class UnfinishedError(RunError):
+    """A run without results yet."""
+
+
 class OldResultsError(RunError):
     """The results of an earlier coopt, whose numbers meant something else."""
 
@@ -358,7 +362,10 @@ def stored_results(directory: str | Path) -> Results:
             f"{directory}: no run here (config.json is missing). Runs are the folders that coopt bench names."
         )
     if not path.is_file():
-        raise RunError(f"{directory}: the run has not finished. Run its coopt bench command again to resume it.")
+        raise UnfinishedError(
+            f"{directory}: the run has not finished, so it has no results. How far it is: coopt report {directory};"
+            " its coopt bench command again resumes it."
+        )
     text = path.read_text(encoding="utf-8")
     if json.loads(text).get("version") == 1:
         raise OldResultsError(

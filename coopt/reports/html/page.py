@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 from coopt.core import store
@@ -29,6 +30,7 @@ from coopt.runs.measures.trajectories import trajectories
 from coopt.runs.results import Results
 from coopt.runs.run import Run
 
+_HERE = Path(__file__).parent
 _CONTEXTS = {
     "paper": "feedback, right answer if any (paper)",
     "sf": "demonstration and feedback (s + f)",
@@ -45,8 +47,7 @@ def write_page(run: Run, results: Results, path: Path) -> Chosen:
 
 def render_page(run: Run, results: Results, chosen: Chosen) -> str:
     """The page as text."""
-    here = Path(__file__).parent
-    library, script = chart_library(), (here / "page.js").read_text(encoding="utf-8")
+    library, script = chart_library(), own_script("page")
     charts = _charts(run, results)
     graph = drawn_graph(run, results.gates)
     natives = [n.native for n in graph.nodes.values()]
@@ -65,9 +66,9 @@ def render_page(run: Run, results: Results, chosen: Chosen) -> str:
             "gates": gate_rows(results.gates, graph, results.domains),
             "transcripts": chosen.transcripts,
         },
-        style=(here / "page.css").read_text(encoding="utf-8"),
+        style=style(),
         scripts=[library, script],
-        hashes=[_hash(library), _hash(script)],
+        hashes=[script_hash(library), script_hash(script)],
         all_edges=ALL_EDGES,
         contexts=[(c, words) for c, words in _CONTEXTS.items() if any(x.context == c for x in results.break_rates)],
         colours=native_colours(natives, results.domains),
@@ -75,6 +76,17 @@ def render_page(run: Run, results: Results, chosen: Chosen) -> str:
     )
 
 
+def style() -> str:
+    """The style of every page about a run."""
+    return (_HERE / "page.css").read_text(encoding="utf-8")
+
+
+def own_script(name: str) -> str:
+    """The script of a page: what all charts need, and its own part."""
+    return "".join((_HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("charts", name))
+
+
+@lru_cache(maxsize=1)
 def chart_library() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script (BSD-3-Clause), which sets ``vegaEmbed``."""
     import vl_convert
@@ -99,6 +111,6 @@ def _charts(run: Run, results: Results) -> dict[str, dict[str, Chart]]:
     return {section: own for section, own in there.items() if own}
 
 
-def _hash(script: str) -> str:
+def script_hash(script: str) -> str:
     """How the content security policy names a script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode()
