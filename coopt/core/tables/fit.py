@@ -27,6 +27,9 @@ def fitted(table: Table, width: int) -> Iterator[Table]:
     short = shortened(table)
     widths, keys = least_widths(short), _key_columns(short)
     parts = list(_parts(widths, keys, width))
+    if any(_total(widths, part) > width for part in parts):
+        yield _upright(short)
+        return
     for number, part in enumerate(parts, start=1):
         title = short.title if len(parts) == 1 else f"{short.title} (part {number} of {len(parts)})"
         last = number == len(parts)
@@ -44,6 +47,12 @@ def shortened(table: Table) -> Table:
     rows = [*table.rows[:first], gap, *table.rows[-last:]]
     note = f"{hidden} of {len(table.rows)} rows are not shown here; all of them: --format csv, md or json."
     return Table(table.title, table.columns, rows, [note, *table.notes])
+
+
+def _upright(table: Table) -> Table:
+    """Of names that are too long to stand beside one another: a line a cell, and an empty one after each row."""
+    lines = [line for row in table.rows for line in (*zip(table.columns, row, strict=True), ("", ""))]
+    return Table(table.title, ["column", "value"], [list(line) for line in lines[:-1]], table.notes)
 
 
 def least_widths(table: Table) -> list[int]:
@@ -77,9 +86,11 @@ def wrapped(text: str, width: int) -> str:
 
 
 def _filled(line: str, width: int) -> str:
-    lines: list[str] = []
+    lines = [line[: len(line) - len(line.lstrip())]]
     for word in _WORD.findall(line):
-        if lines and len(lines[-1]) + 1 + len(word) <= width:
+        if not lines[-1].strip():
+            lines[-1] += word
+        elif len(lines[-1]) + 1 + len(word) <= width:
             lines[-1] += f" {word}"
         else:
             lines.append(word)

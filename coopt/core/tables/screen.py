@@ -36,9 +36,9 @@ def renderables(tables: Sequence[Table], width: int) -> Iterator[Group]:
 
 
 def show_lines(lines: Sequence[str], console: Console) -> None:
-    """Print plain text, wrapped between words; what warns is bold."""
+    """Print plain text, wrapped between words and not inside an interval; what warns is bold."""
     for line in lines:
-        console.print(Text(line, style="bold red" if line.startswith("WARNING") else ""))
+        console.print(Text(wrapped(line, console.width), style="bold red" if line.startswith("WARNING") else ""))
 
 
 def _renderable(table: Table, width: int) -> Group:
@@ -50,5 +50,5 @@ def _renderable(table: Table, width: int) -> Group:
     for row in table.rows:
         cells = zip(row, widths, strict=True)
         grid.add_row(*(Text(wrapped(cell, wide), style=_STYLES.get(cell, "")) for cell, wide in cells))
-    notes = [Text(f"  {note}", style="dim") for note in table.notes]
+    notes = [Text(wrapped(f"  {note}", width), style="dim") for note in table.notes]
     return Group(grid, *notes, Text(""))

@@ -2,8 +2,8 @@
 with it, the run goes on.
 
 A thread of the driver looks at the run's folder and writes the page anew when there is something new. What looking and
-writing take is added up, and is never more than ``_SHARE`` of the time: of the run's as it was planned one half, and of
-the time that has gone by the other.
+writing take of a processor is added up, and is never more than ``_SHARE`` of the time: of the run's as it was planned
+one half, and of the time that has gone by the other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ RELOAD = 10
 """Seconds after which an open page loads itself again."""
 _SHARE = 0.008
 _EVERY = 5.0  # seconds between two looks, at least
-_FIRST_CURVES = 4.0  # seconds that the first page with curves may take: libraries are loaded
+_FIRST_CURVES = 3.0  # seconds of a processor that the first page with curves may take: libraries are loaded
+_LATER = 0.3  # of that, for the next one
 
 
 class LivePage:
@@ -34,13 +35,14 @@ class LivePage:
     def __init__(self, directory: Path, path: Path, planned: float, say: Callable[[str], None]) -> None:
         self.directory, self.path, self.planned, self.say = directory, path, planned, say
         self.spent = 0.0
-        """Seconds that the page has taken so far."""
+        """Seconds of a processor that the page has taken so far."""
         self._began = time.monotonic()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="live page", daemon=True)
         self._seen: object = None
         self._opened: tuple[int, Run] | None = None
         self._curves = _FIRST_CURVES
+        self._drawn = False
         self._said = False
 
     def __enter__(self) -> LivePage:
@@ -67,9 +69,9 @@ class LivePage:
 
     def _watch(self) -> None:
         while not self._ended.wait(max(_EVERY, self._pause())):
-            before = time.monotonic()
+            before = time.process_time()  # of the whole driver, which else only waits
             self._try(self._look)
-            self.spent += time.monotonic() - before
+            self.spent += time.process_time() - before
 
     def _pause(self) -> float:
         """Seconds until anything may be spent again."""
@@ -82,12 +84,14 @@ class LivePage:
         seen = _state(run)
         if seen == self._seen:
             return
-        before = time.monotonic()
         curves = self.may_spend(self._curves)
+        if self._drawn and not curves:
+            return  # what is there stays until there is time for all of it
+        before = time.process_time()
         self._write(run, reload=RELOAD, curves=curves)
-        self._seen = seen if curves else None  # curves follow as soon as there is time for them
         if curves:
-            self._curves = 1.5 * (time.monotonic() - before)
+            self._curves = (time.process_time() - before) * (1.0 if self._drawn else _LATER)
+            self._drawn, self._seen = True, seen
 
     def _run(self) -> Run | None:
         """The run, opened once: it keeps its questions. None before its folder is there."""

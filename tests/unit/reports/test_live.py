@@ -219,6 +219,21 @@ def test_curves_wait_until_a_short_run_can_afford_them(run: Run, quick: None) ->
     assert "vegaEmbed;" not in path.read_text()
 
 
+def test_curves_that_are_there_are_not_taken_away(run: Run, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, rich = run.directory / "report.html", [True]
+    monkeypatch.setattr(LivePage, "may_spend", lambda self, seconds: rich[0])
+    looks: list[bool] = []
+    look = LivePage._look
+    monkeypatch.setattr(LivePage, "_look", lambda self: (look(self), looks.append(rich[0])))
+    with LivePage(run.directory, path, 1e6, print):
+        until(path.is_file)
+        rich[0] = False
+        run.journal().note("resumed")
+        until(lambda: looks.count(False) > 3)
+        assert "Curves follow" not in path.read_text()
+        assert 'data-section="scores"' in path.read_text()
+
+
 # -- commands ----------------------------------------------------------------------------------------
 
 
