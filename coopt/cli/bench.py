@@ -214,11 +214,12 @@ def _bench(
     stdout, stderr = output(), Console(stderr=True)
     done = None if dry_run else finished(config, out)
     if done:
+        run, results = done
         if live:
             from coopt.reports.html.page import write_page
 
-            write_page(*done, done[0].directory / "report.html")
-        _print_results(*done, stdout, as_json=as_json, everything=everything)
+            write_page(run, results, run.directory / "report.html")
+        _print_results(run, results, stdout, as_json=as_json, everything=everything)
         return
     with stderr.status(Text(f"{_first_line(config)}. Reading models and rows, measuring speeds")):
         if not dry_run:

@@ -103,7 +103,9 @@ def break_matrices(results: Results) -> list[Table]:
     """Break- and fix-rates, tutor x tutee, one table a context."""
     if not has_matrices(results):
         return []
-    cells = {(c.edge, c.context): c.rates for c in results.break_rates if c.difficulty == "all" and c.gate == ANY_STATE}
+    cells: dict[tuple[str, str], Mapping[str, RateCell]] = {
+        (c.edge, c.context): c.rates for c in results.break_rates if c.difficulty == "all" and c.gate == ANY_STATE
+    }
     ends = [Edge.parse(edge) for edge in dict.fromkeys(edge for edge, _ in cells)]
     order = by_node(results.native)
     tutors, tutees = (sorted(names, key=order) for names in ({e.tutor for e in ends}, {e.tutee for e in ends}))

@@ -148,7 +148,8 @@ def test_it_grows_stops_loading_itself_and_ends_as_the_report(
     run: Run, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page, "chart_library", lambda: "var vegaEmbed;")
-    path, said = run.directory / "report.html", []
+    said: list[str] = []
+    path = run.directory / "report.html"
 
     def bench() -> None:
         with LivePage(run.directory, path, 1e6, said.append):
@@ -224,7 +225,12 @@ def test_curves_that_are_there_are_not_taken_away(run: Run, quick: None, monkeyp
     monkeypatch.setattr(LivePage, "may_spend", lambda self, seconds: rich[0])
     looks: list[bool] = []
     look = LivePage._look
-    monkeypatch.setattr(LivePage, "_look", lambda self: (look(self), looks.append(rich[0])))
+
+    def counted(self: LivePage) -> None:
+        look(self)
+        looks.append(rich[0])
+
+    monkeypatch.setattr(LivePage, "_look", counted)
     with LivePage(run.directory, path, 1e6, print):
         until(path.is_file)
         rich[0] = False
