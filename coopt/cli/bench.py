@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,9 @@ from coopt.core.text import one_line
 
 if TYPE_CHECKING:
     from coopt.core.config.schema import Config
+    from coopt.driver.bench import Bench
+    from coopt.driver.plan.plan import Plan
+    from coopt.reports.html.watch import LivePage
     from coopt.runs.results import Results
     from coopt.runs.run import Run
 
@@ -97,6 +101,10 @@ def bench(
         bool, typer.Option("--trust", help="Import gates that are files outside the working folder: they are code.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Train although no answer of the model can be read.")] = False,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="A page beside the run, RUN/report.html, whose curves grow while it trains."),
+    ] = False,
     everything: Annotated[bool, typer.Option("--all", help="Print every table at the end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results (or the plan) as JSON.")] = False,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=value. Repeatable.")] = None,
@@ -125,10 +133,13 @@ def bench(
         raise ConfigError(f"--workers must be at least 1, got {workers}.")
     if assume and not dry_run:
         raise ConfigError("--assume is for --dry-run.")
+    if live and dry_run:
+        raise ConfigError("--live or --dry-run, not both: a plan trains nothing.")
     from coopt.graph.gates.code import only_looking, trusting
 
+    how = {"dry_run": dry_run, "force": force, "live": live, "as_json": as_json, "everything": everything}
     with only_looking(dry_run), trusting(trust):
-        _bench(config, workers, out, assume, dry_run=dry_run, force=force, as_json=as_json, everything=everything)
+        _bench(config, workers, out, assume, **how)
 
 
 class NamesMethods(TyperCommand):
@@ -192,6 +203,7 @@ def _bench(
     *,
     dry_run: bool,
     force: bool,
+    live: bool,
     as_json: bool,
     everything: bool,
 ) -> None:
@@ -208,7 +220,12 @@ def _bench(
     stdout, stderr = output(), Console(stderr=True)
     done = None if dry_run else finished(config, out)
     if done:
-        _print_results(*done, stdout, as_json=as_json, everything=everything)
+        run, results = done
+        if live:
+            from coopt.reports.html.page import write_page
+
+            write_page(run, results, run.directory / "report.html")
+        _print_results(run, results, stdout, as_json=as_json, everything=everything)
         return
     with stderr.status(Text(one_line(f"{_first_line(config)}. Reading models and rows, measuring speeds"))):
         if not dry_run:
@@ -227,8 +244,23 @@ def _bench(
         return
     show([plan_table(plan)], stderr if as_json else stdout)
     show_lines(imported(bench.run), stderr if as_json else stdout)
-    run, results = bench.carry_out(plan, sys.argv[1:], stderr, force=force)
+    with _beside(bench, plan, stderr) if live else nullcontext() as page:
+        run, results = bench.carry_out(plan, sys.argv[1:], stderr, force=force)
+    if page:
+        page.finish(run, results)
     _print_results(run, results, stdout, as_json=as_json, everything=everything)
+
+
+def _beside(bench: Bench, plan: Plan, console: Console) -> LivePage:
+    """The page that grows with the run; where it is is said at once."""
+    from coopt.reports.html.watch import LivePage
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    path = bench.directory / "report.html"
+    say(f"live page: {path.resolve().as_uri()}")
+    return LivePage(bench.directory, path, plan.left_seconds(), say)
 
 
 def _first_line(config: Config) -> str:
@@ -242,13 +274,13 @@ def _first_line(config: Config) -> str:
 def _print_results(run: Run, results: Results, console: Console, *, as_json: bool, everything: bool) -> None:
     from coopt.cli.report import show_headline
     from coopt.core.tables.screen import show, show_lines
-    from coopt.reports.sections import all_tables
+    from coopt.reports.sections import screen_tables
 
     where = str(run.directory)
     if as_json:
         print(results.model_dump_json(indent=1))
     elif everything:
-        show(all_tables(results), console)
+        show(screen_tables(results), console)
     elif run.config.smoke:
         sizes = ", ".join(f"{c.questions} questions in {c.domain}" for c in results.constants)
         show_lines(

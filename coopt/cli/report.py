@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,7 +37,7 @@ def report(
         str | None,
         typer.Option(
             help="One part: scores, answers, pareto, comparisons, ranking, consensus, gates, feedback, break-rates,"
-            " cost."
+            " matrix, cost."
         ),
     ] = None,
     html: Annotated[
@@ -86,20 +87,52 @@ report.__doc__ = f"{report.__doc__}\n\n\b{_EXAMPLES}"
 def _print(run: Path, style: Format, everything: bool, name: str | None) -> None:
     from coopt.core.tables.screen import output, show
     from coopt.core.tables.table import render
-    from coopt.reports.sections import all_tables, section
+    from coopt.reports.sections import all_tables, screen_section, screen_tables, section
     from coopt.runs.measures.summary import read_results
+    from coopt.runs.results import UnfinishedError
 
-    results = read_results(run)
+    try:
+        results = read_results(run)
+    except UnfinishedError:
+        if style != "rich" or everything or name:
+            raise
+        _show_so_far(run)
+        return
     if style == "rich" and not everything and name is None:
         show_headline(results, str(run), output())
         return
-    tables = section(results, name) if name else all_tables(results)
+    if style == "rich":
+        tables = screen_section(results, name) if name else screen_tables(results)
+    else:
+        tables = section(results, name) if name else all_tables(results)
     if not tables:
         print(f"{run} has nothing in section {name}.")
     elif style == "rich":
         show(tables, output())
     else:
         print(render(tables, style))
+
+
+def _show_so_far(directory: Path) -> None:
+    """Of a run that is not finished: how far it is, its validation scores, and where more is."""
+    from coopt.core.tables.screen import output, show, show_lines
+    from coopt.driver.status import run_status
+    from coopt.reports.so_far import how_far, so_far_table
+    from coopt.runs.measures.trajectories import trajectories
+    from coopt.runs.run import Run
+
+    run, console = Run.open(directory), output()
+    show_lines([f"{directory}: {how_far(run_status(run), time.time())}"], console)
+    table = so_far_table(trajectories(run, unfinished=True), len(run.topology.students))
+    console.print()
+    show([table] if table.rows else [], console)
+    show_lines(
+        [
+            f"Tasks:   coopt status {directory}     a page with curves: add --html",
+            f"Steps:   coopt logs {directory}     its coopt bench command again resumes it",
+        ],
+        console,
+    )
 
 
 def show_headline(results: Results, run: str, console: Console) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coopt.core.errors import RunError, unknown
+from coopt.core.errors import ConfigError, RunError, unknown
 from coopt.core.text import one_line
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ _Phase = tuple[dict[str, Any], list[dict[str, Any]]]
 def status(
     run: Annotated[Path | None, typer.Argument(help="A run, or a folder of runs. (default: runs)")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until the run ends.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="Write a page of this moment: curves so far and tasks.")] = False,
+    out: Annotated[Path | None, typer.Option(help="The page of --html. (default: RUN/status.html)")] = None,
 ) -> None:
     """How far runs are: rounds, tasks, speed, time left, errors.
 
@@ -30,11 +32,19 @@ def status(
     Examples:
       coopt status
       coopt status runs/NAME --watch
+      coopt status runs/NAME --html --out now.html
       coopt status runs/sweeps/pairs
     """
-    from coopt.core.tables.screen import output, renderable, show
+    from coopt.core.tables.screen import output, renderables, show
 
     console, where = output(), run or Path("runs")
+    if html:
+        if watch:
+            raise ConfigError("--html or --watch, not both. A page that grows with its run: coopt bench --live.")
+        _page(where, out)
+        return
+    if out is not None:
+        raise ConfigError("--out is for --html.")
     if not watch:
         show(_tables(where)[0], console)
         return
@@ -45,9 +55,21 @@ def status(
         going = True
         while going:
             tables, going = _tables(where)
-            live.update(Group(*(renderable(t, console.width) for t in tables)), refresh=True)
+            live.update(Group(*renderables(tables, console.width)), refresh=True)
             if going:
                 time.sleep(_EVERY)
+
+
+def _page(where: Path, out: Path | None) -> None:
+    from coopt.driver.status import find_runs
+    from coopt.reports.html.live import write_live
+    from coopt.runs.run import Run
+
+    if not (where / "config.json").is_file() and (found := find_runs(where)):
+        raise RunError(f"--html shows one run; {where} holds {len(found)}, for example {found[0]}.")
+    path = out or where / "status.html"
+    status = write_live(Run.open(where), path)
+    print(f"{path}: {status.word}, {100 * status.share:.0f} % of the tasks")
 
 
 def _tables(where: Path) -> tuple[list[Table], bool]:

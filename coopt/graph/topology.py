@@ -104,6 +104,11 @@ class Topology:
         return [Edge(*pair) for pair in self.graph.edges]
 
     @cached_property
+    def review_pairs(self) -> list[tuple[str, str]]:
+        """The review edges, reviewer by reviewer in the order of the nodes."""
+        return sorted(self.reviews, key=lambda pair: (self.index[pair[0]], self.index[pair[1]]))
+
+    @cached_property
     def index(self) -> dict[str, int]:
         """node -> its number"""
         return {n: k for k, n in enumerate(self.nodes)}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from coopt.core.tables.cells import NONE, percent, signed, span
 from coopt.core.tables.table import Table
 from coopt.graph.topology import Edge
 from coopt.runs.measures.probes import ALL_EDGES, ANY_STATE, POOLED
+from coopt.runs.order import by_node
 from coopt.runs.results import BreakCell, RateCell, Results
 
+_FEWEST_EDGES = 4
 CONTEXT_WORDS = {"paper": "f, s if any", "sf": "s + f", "f": "f"}
 
 
@@ -20,10 +22,10 @@ def probe_tables(results: Results, names: Sequence[str]) -> list[Table]:
     return [t for t in (edges, difficulty_table(results), *break_matrices(results)) if t.rows]
 
 
-def break_table(results: Results) -> Table:
-    """Break- and fix-rates per edge and per gate state."""
+def break_table(results: Results, *, edges: bool = True) -> Table:
+    """Break- and fix-rates per gate state: of each edge, and of all edges together (``edges``: not these alone)."""
     cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate != ANY_STATE]
-    if break_matrices(results):  # they have the edges
+    if not edges:
         cells = [c for c in cells if c.edge in POOLED]
     note = (
         "break: correct answers that became wrong; fix: wrong ones that became correct. Initial students, validation"
@@ -32,7 +34,22 @@ def break_table(results: Results) -> Table:
         " any' is the paper's (App. E): s is the earliest correct rollout, be it the one that is asked again; s + f is"
         " that of training."
     )
-    return Table("Break- and fix-rates, percent", _break_columns("gate"), _break_rows(cells, by="gate"), [note])
+    rest = [] if edges else ["Each edge: --section matrix; by gate state: --section break-rates --format csv."]
+    return Table("Break- and fix-rates, percent", _break_columns("gate"), _break_rows(cells, by="gate"), [*rest, note])
+
+
+def edge_table(results: Results) -> Table:
+    """Break- and fix-rates per edge, in any gate state: the matrices, an edge a row."""
+    cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate == ANY_STATE]
+    columns = _break_columns("gate")
+    gate = columns.index("gate")
+    rows = [[*row[:gate], *row[gate + 1 :]] for row in _break_rows(cells, by="gate")]
+    return Table("Break- and fix-rates by edge, percent", [*columns[:gate], *columns[gate + 1 :]], rows)
+
+
+def has_matrices(results: Results) -> bool:
+    """Whether there are edges enough for tables of tutor x tutee."""
+    return len({c.edge for c in results.break_rates if c.edge not in POOLED}) >= _FEWEST_EDGES
 
 
 def difficulty_table(results: Results) -> Table:
@@ -84,31 +101,28 @@ def _break_rows(cells: Sequence[BreakCell], by: str) -> list[list[str]]:
 
 def break_matrices(results: Results) -> list[Table]:
     """Break- and fix-rates, tutor x tutee, one table a context."""
-    cells = [c for c in results.break_rates if c.difficulty == "all" and c.gate == ANY_STATE]
-    students = [n for n in results.native if any(Edge.parse(c.edge).tutee == n for c in cells)]
-    tutors = list(dict.fromkeys(Edge.parse(c.edge).tutor for c in cells))
-    if len({c.edge for c in cells}) < 4:
+    if not has_matrices(results):
         return []
+    cells: dict[tuple[str, str], Mapping[str, RateCell]] = {
+        (c.edge, c.context): c.rates for c in results.break_rates if c.difficulty == "all" and c.gate == ANY_STATE
+    }
+    ends = [Edge.parse(edge) for edge in dict.fromkeys(edge for edge, _ in cells)]
+    order = by_node(results.native)
+    tutors, tutees = (sorted(names, key=order) for names in ({e.tutor for e in ends}, {e.tutee for e in ends}))
     return [
         Table(
             f"Tutor x tutee: {kind}-rate with {CONTEXT_WORDS[context]}, percent",
-            ["tutor", *(f"-> {s}" for s in students)],
-            [[t, *(_rate(cells, t, s, context, kind) for s in students)] for t in _in_order(results, tutors)],
+            ["tutor", *(f"-> {s}" for s in tutees)],
+            [[t, *(_rate(cells.get((f"{t} -> {s}", context)), kind) for s in tutees)] for t in tutors],
             ["In brackets the control: the same answers again without f (with the same s)."],
         )
         for context in CONTEXT_WORDS
-        if any(c.context == context for c in cells)
+        if any(seen == context for _, seen in cells)
         for kind in ("break", "fix")
     ]
 
 
-def _in_order(results: Results, names: Sequence[str]) -> list[str]:
-    """The graph's: students, then critics."""
-    return [*(n for n in results.native if n in names), *(n for n in names if n not in results.native)]
-
-
-def _rate(cells: Sequence[BreakCell], tutor: str, tutee: str, context: str, kind: str) -> str:
-    rates = next((c.rates for c in cells if c.edge == f"{tutor} -> {tutee}" and c.context == context), None)
+def _rate(rates: Mapping[str, RateCell] | None, kind: str) -> str:
     if rates is None:
         return NONE
     if rates[kind].rate is None:

@@ -11,10 +11,15 @@ from typing import Any
 
 import altair as alt
 
+from coopt.core.tables.cells import printable
+
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 Figure = Chart | alt.ConcatChart
 Row = dict[str, Any]
 HEIGHT = 240
+_LONGEST = 60
+_EXPRESSIONS = ("filter", "expr", "calculate", "test", "$schema", "field", "as", "name")
+_UNQUOTED = str.maketrans({'"': "'", "\\": "/"})
 PANEL = 300
 LEGEND = alt.Legend(orient="bottom", title=None, columns=2, symbolOpacity=1)
 LINES = alt.Legend(orient="bottom", title=None, columns=2, symbolType="stroke", symbolOpacity=1, symbolSize=400)
@@ -26,10 +31,26 @@ def chart_of(rows: Sequence[Row]) -> alt.Chart:
 
 
 def spec(chart: Figure) -> Row:
-    """The specification, without the theme that Altair adds."""
+    """The specification, without the theme that Altair adds, and with labels that no chart breaks on."""
     found: Row = chart.to_dict()
     found.pop("config", None)
-    return found
+    return {k: _with_labels(v, k) for k, v in found.items()}
+
+
+def label(text: str) -> str:
+    """A name as charts can draw it. Vega writes titles into expressions without escaping backslashes, and its SVG may
+    not hold control characters."""
+    shown = printable(text).translate(_UNQUOTED)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+
+
+def _with_labels(value: Any, key: str = "") -> Any:
+    """All strings but expressions as labels, so that names still are the same name everywhere in the chart."""
+    if isinstance(value, dict):
+        return {k: _with_labels(v, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_with_labels(v, key) for v in value]
+    return label(value) if isinstance(value, str) and key not in _EXPRESSIONS else value
 
 
 def by_method(methods: Sequence[str], legend: alt.Legend = LEGEND) -> alt.Color:

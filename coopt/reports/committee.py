@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from coopt.core.tables.cells import NONE, percent
 from coopt.core.tables.table import Table
+from coopt.runs.order import by_node
 from coopt.runs.results import AuthorCell, CommitteeCell, Results
 
 
-def acceptance_table(results: Results) -> Table:
-    """Acceptance of rationales by author, and by author and judge."""
-    judges = sorted({j.judge for c in results.committees for a in c.authors for j in a.judges})
+def acceptance_table(results: Results, *, by_judges: bool = True) -> Table:
+    """Acceptance of rationales by author, and (``by_judges``) by author and judge."""
+    names = {j.judge for c in results.committees for a in c.authors for j in a.judges}
+    judges = sorted(names, key=by_node(results.native)) if by_judges else []
     rows = [
         [
             cell.method,
@@ -23,9 +25,12 @@ def acceptance_table(results: Results) -> Table:
         for author in cell.authors
     ]
     columns = ["method", "author", "rationales", "mean score", "accepted, %", *(f"by {j}, %" for j in judges)]
-    notes = [
+    judged = [
         "by a judge: share of its readable scores that are above the bound, in brackets their mean. Scores are 1 to 5;"
         " judges do not see the worked solution. Rationales: one a question with a mistake and author.",
+    ]
+    notes = [
+        *(judged if by_judges else []),
         "What the critics write is learnt as it is, neither anchored nor sanitised.",
         *map(_share, results.committees),
     ]

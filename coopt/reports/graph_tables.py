@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from coopt.core.tables.cells import NONE, percent, signed, span
 from coopt.core.tables.table import Table
+from coopt.runs.measures.probes import ALL_EDGES
+from coopt.runs.order import by_edge
 from coopt.runs.results import GateCell, Results
 
 _SHOWN_DECISIONS = 48
@@ -13,13 +15,13 @@ _FEW_EDGES = 4
 
 
 def decisions(results: Results) -> list[GateCell]:
-    """The decisions that decided something; none where a row for each would be too long to read."""
-    found = [g for g in results.gates if g.reason not in ("always", "never")]
-    return found if len(found) <= _SHOWN_DECISIONS else []
+    """The decisions that decided something."""
+    return [g for g in results.gates if g.reason not in ("always", "never")]
 
 
-def _many_edges(results: Results) -> bool:
-    return len({g.edge for g in results.gates}) > _FEW_EDGES
+def _is_read_by_rounds(results: Results) -> bool:
+    """Whether single decisions are too many to read, or are few but on many edges."""
+    return len(decisions(results)) > _SHOWN_DECISIONS or len({g.edge for g in results.gates}) > _FEW_EDGES
 
 
 def rank_table(results: Results) -> Table:
@@ -58,19 +60,21 @@ def consensus_table(results: Results) -> Table:
 
 def history_table(results: Results) -> Table:
     """Which edges were open in which round: the share of seeds (and domains) in which they were."""
-    if decisions(results) and not _many_edges(results):
+    if decisions(results) and not _is_read_by_rounds(results):
         return Table("Open edges", [], [])
     rounds = sorted({g.round for g in results.gates})
     rows = []
     for method in dict.fromkeys(g.method for g in results.gates):
-        own = [g for g in results.gates if g.method == method]
-        rows.append([method, "all edges", *(_open(results, [g for g in own if g.round == r]) for r in rounds)])
-        for edge in dict.fromkeys(g.edge for g in own):
-            cells = [[g for g in own if g.edge == edge and g.round == r] for r in rounds]
-            rows.append([method, edge, *(_open(results, c) for c in cells)])
+        own: dict[tuple[str, int], list[GateCell]] = {}
+        for g in results.gates:
+            if g.method == method:
+                own.setdefault((g.edge, g.round), []).append(g)
+                own.setdefault((ALL_EDGES, g.round), []).append(g)
+        for edge in sorted({edge for edge, _ in own}, key=by_edge(results.native)):
+            rows.append([method, edge, *(_open(results, own.get((edge, r), [])) for r in rounds)])
     note = (
         "Percent of seeds in which an edge was open (of its domains, with a gate by domain), in brackets the mean gap;"
-        " –: no such edge then. Intervals and P(flip) of every decision: coopt report --format json, results.json."
+        " –: no such edge then. Intervals and P(flip) of every decision: --section gates --format csv."
     )
     return Table("Open edges by round, percent", ["method", "tutor -> tutee", *map(str, rounds)], rows, [note])
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from coopt.core.names import INIT
+from coopt.core.names import BASE, INIT
 from coopt.core.statistics.crossed import LEAST_SEEDS
 from coopt.core.tables.cells import NONE, percent, signed, span
 from coopt.core.tables.table import Table
@@ -27,32 +27,71 @@ def headline(results: Results) -> list[str]:
     lines = [*warnings(results), *(_sentence(results, m) for m in methods[:_SAID])]
     if len(methods) > _SAID:
         lines.append(f"{len(methods) - _SAID} more methods: see the table.")
-    if methods:
-        lines.append(_whom_it_is_about(results))
+    if methods and len(results.seeds) >= LEAST_SEEDS:
+        seeds = ", ".join(map(str, results.seeds))
+        lines.append(f"Over seeds {seeds}: about other specialists and other orders of prompts, too.")
     return lines
 
 
 def warnings(results: Results) -> list[str]:
-    """What makes the numbers below worth little."""
-    found = []
-    own = [c for c in results.scores if c.who not in ("base",)]
-    if own and not any(c.score for c in own):
-        found.append("every score is 0.")
+    """What makes the numbers below worth little, and what to do: a line of 80 columns each."""
+    found = [
+        _all_zero(results),
+        _nothing_read(results),
+        _nothing_right(results),
+        _few_questions(results),
+        _few_seeds(results),
+        _away(results),
+    ]
+    return [f"WARNING: {text}" for text in found if text]
+
+
+def _all_zero(results: Results) -> str:
+    own = [c for c in results.scores if c.who != BASE]
+    zero = own and not any(c.score for c in own)
+    return "every score is 0. Read what was answered: --section answers, --html." if zero else ""
+
+
+def _nothing_read(results: Results) -> str:
+    """No rollout at all, or most of what somebody wrote."""
+    rollouts = [c for c in results.readings if c.round is not None]
+    if rollouts and all(c.unparsed == 1 for c in rollouts):
+        return "no rollout was parsed. Try --set data.extraction=lenient."
     unread = [c for c in results.readings if c.unparsed > _UNREAD]
-    if unread:
-        worst = max(unread, key=lambda c: c.unparsed)
-        found.append(
-            f"no answer could be read in {percent(worst.unparsed, 0)} % of {worst.student}'s ({worst.who}) responses"
-            f"{' in ' + worst.domain if worst.domain else ''}; more: --section answers."
-        )
-    if results.no_own_correct == 1:
-        found.append("no prompt of the first steps had a correct rollout: there was nothing to learn from.")
+    if not unread:
+        return ""
+    worst = max(unread, key=lambda c: c.unparsed)
+    where = f"{worst.student} ({worst.who}){f', {worst.domain}' if worst.domain else ''}"
+    return f"{where}: {percent(worst.unparsed, 0)} % of answers not read. See --section answers."
+
+
+def _nothing_right(results: Results) -> str:
+    """The first steps say whether there was anything to learn from."""
+    if results.no_own_correct != 1:
+        return ""
+    return "no prompt had a correct rollout. Use a stronger base or easier rows."
+
+
+def _few_questions(results: Results) -> str:
     few = [c for c in results.constants if c.questions < _FEW_QUESTIONS]
-    if few:
-        found.append("few test questions: " + ", ".join(f"{c.questions} in {c.domain}" for c in few) + ".")
-    if results.unavailable:
-        found.append(f"tutors behind an endpoint were unavailable in {len(results.unavailable)} rounds.")
-    return [f"WARNING: {text}" for text in found]
+    if not few:
+        return ""
+    sizes = sorted({c.questions for c in few})
+    shown = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    names = few[0].domain if len(few) == 1 else f"{len(few)} domains"
+    return f"n = {shown} in {names}, below {_FEW_QUESTIONS} questions. Use --set data.test=200."
+
+
+def _few_seeds(results: Results) -> str:
+    count = len(results.seeds)
+    if count >= LEAST_SEEDS or not results.methods:
+        return ""
+    return f"{'one seed' if count == 1 else f'{count} seeds'}: about these students only. For others: --seeds 5."
+
+
+def _away(results: Results) -> str:
+    away = len(results.unavailable)
+    return f"tutors stayed away in {away} round{'s' * (away > 1)}: --section feedback." if away else ""
 
 
 def _best_first(results: Results) -> list[str]:
@@ -73,11 +112,11 @@ def _sentence(results: Results, method: str) -> str:
     counts = [(word, sum(c.verdict == v for c in cells)) for word, v in (("improved", "improves"), ("worse", "worse"))]
     shown = ", ".join(f"{n} of {len(cells)} scores shown {word}" for word, n in counts if n)
     parts = [f"{method}: mean change {signed(fmean(moved))} points ({shown or 'no change shown'})"]
-    against = _against(results, method)
-    if against:
+    versus = against(results, method)
+    if versus:
         parts.append(
-            f"against {against.baseline} {signed(against.difference)} {span(against.low, against.high, '+.1f')}"
-            f" ({against.verdict})"
+            f"against {versus.baseline} {signed(versus.difference)} {span(versus.low, versus.high, '+.1f')}"
+            f" ({versus.verdict})"
         )
     mutual = next((c for c in results.pareto if c.method == method and c.student == "mutual"), None)
     if mutual and len(results.native) > 1:
@@ -86,7 +125,7 @@ def _sentence(results: Results, method: str) -> str:
     return "; ".join(parts) + "."
 
 
-def _against(results: Results, method: str) -> ComparisonCell | None:
+def against(results: Results, method: str) -> ComparisonCell | None:
     """The comparison with the run's first method, of all students."""
     baseline = results.methods[0]
     own = [c for c in results.comparisons if c.method == method and c.baseline == baseline]
@@ -94,19 +133,12 @@ def _against(results: Results, method: str) -> ComparisonCell | None:
     return whole[0] if whole else None
 
 
-def _whom_it_is_about(results: Results) -> str:
-    seeds = f"seed{'s' * (len(results.seeds) > 1)} {', '.join(map(str, results.seeds))}"
-    if len(results.seeds) < LEAST_SEEDS:
-        return f"With {seeds} this is about these students only; for others: --seeds 5."
-    return f"Over {seeds}: about other specialists and other orders of prompts, too."
-
-
 def headline_table(results: Results) -> Table:
     """Students x domains where they fit, else methods."""
     starts = _own(results, INIT)
     if len(starts) <= _CELLS and len(results.methods) <= _METHODS:
         return _of_students(results, starts)
-    return _of_methods(results, starts)
+    return methods_table(results)
 
 
 def _of_students(results: Results, starts: Sequence[ScoreCell]) -> Table:
@@ -131,12 +163,13 @@ def _end(cell: ScoreCell) -> str:
     return f"{percent(cell.score)}  {change}\n{span(cell.change_low, cell.change_high, '+.1f')}"
 
 
-def _of_methods(results: Results, starts: Sequence[ScoreCell]) -> Table:
+def methods_table(results: Results) -> Table:
     """Means of all students and domains."""
+    starts = _own(results, INIT)
     rows = [[INIT, percent(fmean(c.score for c in starts)), *[NONE] * 4]]
     for method in _best_first(results):
         own = _own(results, method)
-        against = _against(results, method)
+        versus = against(results, method)
         changes = [c.change for c in own if c.change is not None]
         rows.append(
             [
@@ -145,7 +178,7 @@ def _of_methods(results: Results, starts: Sequence[ScoreCell]) -> Table:
                 signed(fmean(changes)),
                 f"{signed(min(changes))} to {signed(max(changes))}",
                 f"{sum(c.verdict == 'improves' for c in own)} / {sum(c.verdict == 'worse' for c in own)}",
-                f"{signed(against.difference)} {span(against.low, against.high, '+.1f')}" if against else NONE,
+                f"{signed(versus.difference)} {span(versus.low, versus.high, '+.1f')}" if versus else NONE,
             ]
         )
     columns = ["method", "score", "change", "of a score", "shown +/-", f"against {(results.methods or ['–'])[0]}"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 from coopt.core.statistics.crossed import LEAST_SEEDS
@@ -13,7 +13,10 @@ from coopt.methods.rollouts import OUTCOMES
 from coopt.reports.comparison import FEW_SEEDS, INTERVALS, PARETO_RULE
 from coopt.reports.graph_tables import decisions
 from coopt.runs.measures.cost import PARTS
-from coopt.runs.results import GateCell, Results, ScoreCell
+from coopt.runs.measures.probes import ALL_EDGES
+from coopt.runs.results import FeedbackCell, GateCell, Results, ScoreCell
+
+_COUNTS = ("messages", "revealed", "leaked", "unread", "voted_down")
 
 
 def score_table(results: Results) -> Table:
@@ -238,7 +241,7 @@ def feedback_table(results: Results) -> Table:
     """What the anchor and the sanitiser did with the tutors' messages."""
     rows = []
     committee = any(c.voted_down for c in results.feedback)
-    for c in results.feedback:
+    for c in _with_totals(results.feedback):
         asked = max(1, c.messages)
         kept = max(1, c.outcomes["kept"])
         rows.append(
@@ -263,6 +266,17 @@ def feedback_table(results: Results) -> Table:
     )
     away = [f"Unavailable: {where}: {why}" for where, why in results.unavailable.items()]
     return Table("Feedback outcomes", columns, rows, [note, *away])
+
+
+def _with_totals(cells: Sequence[FeedbackCell]) -> Iterator[FeedbackCell]:
+    """Before the edges of a method, where there are several, what they come to."""
+    for method in dict.fromkeys(c.method for c in cells):
+        own = [c for c in cells if c.method == method]
+        if len(own) > 1:
+            counts = {k: sum(getattr(c, k) for c in own) for k in _COUNTS}
+            outcomes = {o: sum(c.outcomes[o] for c in own) for o in OUTCOMES}
+            yield FeedbackCell(method=method, edge=ALL_EDGES, outcomes=outcomes, **counts)
+        yield from own
 
 
 def cost_table(results: Results) -> Table:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from coopt.core.errors import RunError
+from coopt.runs.order import by_edge, by_node
 from coopt.runs.shown import Shown
 
 
@@ -330,6 +331,24 @@ class Results(Shown, Record):
     no_own_correct: float | None
     """Share of the first step's prompts without a correct rollout."""
 
+    @model_validator(mode="after")
+    def _in_the_graphs_order(self) -> Self:
+        """Also of runs whose results were written in the order of the alphabet, in which s10 stands before s2."""
+        node, edge = by_node(self.native), by_edge(self.native)
+        for cells in (self.feedback, self.hostile):
+            methods = list(dict.fromkeys(c.method for c in cells))
+            cells.sort(key=lambda c, methods=methods: (methods.index(c.method), edge(c.edge)))  # type: ignore[misc]
+        self.break_rates.sort(key=lambda c: edge(c.edge))
+        for committee in self.committees:
+            committee.authors.sort(key=lambda a: node(a.author))
+            for author in committee.authors:
+                author.judges.sort(key=lambda j: node(j.judge))
+        return self
+
+
+class UnfinishedError(RunError):
+    """A run without results yet."""
+
 
 class OldResultsError(RunError):
     """The results of an earlier coopt, whose numbers meant something else."""
@@ -343,7 +362,10 @@ def stored_results(directory: str | Path) -> Results:
             f"{directory}: no run here (config.json is missing). Runs are the folders that coopt bench names."
         )
     if not path.is_file():
-        raise RunError(f"{directory}: the run has not finished. Run its coopt bench command again to resume it.")
+        raise UnfinishedError(
+            f"{directory}: the run has not finished, so it has no results. How far it is: coopt report {directory};"
+            " its coopt bench command again resumes it."
+        )
     text = path.read_text(encoding="utf-8")
     if json.loads(text).get("version") == 1:
         raise OldResultsError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from coopt.core import store
 from coopt.core.config.load import check
@@ -132,6 +132,14 @@ class Run:
     @property
     def journal_path(self) -> Path:
         return self.directory / "journal.jsonl"
+
+    def provenance(self) -> Mapping[str, Any]:
+        """Where its numbers come from (``coopt.runs.provenance``); empty where nothing readable says so."""
+        try:
+            found = store.read_json(self.directory / "provenance.json")
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def journal(self) -> Journal:
         """The run's journal as it is now; reading changes nothing."""

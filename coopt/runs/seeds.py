@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from coopt.runs.journal import Journal
 from coopt.runs.run import Run
@@ -20,6 +21,10 @@ class SeedRuns(Run):
     @property
     def seeds(self) -> list[int]:
         return sorted(self.runs)
+
+    def provenance(self) -> Mapping[str, Any]:
+        """The first seed's."""
+        return next(iter(self.runs.values())).provenance()
 
     def journal(self) -> Journal:
         return Journal(*(run.journal_path for run in self.runs.values()))

@@ -16,8 +16,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
+from coopt.reports.html.live import write_live
 from coopt.reports.html.page import write_page
 from tests.unit.reported_runs import HOSTILE, write_run
+from tests.unit.small_runs import write_run as small_run
 
 pytestmark = [pytest.mark.heavy, pytest.mark.slow]
 Browser = webdriver.Chrome
@@ -162,7 +164,7 @@ def test_filters_narrow_the_transcripts(browser: Browser) -> None:
 
 def test_the_keyboard_reaches_every_control(browser: Browser) -> None:
     wanted = browser.execute_script(
-        "return [...document.querySelectorAll('nav a, select, input, summary, button:enabled')].length"
+        "return [...document.querySelectorAll('nav a, h2 a, select, input, summary, button:enabled')].length"
     )
     reached: set[str] = set()
     body = browser.find_element(By.TAG_NAME, "body")
@@ -202,3 +204,29 @@ def test_a_phone_does_not_scroll_sideways(browser: Browser, page: str, scheme: s
     assert width <= window == 375
     rights = "return [...document.querySelectorAll('.chart svg')].map((s) => s.getBoundingClientRect().right)"
     assert max(browser.execute_script(rights)) <= 375
+
+
+def test_a_live_page_loads_itself_again_and_keeps_its_readers_place(
+    chromium: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("live")
+    run = small_run(folder / "run")
+    (run.directory / "results.json").unlink()
+    write_live(run, folder / "live.html", reload=2)
+    _look(chromium, "light", 1200)
+    chromium.get_log("browser")
+    chromium.get((folder / "live.html").as_uri())
+    _drawn(chromium, "light")
+    assert len(_all(chromium, ".chart svg")) == len(_all(chromium, ".chart")) > 2
+    Select(chromium.find_element(By.CSS_SELECTOR, "[data-signal=domain]")).select_by_visible_text("chemistry")
+    chromium.execute_script("document.activeElement.blur(); scrollTo({top: 300, behavior: 'instant'})")
+    run.journal().note("resumed")
+    write_live(run, folder / "live.html", reload=2)
+    chromium.execute_script("window.before = true")
+    _until(lambda: chromium.execute_script("return window.before === undefined"))
+    _drawn(chromium, "light")
+    _until(lambda: chromium.execute_script("return scrollY") == 300)
+    assert chromium.execute_script("return document.querySelector('[data-signal=domain]').value") == "chemistry"
+    assert chromium.get_log("browser") == []
+    write_live(run, folder / "live.html")
+    _until(lambda: chromium.execute_script("return document.body.dataset.reload") == "")

@@ -17,7 +17,8 @@ _ENDS = (45, 10)
 GAP = 3
 """Columns of the screen between two columns of a table."""
 _MOST_KEYS = 3
-_WORD = re.compile(r"\[[^\]\n]*\]|\S+")
+_WORD = re.compile(r"\[[^\]\n]*\]|(?<!\S)\S{1,12} -> \S{1,12}(?!\S)|\S+")
+"""An interval, an edge between short names, or anything without a space."""
 _EDGES = 2
 
 
@@ -26,6 +27,9 @@ def fitted(table: Table, width: int) -> Iterator[Table]:
     short = shortened(table)
     widths, keys = least_widths(short), _key_columns(short)
     parts = list(_parts(widths, keys, width))
+    if any(_total(widths, part) > width for part in parts):
+        yield _upright(short)
+        return
     for number, part in enumerate(parts, start=1):
         title = short.title if len(parts) == 1 else f"{short.title} (part {number} of {len(parts)})"
         last = number == len(parts)
@@ -43,6 +47,12 @@ def shortened(table: Table) -> Table:
     rows = [*table.rows[:first], gap, *table.rows[-last:]]
     note = f"{hidden} of {len(table.rows)} rows are not shown here; all of them: --format csv, md or json."
     return Table(table.title, table.columns, rows, [note, *table.notes])
+
+
+def _upright(table: Table) -> Table:
+    """Of names that are too long to stand beside one another: a line a cell, and an empty one after each row."""
+    lines = [line for row in table.rows for line in (*zip(table.columns, row, strict=True), ("", ""))]
+    return Table(table.title, ["column", "value"], [list(line) for line in lines[:-1]], table.notes)
 
 
 def least_widths(table: Table) -> list[int]:
@@ -67,6 +77,24 @@ def widths_in(table: Table, room: int) -> list[int]:
         widths[k] += more
         free -= more
     return widths
+
+
+def wrapped(text: str, width: int) -> str:
+    """The text in lines of ``width``, broken between words only; an interval in brackets is one word. Only a word that
+    is longer than a line is left to the screen."""
+    return "\n".join(line if len(line) <= width else _filled(line, width) for line in text.split("\n"))
+
+
+def _filled(line: str, width: int) -> str:
+    lines = [line[: len(line) - len(line.lstrip())]]
+    for word in _WORD.findall(line):
+        if not lines[-1].strip():
+            lines[-1] += word
+        elif len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return "\n".join(lines)
 
 
 def _key_columns(table: Table) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Console, Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from coopt.core.tables.fit import fitted, widths_in
+from coopt.core.tables.fit import fitted, widths_in, wrapped
 from coopt.core.tables.table import Table
 from coopt.core.text import visible
 
@@ -25,23 +25,32 @@ def output() -> Console:
 
 def show(tables: Sequence[Table], console: Console) -> None:
     """Print to a terminal."""
+    for part in renderables(tables, console.width):
+        console.print(part)
+
+
+def renderables(tables: Sequence[Table], width: int) -> Iterator[Group]:
+    """What rich prints of tables of any size."""
     for table in tables:
-        for part in fitted(table, console.width):
-            console.print(renderable(part, console.width))
+        for part in fitted(table, width):
+            yield _renderable(part, width)
 
 
 def show_lines(lines: Sequence[str], console: Console) -> None:
-    """Print plain text, wrapped between words; what warns is bold."""
+    """Print plain text, wrapped between words and not inside an interval; what warns is bold."""
     for line in lines:
-        console.print(Text(visible(line), style="bold red" if line.startswith("WARNING") else ""))
+        style = "bold red" if line.startswith("WARNING") else ""
+        console.print(Text(wrapped(visible(line), console.width), style=style))
 
 
-def renderable(table: Table, width: int) -> Group:
+def _renderable(table: Table, width: int) -> Group:
     """What rich prints of a table that fits ``width``. Cells are text, never markup: they may hold model output."""
     grid = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column, wide in zip(table.columns, widths_in(table, width), strict=True):
-        grid.add_column(column, overflow="fold", width=wide)
+    widths = widths_in(table, width)
+    for column, wide in zip(table.columns, widths, strict=True):
+        grid.add_column(wrapped(column, wide), overflow="fold", width=wide)
     for row in table.rows:
-        grid.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-    notes = [Text(f"  {note}", style="dim") for note in table.notes]
+        cells = zip(row, widths, strict=True)
+        grid.add_row(*(Text(wrapped(cell, wide), style=_STYLES.get(cell, "")) for cell, wide in cells))
+    notes = [Text(wrapped(f"  {note}", width), style="dim") for note in table.notes]
     return Group(grid, *notes, Text(""))

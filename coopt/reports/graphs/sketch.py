@@ -58,7 +58,7 @@ def _colours(topology: Topology) -> dict[str, str]:
 def _notes(topology: Topology, when: str, *, boxes: bool) -> Iterator[Text]:
     lines = ["an arrow runs from tutor to tutee"] if boxes else ["row tutors column: ●; reviews its feedback: ○"]
     if boxes and topology.reviews:
-        lines.append(f"reviews: {', '.join(f'{a} -> {b}' for a, b in sorted(topology.reviews))}")
+        lines.append(f"reviews: {', '.join(f'{a} -> {b}' for a, b in topology.review_pairs)}")
     if topology.varies:
         lines.append(f"edges change every round: this is {when or 'their union (one round: --round R)'}")
     if topology.hub:

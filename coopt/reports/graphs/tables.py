@@ -48,7 +48,7 @@ def show_data(
         "students": dict(topology.native),
         "critics": topology.critics,
         "edges": [str(e) for e in topology.edges],
-        "reviews": [f"{a} -> {b}" for a, b in sorted(topology.reviews)],
+        "reviews": [f"{a} -> {b}" for a, b in topology.review_pairs],
         "edges_a_round": m.edges_a_round,
         "tutors_of_a_student": m.tutors._asdict(),
         "tutees_of_a_node": m.tutees._asdict(),

@@ -13,9 +13,12 @@ from coopt.reports.charts import HEIGHT, LEGEND, Chart, Row, chart_of, percent, 
 from coopt.runs.measures.cost import PARTS
 from coopt.runs.measures.outcomes import OutcomeShare
 from coopt.runs.measures.probes import ALL_EDGES, ANY_STATE
+from coopt.runs.order import by_node
 from coopt.runs.results import BreakCell, Results
 
 KINDS = ("break", "fix")
+_WRITTEN = 6
+"""Students up to which rates are written into the squares of a matrix."""
 
 
 def break_matrices(results: Results) -> dict[str, Chart]:
@@ -30,19 +33,38 @@ def break_matrices(results: Results) -> dict[str, Chart]:
             chart_of(rows)
             .transform_filter("datum.context == context")
             .encode(
-                x=alt.X("tutee:N", title="tutee", axis=alt.Axis(labelAngle=0)),
-                y=alt.Y("tutor:N", title="tutor"),
+                x=alt.X("tutee:N", title="tutee", sort=_nodes(results, rows, "tutee"), axis=_below(results)),
+                y=alt.Y("tutor:N", title="tutor", sort=_nodes(results, rows, "tutor")),
                 tooltip=tips(rows[0]),
             )
         )
         opacity = alt.Opacity("rate:Q", scale=alt.Scale(domain=[0, 100], range=[0.05, 0.6]), legend=None)
         charts[f"{kind.capitalize()}-rate, tutor x tutee, percent"] = (
-            alt.layer(base.mark_rect(style="rate").encode(opacity=opacity), base.mark_text().encode(text="words:N"))
+            alt.layer(
+                base.mark_rect(style="rate").encode(opacity=opacity),
+                *([] if _has_many(results) else [base.mark_text().encode(text="words:N")]),
+            )
             .add_params(alt.param(name="context", value=rows[0]["context"]))
-            .properties(width="container", height=60 + 40 * len({r["tutor"] for r in rows}))
+            .properties(
+                width="container", height=60 + (16 if _has_many(results) else 40) * len({r["tutor"] for r in rows})
+            )
             .properties(description=f"{kind}-rate of every edge.")
         )
     return charts
+
+
+def _nodes(results: Results, rows: Sequence[Row], end: str) -> list[str]:
+    return sorted({r[end] for r in rows}, key=by_node(results.native))
+
+
+def _has_many(results: Results) -> bool:
+    """Whether a rate does not fit its square; the tooltip has it."""
+    return len(results.native) > _WRITTEN
+
+
+def _below(results: Results) -> alt.Axis:
+    """Names below one another where they do not fit side by side."""
+    return alt.Axis(labelAngle=-90 if len(results.native) > _WRITTEN else 0, labelOverlap=False)
 
 
 def difficulty_charts(results: Results) -> dict[str, Chart]:

@@ -7,6 +7,7 @@ policy runs no script but the two whose hashes it names, and loads nothing from 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from coopt.core import store
@@ -14,9 +15,10 @@ from coopt.reports.charts import Chart, spec
 from coopt.reports.graphs.palette import native_colours
 from coopt.reports.html.feedback_charts import break_matrices, cost_chart, difficulty_charts, outcome_charts
 from coopt.reports.html.graph import drawn_graph, gate_rows, graph_chart
+from coopt.reports.html.head import cards, first_warnings, origin
 from coopt.reports.html.score_charts import pareto_charts, trajectory_charts
 from coopt.reports.html.transcripts import Chosen, choose
-from coopt.reports.sections import all_tables
+from coopt.reports.sections import page_tables
 from coopt.reports.templates import hash_of, render
 from coopt.reports.theme import THEMES
 from coopt.runs.measures import cost
@@ -26,6 +28,7 @@ from coopt.runs.measures.trajectories import trajectories
 from coopt.runs.results import Results
 from coopt.runs.run import Run
 
+_HERE = Path(__file__).parent
 _CONTEXTS = {
     "paper": "feedback, right answer if any (paper)",
     "sf": "demonstration and feedback (s + f)",
@@ -42,17 +45,18 @@ def write_page(run: Run, results: Results, path: Path) -> Chosen:
 
 def render_page(run: Run, results: Results, chosen: Chosen) -> str:
     """The page as text."""
-    here = Path(__file__).parent
-    library, script = chart_library(), (here / "page.js").read_text(encoding="utf-8")
+    library, script = chart_library(), own_script("page")
     charts = _charts(run, results)
     graph = drawn_graph(run, results.gates)
     natives = [n.native for n in graph.nodes.values()]
     return render(
         "html/page",
         results=results,
-        tables={t.title: t for t in all_tables(results)},
+        tables={t.title: t for t in page_tables(results)},
         charts={section: list(own) for section, own in charts.items()},
-        mutual=[c for c in results.pareto if c.student == "mutual"],
+        cards=cards(run, results),
+        origin=origin(run),
+        warnings=first_warnings(results),
         chosen=chosen,
         data={
             "themes": THEMES,
@@ -60,7 +64,7 @@ def render_page(run: Run, results: Results, chosen: Chosen) -> str:
             "gates": gate_rows(results.gates, graph, results.domains),
             "transcripts": chosen.transcripts,
         },
-        style=(here / "page.css").read_text(encoding="utf-8"),
+        style=style(),
         scripts=[library, script],
         hashes=[hash_of(library), hash_of(script)],
         all_edges=ALL_EDGES,
@@ -70,6 +74,17 @@ def render_page(run: Run, results: Results, chosen: Chosen) -> str:
     )
 
 
+def style() -> str:
+    """The style of every page about a run."""
+    return (_HERE / "page.css").read_text(encoding="utf-8")
+
+
+def own_script(name: str) -> str:
+    """The script of a page: what all charts need, and its own part."""
+    return "".join((_HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("charts", name))
+
+
+@lru_cache(maxsize=1)
 def chart_library() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script (BSD-3-Clause), which sets ``vegaEmbed``."""
     import vl_convert

@@ -27,6 +27,8 @@ MOST_BYTES = 6_000_000
 """Of all transcripts in the page, as JSON."""
 _MOVED = ("broken", "fixed")
 _MOST_OF_A_GROUP = 2000  # read into memory at a time
+_MOST_MISSED = 200
+"""Transcripts for which there is no room, one among them perhaps far too long, before the page counts as full."""
 Transcript = dict[str, Any]
 """source (probe or a method), seed, round, step, edge, domain, item, question, answer, right, own (the tutee's first
 answer), raw, outcome, kept; times: how often it was said. From the probe also again (asked again without feedback), f
@@ -55,13 +57,15 @@ def choose(run: Run, most_bytes: int = MOST_BYTES) -> Chosen:
         entry = (-_chance(found), -count, found)  # the heap's first is the one to let go of
         (heapq.heappush if len(group) < _MOST_OF_A_GROUP else heapq.heappushpop)(group, entry)
     items, unread = _items(run)
-    taken, room = [], most_bytes
+    taken, room, missed = [], most_bytes, 0
     for found in _in_turn(groups):
         _complete(found, items.get(found["item"]))
-        room -= len(htmlsafe_json_dumps(found))  # as the page has it
-        if room < 0:
+        size = len(htmlsafe_json_dumps(found))  # as the page has it
+        if size <= room:
+            room -= size
+            taken.append(found)
+        elif (missed := missed + 1) > _MOST_MISSED:
             break
-        taken.append(found)
     taken.sort(key=_reading_order)
     shown: Counter[str] = Counter()
     for found in taken:

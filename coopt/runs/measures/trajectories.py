@@ -31,10 +31,12 @@ class Point(NamedTuple):
     high: float
 
 
-def trajectories(run: Run) -> list[Point]:
-    """All points of a run whose score files are there; none where they are not (a folder of results only)."""
-    first = (run.scores_path(run.seeds[0], m, "validation", 0, run.topology.students[0]) for m in run.config.methods)
-    if not any(path.is_file() for path in first):
+def trajectories(run: Run, *, unfinished: bool = False) -> list[Point]:
+    """All points of a run whose score files are there; none where they are not (a folder of results only).
+    ``unfinished``: also those that some seeds have not reached, as the mean of the others."""
+    seeds = run.seeds if unfinished else run.seeds[:1]
+    first = [(seed, method) for seed in seeds for method in run.config.methods]
+    if not any(run.scores_path(*key, "validation", 0, run.topology.students[0]).is_file() for key in first):
         return []
     clusters = {d: [i.clusters for i in run.domains[d].items("validation")] for d in run.config.domains}
     designs = {d: make_design([c]) for d, c in clusters.items()} | {MEAN: make_design(list(clusters.values()))}
@@ -43,8 +45,9 @@ def trajectories(run: Run) -> list[Point]:
         steps = run.settings_of(method).rounds.steps
         for student in run.topology.students:
             for round_ in range(run.rounds_of(method) + 1):
-                within = _within(run, method, round_, student) if round_ else {}
-                for step, scores in (within | _at_the_end(run, method, round_, student, round_ * steps)).items():
+                within = _within(run, method, round_, student, unfinished) if round_ else {}
+                ends = _at_the_end(run, method, round_, student, round_ * steps, unfinished)
+                for step, scores in (within | ends).items():
                     values = {d: np.array([_rows(s[d]["correct"]) for s in scores]) for d in run.config.domains}
                     values[MEAN] = np.concatenate(list(values.values()), axis=1)
                     for domain, values_SQ in values.items():
@@ -58,16 +61,20 @@ Scored = list[Mapping[str, Any]]
 """Of every seed: domain -> its answers."""
 
 
-def _at_the_end(run: Run, method: str, round_: int, student: str, step: int) -> dict[int, Scored]:
-    """``step`` -> the scores after a round; empty if a seed's file is not there."""
+def _at_the_end(run: Run, method: str, round_: int, student: str, step: int, unfinished: bool) -> dict[int, Scored]:
+    """``step`` -> the scores after a round; empty if a seed's file is not there (``unfinished``: if none is)."""
     paths = [run.scores_path(seed, method, "validation", round_, student) for seed in run.seeds]
-    return {step: [store.read_json(p)["domains"] for p in paths]} if all(p.is_file() for p in paths) else {}
+    there = [p for p in paths if p.is_file()]
+    enough = len(there) == len(paths) or (unfinished and there)
+    return {step: [store.read_json(p)["domains"] for p in there]} if enough else {}
 
 
-def _within(run: Run, method: str, round_: int, student: str) -> dict[int, Scored]:
-    """Step -> the scores inside a round that every seed has."""
+def _within(run: Run, method: str, round_: int, student: str, unfinished: bool) -> dict[int, Scored]:
+    """Step -> the scores inside a round that every seed has (``unfinished``: every one that has any there)."""
     files = [run.phase_files(seed, method, round_, student).evaluations for seed in run.seeds]
     found = [{line["step"] + 1: line["domains"] for line in store.read_lines(path)} for path in files]
+    if unfinished:
+        found = [own for own in found if own] or [{}]
     return {step: [own[step] for own in found] for step in found[0] if all(step in own for own in found)}
 
 

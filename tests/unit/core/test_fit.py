@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from coopt.core.tables.fit import MOST_ROWS
+from coopt.core.tables.fit import MOST_ROWS, wrapped
 from coopt.core.tables.screen import show
 from coopt.core.tables.table import Table
 
@@ -65,3 +65,25 @@ def test_a_word_is_wrapped_where_it_may_be() -> None:
     lines = [line.strip() for line in printed(table, 24).splitlines()]
     assert any(line.endswith("difference") for line in lines)
     assert all(len(line) <= 24 for line in lines)
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_names_that_are_too_long_stand_below_one_another(width: int) -> None:
+    a, b = "a" * 55, "b" * 55
+    rows = [["opcod", f"{a} -> {b}", "51.0", "[40.0, 60.0]"], ["opcod", f"{b} -> {a}", "2.0", "[1.0, 3.0]"]]
+    table = Table("Edges", ["method", "tutor -> tutee", "kept", "95 %"], rows, ["A note."])
+    text = printed(table, width)
+    assert all(len(line.rstrip()) <= width for line in text.splitlines())
+    words = text.split()
+    assert words.count(a) == words.count(b) == 2
+    assert all(cell in text for row in rows for cell in row if " -> " not in cell)
+
+
+def test_an_interval_is_never_split_between_lines() -> None:
+    text = "against sdpo +7.9 [+1.5, +14.4] (no difference shown)  "
+    for width in range(15, 60):
+        lines = wrapped(text, width).split("\n")
+        assert all(len(line) <= max(width, len("difference")) for line in lines[:-1])
+        assert sum("[+1.5, +14.4]" in line for line in lines) == 1
+    assert wrapped("  a note of words", 9) == "  a note\nof words"
+    assert wrapped("short  as it is", 20) == "short  as it is"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,12 @@ def test_a_pair_fits_the_screen_and_no_number_is_split(tmp_path: Path, width: in
 
 def test_every_method_has_its_sentence_with_the_baseline_and_whom_it_is_about(tmp_path: Path) -> None:
     results = made(tmp_path)
-    first, second, about = (line for line in headline(results) if not line.startswith("WARNING"))
+    first, second = (line for line in headline(results) if not line.startswith("WARNING"))
     assert first.startswith("sdpo: mean change ")
     assert "against" not in first
     comparison = next(c for c in results.comparisons if c.student == "all")
     assert f"against sdpo {100 * comparison.difference:+.1f} [" in second
-    assert "about these students only" in about
+    assert "about these students only" in headline(results)[1]
 
 
 def test_many_methods_are_one_row_each(tmp_path: Path) -> None:
@@ -64,17 +64,53 @@ def test_many_methods_are_one_row_each(tmp_path: Path) -> None:
     assert any("1 more methods" in line for line in headline(results))
 
 
-def test_what_makes_numbers_worthless_comes_first(tmp_path: Path) -> None:
-    results = made(tmp_path)
-    unread = ReadingCell(who="init", student="s1", domain="physics", answers=80, unparsed=0.9, unfinished=0.0, tokens=9)
-    nothing = [c.model_copy(update={"score": 0.0}) for c in results.scores]
-    bad = results.model_copy(update={"readings": [unread], "scores": nothing, "no_own_correct": 1.0})
-    found = warnings(bad)
-    assert found[0] == "WARNING: every score is 0."
-    assert "90 % of s1's (init) responses in physics" in found[1]
-    assert "nothing to learn from" in found[2]
-    assert found[3] == "WARNING: few test questions: 20 in physics, 20 in chemistry."
-    assert headline(bad)[: len(found)] == found
+def _unread(share: float, who: str = "init", round_: int | None = None) -> ReadingCell:
+    domain = "" if round_ else "physics"
+    return ReadingCell(
+        who=who, student="s1", domain=domain, round=round_, answers=80, unparsed=share, unfinished=0.0, tokens=9
+    )
+
+
+def _zero(results: Results) -> dict[str, Any]:
+    return {"scores": [c.model_copy(update={"score": 0.0}) for c in results.scores]}
+
+
+def _questions(results: Results, *counts: int) -> dict[str, Any]:
+    return {
+        "constants": [c.model_copy(update={"questions": n}) for c, n in zip(results.constants, counts, strict=True)]
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (_zero, "every score is 0. Read what was answered: --section answers, --html."),
+        (lambda r: {"readings": [_unread(1.0, "opcod", 1), _unread(0.0)]}, "no rollout was parsed. Try --set data."),
+        (
+            lambda r: {"readings": [_unread(0.9), _unread(0.6, "opcod", 1)]},
+            "s1 (init), physics: 90 % of answers not read. See",
+        ),
+        (lambda r: {"no_own_correct": 1.0}, "no prompt had a correct rollout. Use a stronger base"),
+        (lambda r: _questions(r, 29, 30), "n = 29 in physics, below 30 questions. Use --set data.test=200."),
+        (lambda r: _questions(r, 9, 20), "n = 9 to 20 in 2 domains, below 30 questions."),
+        (lambda r: {"seeds": [0]}, "one seed: about these students only. For others: --seeds 5."),
+        (lambda r: {"seeds": [0, 1]}, "2 seeds: about these students only."),
+        (lambda r: {"unavailable": {"0/opcod/r1/a -> b": "gone"}}, "tutors stayed away in 1 round: --section feedback"),
+    ],
+)
+def test_what_makes_numbers_worthless_is_one_line_with_what_to_do(
+    tmp_path: Path, change: Callable[[Results], dict[str, Any]], says: str
+) -> None:
+    whole = made(tmp_path)
+    quiet = whole.model_copy(
+        update={"seeds": [0, 1, 2], "readings": [], "no_own_correct": 0.1, **_questions(whole, 30, 30)}
+    )
+    assert warnings(quiet) == []
+    bad = quiet.model_copy(update=change(quiet))
+    (line,) = warnings(bad)
+    assert line.startswith(f"WARNING: {says}")
+    assert len(line) <= 80
+    assert headline(bad)[0] == screen(bad, 80)[0] == line
 
 
 def test_the_help_names_every_section() -> None:

@@ -9,24 +9,33 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import vl_convert
 from jinja2.utils import htmlsafe_json_dumps
 
 from coopt.core import store
 from coopt.core.errors import ConfigError, RunError
 from coopt.graph.files import load_topology, topology_names
+from coopt.reports.charts import Chart, label, spec
 from coopt.reports.graphs.places import WIDTH, GraphPicture
 from coopt.reports.html import page
+from coopt.reports.html.feedback_charts import break_matrices, cost_chart, difficulty_charts, outcome_charts
 from coopt.reports.html.graph import arrow, drawn_graph, gate_rows, graph_chart
+from coopt.reports.html.head import cards, origin
+from coopt.reports.html.score_charts import pareto_charts, trajectory_charts
 from coopt.reports.html.transcripts import PROBE, choose
 from coopt.reports.opened import Opened, open_runs
 from coopt.reports.paper_figures import FIGURES, check_request, write_figure
 from coopt.runs.measures.cost import read_steps
-from coopt.runs.measures.outcomes import outcomes_by_round
+from coopt.runs.measures.outcomes import OutcomeShare, outcomes_by_round
 from coopt.runs.measures.plane import OTHERS, axes, place
 from coopt.runs.measures.probes import ALL_EDGES
-from coopt.runs.measures.trajectories import MEAN, trajectories
+from coopt.runs.measures.summary import summarise
+from coopt.runs.measures.trajectories import MEAN, Point, trajectories
+from coopt.runs.results import Results
 from tests.unit.conftest import Command
+from tests.unit.many_students import many_students
 from tests.unit.reported_runs import HOSTILE, write_run
+from tests.unit.small_runs import write_run as small_run
 
 
 @pytest.fixture
@@ -199,7 +208,7 @@ def test_the_policy_names_the_scripts_that_may_run(opened: Opened, monkeypatch: 
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)[1]  # type: ignore[index]
     scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
     assert len(scripts) == 2
-    assert all(page._hash(s) in policy for s in scripts)
+    assert all(page.script_hash(s) in policy for s in scripts)
     assert policy.startswith("default-src 'none'")
     assert "unsafe-eval" not in policy
 
@@ -282,3 +291,92 @@ def test_bad_calls_are_one_line(cli: Command, tmp_path: Path, arguments: tuple[s
     assert done.code == 2
     assert says in done.err
     assert done.err.count("\n") == 1
+
+
+def test_one_oversized_transcript_does_not_end_the_list(opened: Opened) -> None:
+    path = opened.run.phase_dir(0, "opcod", 1, "s1").with_name("s1.rollouts.jsonl")
+    (record,) = store.read_lines(path)
+    huge = record["rollouts"][0] | {"text": "x" * 200_000}
+    store.rewrite_lines(path, [record | {"rollouts": [huge, *record["rollouts"]]}])
+    chosen = choose(opened.run, most_bytes=100_000)
+    assert sum(chosen.total.values()) == 28
+    assert sum(chosen.shown.values()) == 27
+
+
+LABELS = (
+    "__proto__", "constructor", "a.b[0]", "x'];alert(1)//", '"\\', "<img src=x>", "a" * 3000, "\u202ea\x00b", "a\nb",
+    "",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_a_hostile_label_breaks_no_chart(opened: Opened, name: str) -> None:
+    points = [Point("sdpo", "s1", d, k, k, 0.5, 0.4, 0.6) for d in (name, MEAN) for k in range(2)]
+    shares = [OutcomeShare(method="opcod", round=1, edge=name, outcome="kept", messages=4, share=0.5)]
+    domains = many_students(2, domains=(name, "other"))
+    methods = many_students(2, methods=("sdpo", name))
+    charts = {
+        **trajectory_charts(points, ["sdpo"]),
+        **outcome_charts(shares),
+        **{f"{k} {title}": c for k, r in enumerate((domains, methods)) for title, c in _charts_of(r).items()},
+    }
+    assert len(charts) > 8
+    for title, chart in charts.items():
+        drawn = vl_convert.vegalite_to_svg(spec(chart) | {"width": 300}, allowed_base_urls=[])
+        assert "NaN" not in drawn, title
+        assert len(drawn) < 300_000
+
+
+def _charts_of(results: Results) -> dict[str, Chart]:
+    cost = cost_chart(results)
+    assert cost is not None
+    return {**pareto_charts(results), **break_matrices(results), **difficulty_charts(results), "cost": cost}
+
+
+def test_a_label_is_the_same_wherever_it_stands_in_a_chart() -> None:
+    (chart,) = outcome_charts(
+        [OutcomeShare(method="opcod", round=1, edge='a"b', outcome="kept", messages=4, share=0.5)]
+    ).values()
+    made = spec(chart)
+    rows = made["data"].get("values") or next(iter(made["datasets"].values()))
+    assert rows[0]["edge"] == label('a"b') == "a'b"
+    assert made["transform"][0]["filter"] == "datum.edge == edge"
+
+
+def test_a_matrix_has_students_in_the_graphs_order() -> None:
+    chart = break_matrices(many_students(12))["Break-rate, tutor x tutee, percent"]
+    assert spec(chart)["layer"][0]["encoding"]["x"]["sort"] == [f"s{k}" for k in range(1, 13)]
+
+
+def test_the_cards_say_gain_baseline_and_interval(tmp_path: Path) -> None:
+    run = small_run(tmp_path / "run", seeds=3)
+    results = summarise(run)
+    first, second = cards(run, results)
+    assert (first.method, second.method) == ("sdpo", "opcod")
+    moved = [c.change for c in results.scores if c.who == "opcod" and c.change is not None]
+    assert second.gain == f"{100 * np.mean(moved):+.1f}"
+    low, high = (float(x) for x in second.interval.strip("[]").split(","))
+    assert low < float(second.gain) < high
+    versus = next(c for c in results.comparisons if c.student == "all")
+    assert second.lines[0] == (
+        f"against sdpo: {100 * versus.difference:+.1f} [{100 * versus.low:+.1f}, {100 * versus.high:+.1f}],"
+        f" {versus.verdict}"
+    )
+    assert not [line for line in first.lines if line.startswith("against")]
+
+
+def test_the_page_says_where_its_numbers_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "chart_library", lambda: "var vegaEmbed;")
+    run = small_run(tmp_path / "run")
+    run.journal().note("finished")
+    found = dict(origin(run))
+    assert found["command"].startswith("coopt bench --out ")
+    assert (found["commit"], found["seeds"]) == ("0" * 12, "0")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", found["finished"])
+    text = page.render_page(run, summarise(run), choose(run))
+    assert all(words in text for words in ("coopt bench --out", "0" * 12, found["begun"]))
+    assert text.index("below 30 questions") < text.index('class="cards"')
+    sections = re.findall(r'<section id="(\w+)"', text)
+    assert re.findall(r'<a class="anchor" href="#(\w+)"', text) == sections
+    (run.directory / "provenance.json").write_text("{ cut")
+    assert "command" not in dict(origin(run))
