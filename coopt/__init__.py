@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from coopt.core.config.schema import GateConfig as GateConfig
     from coopt.core.config.section import Section as Section
     from coopt.core.errors import CooptError as CooptError
+    from coopt.core.version import __version__ as __version__
     from coopt.domains.base import Domain as Domain
     from coopt.domains.base import Item as Item
     from coopt.driver.api import bench as bench
@@ -55,9 +56,8 @@ if TYPE_CHECKING:
     from coopt.runs.measures.summary import read_results as read_results
     from coopt.runs.results import Results as Results
 
-__version__ = "0.1.0"
-
 _HOME = {
+    "__version__": "coopt.core.version",
     "Average": "coopt.methods.base",
     "Config": "coopt.core.config.schema",
     "Context": "coopt.methods.rollouts",

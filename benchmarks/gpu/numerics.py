@@ -19,8 +19,7 @@ Seen = tuple[float, torch.Tensor, torch.Tensor]
 def measure(size: Size) -> Found:
     found = Found()
     rows = size.rows(size.of(16, 4), 24, 48, size.of(64, 16))
-    small = [TrainRow(*([t % 400 for t in part] for part in row[:3])) for row in rows]  # type: ignore[misc]
-    small = [TrainRow(tuple(p), tuple(t), tuple(r)) for p, t, r, *_ in small]
+    small = [TrainRow(*map(_of_the_base, (r.student_prompt, r.teacher_prompt, r.response))) for r in rows]
 
     def of_base(device: str, dtype: str, *settings: str) -> Seen:
         policy = load_policy(SCIMINI_BASE, device=device, dtype=dtype)
@@ -58,6 +57,11 @@ def seen(policy: Policy, config: Config, rows: list[TrainRow]) -> Seen:
     logprobs = trainer.logprobs([(r.student_prompt, r.response) for r in rows])
     stats = trainer.update(rows, len(rows))
     return stats.loss, torch.tensor([x for row in logprobs for x in row]), torch.cat(kept)
+
+
+def _of_the_base(tokens: tuple[int, ...]) -> tuple[int, ...]:
+    """Tokens of the embedded base's small vocabulary."""
+    return tuple(t % 400 for t in tokens)
 
 
 def _compare(found: Found, what: str, ours: Seen, reference: Seen, bounds: tuple[float, float]) -> None:

@@ -54,13 +54,13 @@ def bench(size: Size, out: Path, device: str, dtype: str, specialists: str) -> s
 def verdicts(run: Path) -> list[Any]:
     """What the run says of every change and comparison."""
     results = stored_results(run)
-    return [c.verdict for c in (*results.scores, *results.pareto, *results.comparisons)]
+    return [*(c.verdict for c in results.pareto), *(c.verdict for c in results.comparisons)]
 
 
 def equal_texts(a: Path, b: Path) -> float:
     """The share of the first step's rollouts whose texts are equal; later ones follow from other weights."""
     found = [[x for p in sorted(_rollouts(run)) for x in _texts(p)] for run in (a, b)]
-    same = sum(x == y for x, y in zip(*found, strict=True))
+    same = sum(x == y for x, y in zip(found[0], found[1], strict=True))
     return same / max(len(found[0]), 1)
 
 

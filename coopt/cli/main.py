@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from coopt import __version__
 from coopt.cli.advantages import advantages
 from coopt.cli.bench import NamesMethods, bench
 from coopt.cli.break_rate import break_rate
@@ -30,6 +29,7 @@ from coopt.cli.sweep import sweep
 from coopt.cli.topo import topo
 from coopt.core.errors import CooptError
 from coopt.core.text import one_line
+from coopt.core.version import __version__
 
 # typer does not export the base of its usage errors.
 _CommandLineError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")

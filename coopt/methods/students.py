@@ -8,11 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from coopt import __version__
 from coopt.core.config.schema import Config
 from coopt.core.config.ways import RATIONALES, WAYS, way_of
 from coopt.core.errors import ConfigError, CooptError
 from coopt.core.meter import Meter
+from coopt.core.version import __version__
 from coopt.domains.base import Domain
 from coopt.domains.rationales import read_rationales
 from coopt.domains.rows import content_hash

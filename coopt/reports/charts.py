@@ -11,7 +11,7 @@ from typing import Any
 
 import altair as alt
 
-from coopt.core.tables.cells import printable
+from coopt.core.text import visible
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 Figure = Chart | alt.ConcatChart
@@ -40,7 +40,7 @@ def spec(chart: Figure) -> Row:
 def label(text: str) -> str:
     """A name as charts can draw it. Vega writes titles into expressions without escaping backslashes, and its SVG may
     not hold control characters."""
-    shown = printable(text).translate(_UNQUOTED)
+    shown = visible(text, kept="").translate(_UNQUOTED)
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
 
 

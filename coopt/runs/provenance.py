@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from coopt import __version__
+from coopt.core.version import __version__
 
 PACKAGES = (
     "torch", "transformers", "peft", "networkx", "numpy", "scipy", "safetensors", "tokenizers",

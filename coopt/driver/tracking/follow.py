@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from coopt.core import store
-from coopt.core.tables.cells import printable
+from coopt.core.secrets import MASK, Secrets
+from coopt.core.text import one_line
 from coopt.driver.tracking.base import Tracked, Tracker
 from coopt.driver.tracking.events import Decided, Event, events
 from coopt.driver.tracking.streams import Stream, Told
@@ -148,10 +149,9 @@ def _in_a_line(error: BaseException) -> str:
     """An error without line breaks, without what steers a terminal, and without secrets of the environment."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-    for name, value in os.environ.items():
-        if re.search(r"KEY|TOKEN|SECRET|PASSWORD|_URL", name) and len(value) > 3:
-            text = text.replace(value, f"${name}")
-    return printable(re.sub(r"(?<=[?&])\S+", "...", text))[:_LONGEST].rstrip(".")
+    kept = [v for name, v in os.environ.items() if re.search(r"KEY|TOKEN|SECRET|PASSWORD|_URL", name) and len(v) > 3]
+    text = re.sub(r"(?<=[?&])\S+", MASK, Secrets(kept).mask(text))
+    return one_line(text)[:_LONGEST].rstrip(".")
 
 
 if __name__ == "__main__":
