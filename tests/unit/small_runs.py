@@ -82,5 +82,5 @@ def _step(number: int) -> dict[str, Any]:
         "step": number, "feedback_on": False, "outcomes": {}, "told": {}, "prompts": 4, "prompts_without_correct": 1,
         "seconds": {"rollout": 1.0, "feedback": 0.0, "teacher": 0.5, "student": 0.5, "total": 2.0},
         "tokens": {"rollout": 100, "feedback": 0, "trained": 50}, "memory_gib": 1.0, "distinct_rows": 8,
-        "active_rows": 16, "loss": 0.5, "correct": 10, "rollouts": 40, "unparsed": 0, "unfinished": 0,
+        "active_rows": 16, "loss": 0.5, "correct": 10, "rollouts": 40,
     }  # fmt: skip
