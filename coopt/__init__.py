@@ -18,13 +18,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from coopt.core.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from coopt.core.config.load import load_config as load_config
     from coopt.core.config.schema import Config as Config
     from coopt.core.config.schema import GateConfig as GateConfig
     from coopt.core.config.section import Section as Section
     from coopt.core.errors import CooptError as CooptError
-    from coopt.core.version import __version__ as __version__
     from coopt.domains.base import Domain as Domain
     from coopt.domains.base import Item as Item
     from coopt.driver.api import bench as bench
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
     from coopt.runs.results import Results as Results
 
 _HOME = {
-    "__version__": "coopt.core.version",
     "Average": "coopt.methods.base",
     "Config": "coopt.core.config.schema",
     "Context": "coopt.methods.rollouts",

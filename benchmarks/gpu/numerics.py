@@ -19,7 +19,7 @@ Seen = tuple[float, torch.Tensor, torch.Tensor]
 def measure(size: Size) -> Found:
     found = Found()
     rows = size.rows(size.of(16, 4), 24, 48, size.of(64, 16))
-    small = [TrainRow(*map(_of_the_base, (r.student_prompt, r.teacher_prompt, r.response))) for r in rows]
+    small = [TrainRow(_small(r.student_prompt), _small(r.teacher_prompt), _small(r.response)) for r in rows]
 
     def of_base(device: str, dtype: str, *settings: str) -> Seen:
         policy = load_policy(SCIMINI_BASE, device=device, dtype=dtype)
@@ -59,7 +59,7 @@ def seen(policy: Policy, config: Config, rows: list[TrainRow]) -> Seen:
     return stats.loss, torch.tensor([x for row in logprobs for x in row]), torch.cat(kept)
 
 
-def _of_the_base(tokens: tuple[int, ...]) -> tuple[int, ...]:
+def _small(tokens: tuple[int, ...]) -> tuple[int, ...]:
     """Tokens of the embedded base's small vocabulary."""
     return tuple(t % 400 for t in tokens)
 
