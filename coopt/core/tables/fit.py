@@ -19,6 +19,7 @@ GAP = 3
 _MOST_KEYS = 3
 _WORD = re.compile(r"\[[^\]\n]*\]|\S+")
 _EDGES = 2
+"""Columns of the screen beside a table."""
 
 
 def fitted(table: Table, width: int) -> Iterator[Table]:
@@ -94,4 +95,4 @@ def _parts(widths: Sequence[int], keys: int, room: int) -> Iterator[list[int]]:
 
 
 def _total(widths: Sequence[int], part: Sequence[int]) -> int:
-    return sum(widths[k] for k in part) + GAP * len(part) + _EDGES
+    return sum(widths[k] for k in part) + GAP * (len(part) - 1) + _EDGES
