@@ -200,6 +200,27 @@ def build(
         print(out)
 
 
+@leaderboard.command("export")
+def export(
+    path: Annotated[Path, typer.Argument(help="An entry, or a folder of entries.")] = RESULTS,
+    out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("every_eval_ever"),
+) -> None:
+    """Write entries in the schema of Every Eval Ever, for other leaderboards: data/coopt/coopt/MODEL/ID.json each.
+
+    \b
+    Examples:
+      coopt leaderboard export
+      coopt leaderboard export NAME.entry.json --out mine
+    """
+    from time import time
+
+    from coopt.reports.leaderboard.check import check_entry
+    from coopt.reports.leaderboard.everyeval import write_evaluation
+
+    for checked in _good(path, again=False) if path.is_dir() else [check_entry(path)]:
+        print(write_evaluation(checked, out, time()))
+
+
 @leaderboard.command("schema")
 def schema() -> None:
     """Print the JSON Schema of an entry (benchmarks/entry.schema.json)."""
