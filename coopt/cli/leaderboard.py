@@ -141,7 +141,8 @@ def reproduce(
     outcomes = [row.outcome for row in rows]
     worst = next(o for o in ("different", "within interval", "equal") if o in outcomes)
     show_lines(
-        [f"{worst}: {same:,} of {answers:,} answers are right or wrong as the entry says. Run: {folder}"], console
+        [f"{worst}: {same:,} of {answers:,} answers are right or wrong as the entry says. Run: {run.directory}"],
+        console,
     )
     if worst == "different":
         raise typer.Exit(1)

@@ -27,8 +27,9 @@ from coopt.reports.leaderboard.links import relative
 
 _LONGEST = 200
 WORLDS = {"scimini": "embedded world scimini", "sciknoweval": "SciKnowEval", "rows": "own rows"}
-COLUMNS = ["rank", "place, 95 %", "method", "score", "change", "topology", "seeds", "entry"]
-MORE = ["students", "settings", "start", "native", "mutual Pareto", "headroom", "s/step"]
+COLUMNS = ["rank", "method", "score", "change", "change, 95 %", "place, 95 %", "topology", "seeds", "entry"]
+_OF_RANKS = ("rank", "place, 95 %")
+MORE = ["score, 95 %", "students", "settings", "start", "native", "mutual Pareto", "headroom", "s/step"]
 """What stands beside them with ``--all``, and wherever a table is read by programs or can be scrolled."""
 _NOT_SETTINGS = {"preset", "smoke", "seed", "seeds", "domains", "methods", "topology", "nodes", "data", "model.path",
                  "model.specialists", "run", "break_rate", "critics", "cluster", "engine"}  # fmt: skip
@@ -90,14 +91,14 @@ def board_tables(found: Sequence[Track], link: Link = lambda c: c.entry.name, *,
     columns = [*COLUMNS, *MORE] if more else COLUMNS
     tables = []
     for section in found:
-        rows = [_row(places(rank), one, link, more) for rank, one in section.ranked]
+        rows = [_row(rank, one, link, more) for rank, one in section.ranked]
         tables.append(Table(section.title, columns, rows, _notes(section, more)))
-        tables.append(_references(section, columns[2:], link, more))
+        tables.append(_references(section, [c for c in columns if c not in _OF_RANKS], link, more))
     return [t for t in tables if t.rows]
 
 
 def _references(section: Track, columns: Sequence[str], link: Link, more: bool) -> Table:
-    rows = [_row([], one, link, more) for one in section.references]
+    rows = [_row(None, one, link, more) for one in section.references]
     place = columns.index("score")
     for name, share in section.floors.items():
         rows.append([name, *[NONE] * (place - 1), percent(share), *[NONE] * (len(columns) - place - 1)])
@@ -110,15 +111,17 @@ def _references(section: Track, columns: Sequence[str], link: Link, more: bool) 
     return Table(f"References without a rank: {section.title}", columns, rows, notes)
 
 
-def _row(rank: Sequence[str], one: Checked, link: Link, more: bool) -> list[str]:
+def _row(rank: Rank | None, one: Checked, link: Link, more: bool) -> list[str]:
     entry = one.entry
     mean = entry.measures.overall
-    score = f" {span(mean.low, mean.high)}" if more else ""
+    number, possible = ([cell] for cell in places(rank)) if rank else ([], [])
     shown = [
-        *rank,
+        *number,
         entry.method,
-        f"{percent(mean.score)}{score}",
-        f"{signed(mean.change.value)} {span(mean.change.low, mean.change.high)}",
+        percent(mean.score),
+        signed(mean.change.value),
+        span(mean.change.low, mean.change.high),
+        *possible,
         entry.topology,
         in_short(entry.seeds),
         link(one),
@@ -129,6 +132,7 @@ def _row(rank: Sequence[str], one: Checked, link: Link, more: bool) -> list[str]
 def _more(entry: Entry) -> list[str]:
     mean, everyone = entry.measures.overall, entry.measures.improvement[-1]
     return [
+        span(mean.low, mean.high),
         str(len(entry.students)),
         settings_of(entry),
         percent(mean.start),
@@ -174,8 +178,8 @@ def seconds_of(costs: Sequence[Cost]) -> str:
 def _notes(section: Track, more: bool) -> list[str]:
     seeds = {tuple(c.entry.seeds) for _, c in section.ranked}
     notes = [
-        "Percent, means of all students and domains; 95 % intervals in brackets. rank: by change against the own"
-        " initial students; place: all true places lie in these at once with 95 % (pairs, Holm)."
+        "Percent, means of all students and domains. rank: by change against the own initial students; place: all true"
+        " places lie in these at once with 95 % (pairs, Holm)."
     ]
     if more:
         notes.append(

@@ -23,7 +23,7 @@ def write_evaluation(checked: Checked, folder: Path, now: float) -> Path:
     """``data/coopt/coopt/MODEL/UUID.json`` under ``folder``; the same entry gets the same name. ``now``: seconds since
     1970."""
     tree = evaluation(checked.entry, now)
-    model = tree["model_info"]["id"].partition("/")[2]
+    model = _model(checked.entry).partition("/")[2]
     path = folder / "data" / "coopt" / "coopt" / model / f"{_identifier(checked.entry)}.json"
     store.write_json(path, tree)
     return path

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from coopt.core.tables.cells import domain_of, percent, signed, span
+from coopt.core.tables.cells import NONE, domain_of, percent, signed, span
 from coopt.core.tables.table import Table
 from coopt.reports.leaderboard.board import MORE, Track, board_tables
 from coopt.reports.leaderboard.check import Checked
@@ -21,7 +21,7 @@ from coopt.reports.leaderboard.stated import trust_in
 from coopt.reports.templates import render
 
 _COST = ["feedback", "steps", "s/step", "tokens rolled out", "of feedback", "trained on", "GiB"]
-_ORDER = ["rank", "method", "score", "change", "place, 95 %", "topology", "seeds", "entry", *MORE]
+_ORDER = ["rank", "method", "score", "change", "place, 95 %", "topology", "seeds", "entry", *MORE[1:]]
 """What is read first is seen without scrolling on a telephone too."""
 
 
@@ -53,14 +53,20 @@ def _part(section: Track, tables: Any, folder: Path, number: int) -> dict[str, A
 
 
 def _block(title: str, table: Table, group: Sequence[Checked], folder: Path) -> dict[str, Any]:
-    order = [list(table.columns).index(c) if c in table.columns else None for c in _ORDER]
     details: list[dict[str, Any] | None] = [_details(one, folder) for one in group]
     details += [None] * (len(table.rows) - len(group))
     rows = [
-        {"cells": ["" if k is None else _unbroken(row[k]) for k in order], "entry": own}
+        {"cells": _cells(dict(zip(table.columns, row, strict=True))), "entry": own}
         for row, own in zip(table.rows, details, strict=True)
     ]
     return {"title": title, "rows": rows, "notes": table.notes}
+
+
+def _cells(row: dict[str, str]) -> list[str]:
+    """In the page's order. An interval stands with what it is of, and in one line."""
+    for name in ("score", "change"):
+        row |= {name: f"{row[name]} {row[f'{name}, 95 %']}".removesuffix(f" {NONE}")}
+    return [_unbroken(row.get(name, "")) for name in _ORDER]
 
 
 def _unbroken(cell: str) -> str:

@@ -68,18 +68,19 @@ def run_again(
     ``CooptError``."""
     entry, config = checked.entry, config_again(checked, data, model)
     if entry.graph is not None:
-        path = folder / "graph" / f"{entry.topology}.toml"
+        path = folder / f"{entry.topology}.toml"
         store.write_text(path, toml_of(entry.graph))
         config = config.model_copy(update={"topology": str(path)})
     if data_hashes(Run(folder, config).domains) != entry.data:
         raise EntryError(f"{checked.path}: the questions here are not the entry's: data has other hashes.")
     whole = list(range(entry.seeds[0], entry.seeds[-1] + 1)) == entry.seeds
-    parts = {folder / "run": entry.seeds} if whole else {folder / f"run/seed-{s}": [s] for s in entry.seeds}
-    for place, seeds in parts.items():
+    place = folder / entry.run  # an entry of it has the same name
+    parts = {place: entry.seeds} if whole else {place / f"seed-{s}": [s] for s in entry.seeds}
+    for part, seeds in parts.items():
         own = config.model_copy(update={"seed": seeds[0], "seeds": len(seeds)})
-        bench = ready(own, place, workers)
+        bench = ready(own, part, workers)
         bench.carry_out(bench.plan(), arguments, console)
-    return open_finished(folder / "run")
+    return open_finished(place)
 
 
 def config_again(checked: Checked, data: str | None = None, model: str | None = None) -> Config:

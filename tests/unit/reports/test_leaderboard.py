@@ -16,6 +16,7 @@ import pytest
 from pyarrow import parquet
 
 from coopt.core.errors import EntryError
+from coopt.core.tables.fit import fitted, widths_in
 from coopt.core.tables.table import render
 from coopt.methods.registry import all_methods
 from coopt.reports.leaderboard import floors
@@ -305,7 +306,7 @@ def test_what_reads_worked_solutions_is_a_reference_and_closes_nobodys_place(run
     found = tracks(check_folder(tmp_path / "all").good)
     ranked, references = board_tables(found)
     assert [r[0] for r in ranked.rows] == ["1", "2", "3"]
-    assert "oracle" not in {r[2] for r in ranked.rows}
+    assert "oracle" not in {r[1] for r in ranked.rows}
     assert [r[0] for r in references.rows] == ["oracle", "constant answer"]
     (tmp_path / "all/small-oracle.entry.json").unlink()
     assert board_tables(tracks(check_folder(tmp_path / "all").good))[0].rows == ranked.rows
@@ -389,6 +390,16 @@ def test_the_document_shows_the_current_table(tmp_path: Path) -> None:
     assert with_board(text, document_tables(found, ROOT / "docs/leaderboard.md")) == text
     for target in re.findall(r"\]\((\.\./benchmarks/results/[^)]*)\)", text):
         assert (ROOT / "docs" / target).is_file()
+
+
+def test_a_narrow_screen_shows_each_entry_in_one_line() -> None:
+    for table in board_tables(tracks(check_folder(ROOT / "benchmarks/results", again=False).good)):
+        first, *others = fitted(table, 80)
+        assert {"method", "score", "change", "change, 95 %", "place, 95 %"} <= set(first.columns)
+        assert len(others) <= 1
+        for part in (first, *others):
+            widest = zip(*[map(len, row) for row in part.rows], strict=True)
+            assert all(max(cells) <= width for cells, width in zip(widest, widths_in(part, 80), strict=True))
 
 
 def test_writing_the_readme_keeps_all_else_and_can_be_repeated(cli: Command, made: Path, tmp_path: Path) -> None:
