@@ -124,7 +124,7 @@ def reproduce(
     from coopt.core.quiet import quiet_libraries
     from coopt.core.tables.screen import output, show, show_lines
     from coopt.reports.leaderboard.check import check_entry
-    from coopt.reports.leaderboard.reproduce import compared, found_again, reproduction_table, run_again
+    from coopt.reports.leaderboard.reproduce import compared, reproduction_table, run_again
 
     if path.is_dir():
         raise ConfigError(f"{path}: a folder. Give one entry: NAME.entry.json.")
@@ -134,16 +134,13 @@ def reproduce(
     checked = check_entry(path)
     folder = out or Path("runs/reproduced") / checked.entry.name
     run = run_again(checked, folder, Console(stderr=True), sys.argv[1:], workers=workers, data=data, model=model)
-    measures, answers, same = found_again(checked, run)
-    rows = compared(checked.entry.measures, measures)
+    again = compared(checked, run)
     console = output()
-    show([reproduction_table(checked.entry.name, rows)], console)
-    outcomes = [row.outcome for row in rows]
+    show([reproduction_table(checked.entry.name, again.rows)], console)
+    outcomes = [row.outcome for row in again.rows]
     worst = next(o for o in ("different", "within interval", "equal") if o in outcomes)
-    show_lines(
-        [f"{worst}: {same:,} of {answers:,} answers are right or wrong as the entry says. Run: {run.directory}"],
-        console,
-    )
+    said = f"{again.same:,} of {again.answers:,} answers are right or wrong as the entry says"
+    show_lines([f"{worst}: {said}. Run: {run.directory}"], console)
     if worst == "different":
         raise typer.Exit(1)
 

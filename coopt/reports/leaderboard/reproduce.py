@@ -14,6 +14,8 @@ from coopt.core.config.cluster import ClusterConfig
 from coopt.core.config.schema import Config
 from coopt.core.errors import EntryError
 from coopt.core.names import INIT
+from coopt.core.statistics.crossed import ALPHA
+from coopt.core.statistics.verdicts import change, corrected
 from coopt.core.tables.cells import percent, signed, span
 from coopt.core.tables.table import Table
 from coopt.domains.load import WORLD, data_hashes
@@ -24,9 +26,8 @@ from coopt.graph.topology import Topology
 from coopt.lm.bases import NAMED
 from coopt.methods.base import Average
 from coopt.methods.registry import all_methods, make_method
-from coopt.reports.leaderboard.answers import answers_of
+from coopt.reports.leaderboard.answers import AnswersOf, answers_of
 from coopt.reports.leaderboard.check import Checked
-from coopt.reports.leaderboard.entry import Measures
 from coopt.reports.leaderboard.measures import measure
 from coopt.reports.leaderboard.stated import StatedRun, check_graph, stated_config
 from coopt.runs.measures.scores import Scores
@@ -38,19 +39,21 @@ _EQUAL = 1e-6
 
 
 class Compared(NamedTuple):
-    """A measure of the entry with its 95 % interval, what came out now, and how the two compare."""
+    """A measure of the entry with its 95 % interval, what came out now, and how the two compare. ``p``: of no
+    difference, paired over questions and seeds, Holm over all measures."""
 
     what: str
     stated: float
     low: float
     high: float
     found: float
+    p: float
 
     @property
     def outcome(self) -> Outcome:
         if abs(self.stated - self.found) <= _EQUAL:
             return "equal"
-        return "within interval" if self.low <= self.found <= self.high else "different"
+        return "within interval" if self.low <= self.found <= self.high and self.p >= ALPHA else "different"
 
 
 def run_again(
@@ -138,25 +141,39 @@ def _needed(run: Run, name: str) -> tuple[str, ...]:
     return (*(("opcod",) if drawn and name != "opcod" else ()), name)
 
 
-def compared(stated: Measures, found: Measures) -> list[Compared]:
-    """The mean of everybody, its change, and every student's score in every domain."""
-    one, other = stated.overall, found.overall
+class Again(NamedTuple):
+    """``rows``: the mean of everybody, its change, and every student's score in every domain. ``answers``: how many
+    there are; ``same``: how many of them are right or wrong as the entry says."""
+
+    rows: list[Compared]
+    answers: int
+    same: int
+
+
+def compared(checked: Checked, run: Run) -> Again:
+    """An entry and its run done again."""
+    entry, stated = checked.entry, checked.answers
+    found = answers_of(Scores(run), entry.method)
+    one, other = entry.measures, measure(found, entry.native)
+    whole, moved = one.overall, one.overall.change
+    design, everyone = stated.design(), (entry.method, stated.students)
     rows = [
-        Compared("score", one.score, one.low, one.high, other.score),
-        Compared("change", one.change.value, one.change.low, one.change.high, other.change.value),
+        ("score", whole.score, whole.low, whole.high, other.overall.score),
+        ("change", moved.value, moved.low, moved.high, other.overall.change.value),
     ]
-    return rows + [
-        Compared(f"{a.who}: {a.student} in {a.domain}", a.score, a.low, a.high, b.score)
-        for a, b in zip(stated.scores, found.scores, strict=True)
-    ]
-
-
-def found_again(checked: Checked, run: Run) -> tuple[Measures, int, int]:
-    """The measures of the run's answers; of all answers how many there are, and how many are right or wrong as the
-    entry says."""
-    answers = answers_of(Scores(run), checked.entry.method)
-    same = sum(int((grid == checked.answers.correct[place]).sum()) for place, grid in answers.correct.items())
-    return measure(answers, checked.entry.native), sum(grid.size for grid in answers.correct.values()), same
+    apart = [change(found.over_domains(*everyone) - stated.over_domains(*everyone), design)]
+    before = found.paired(entry.method, INIT, stated.students) - stated.paired(entry.method, INIT, stated.students)
+    apart.append(change(before, design))
+    for a, b in zip(one.scores, other.scores, strict=True):
+        place = AnswersOf(a.who, a.student, a.domain)
+        rows.append((f"{a.who}: {a.student} in {a.domain}", a.score, a.low, a.high, b.score))
+        apart.append(change(found.per_question(*place) - stated.per_question(*place), stated.design(a.domain)))
+    same = sum(int((grid == stated.correct[place]).sum()) for place, grid in found.correct.items())
+    return Again(
+        [Compared(*row, c.p) for row, c in zip(rows, corrected(apart), strict=True)],
+        sum(grid.size for grid in found.correct.values()),
+        same,
+    )
 
 
 def reproduction_table(name: str, rows: list[Compared]) -> Table:
@@ -171,5 +188,8 @@ def reproduction_table(name: str, rows: list[Compared]) -> Table:
         ]
         for row in rows
     ]
-    note = "Percent. within interval: in the entry's 95 % interval; on other hardware a near-tie may turn."
+    note = (
+        "Percent. within interval: in the entry's 95 % interval, and no difference shown over the same questions"
+        " (Holm); on other hardware a near-tie may turn."
+    )
     return Table(f"{name}, run again", ["measure", "entry", "95 %", "now", "outcome"], cells, [note])

@@ -19,7 +19,6 @@ from coopt.reports.leaderboard.reproduce import (
     Compared,
     compared,
     config_again,
-    found_again,
     reproduction_table,
     run_again,
 )
@@ -48,28 +47,32 @@ def _setting(checked: Checked, section: str, **values: Any) -> Checked:
 
 
 def test_the_same_run_is_equal_answer_by_answer(checked: Checked, run: Run) -> None:
-    measures, answers, same = found_again(checked, run)
-    assert answers == same == 2 * 2 * 20 * 4 * (1 + 2 * 2)
-    rows = compared(checked.entry.measures, measures)
-    assert {row.outcome for row in rows} == {"equal"}
-    assert [row.what for row in rows[:3]] == ["score", "change", "base: base in physics"]
-    assert reproduction_table("small-opcod", rows).rows[0][-1] == "equal"
+    again = compared(checked, run)
+    assert again.answers == again.same == 2 * 2 * 20 * 4 * (1 + 2 * 2)
+    assert {row.outcome for row in again.rows} == {"equal"}
+    assert [row.what for row in again.rows[:3]] == ["score", "change", "base: base in physics"]
+    assert reproduction_table("small-opcod", again.rows).rows[0][-1] == "equal"
 
 
 def test_another_run_differs(checked: Checked, tmp_path: Path) -> None:
-    other = write_run(tmp_path / "small", {"opcod": 0.2}, seeds=2, seed=7)
-    measures, answers, same = found_again(checked, other)
-    assert same < answers
-    outcomes = {row.what: row.outcome for row in compared(checked.entry.measures, measures)}
+    again = compared(checked, write_run(tmp_path / "small", {"opcod": 0.2}, seeds=2, seed=7))
+    assert again.same < again.answers
+    outcomes = {row.what: row.outcome for row in again.rows}
     assert outcomes["score"] == outcomes["opcod: s1 in physics"] == "different"
     assert outcomes["base: base in physics"] == "equal"
+
+
+def test_a_difference_that_is_shown_counts_within_a_wide_interval_too() -> None:
+    """An entry's interval is about other questions, and these are the same."""
+    assert Compared("score", 0.5, 0.1, 0.9, 0.6, p=0.001).outcome == "different"
+    assert Compared("score", 0.5, 0.1, 0.9, 0.6, p=0.5).outcome == "within interval"
 
 
 @pytest.mark.parametrize(
     ("found", "outcome"), [(0.5, "equal"), (0.41, "within interval"), (0.59, "within interval"), (0.61, "different")]
 )
 def test_outcomes(found: float, outcome: str) -> None:
-    assert Compared("score", 0.5, 0.4, 0.6, found).outcome == outcome
+    assert Compared("score", 0.5, 0.4, 0.6, found, p=1.0).outcome == outcome
 
 
 def test_only_what_the_method_needs_is_run(checked: Checked) -> None:
