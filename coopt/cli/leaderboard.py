@@ -116,8 +116,8 @@ def reproduce(
 
     \b
     Examples:
-      coopt leaderboard reproduce benchmarks/results/leaderboard/star500-sdpo.entry.json
-      coopt leaderboard reproduce NAME.entry.json --data rows/ --model DIR
+      coopt leaderboard reproduce mine/NAME.entry.json
+      coopt leaderboard reproduce NAME.entry.json --data rows/
     """
     from rich.console import Console
 
