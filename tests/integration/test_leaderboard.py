@@ -25,7 +25,7 @@ from tests.unit.small_runs import write_run
 
 TINY = {
     "rounds.rounds": 2, "rounds.steps": 2, "rounds.prompts": 4, "world.rows": 1200, "world.specialist_steps": 20,
-    "data.validation": 10, "data.test": 12, "sampling.eval_samples": 2, "break_rate.questions": 0,
+    "data.validation": 10, "data.test": 40, "sampling.eval_samples": 2, "break_rate.questions": 0,
 }  # fmt: skip
 """As small as a smoke run, which is refused."""
 
@@ -51,7 +51,7 @@ def test_from_a_run_to_a_checked_entry_and_back(coopt: Coopt, smoke_run: Path, t
     assert set(frame["method"]) == {"base", "init", "sdpo", "opcod"}
     again = coopt("leaderboard", "reproduce", "board/run-opcod.entry.json", "--workers", "2")
     assert again.returncode == 0, again.stderr
-    assert "equal: 240 of 240 answers are right or wrong as the entry says" in again.stdout
+    assert "equal: 800 of 800 answers are right or wrong as the entry says" in again.stdout
     _forge_all(tmp_path / "board/run-opcod.entry.json")
     other = coopt("leaderboard", "reproduce", "board/run-opcod.entry.json", "--workers", "2")
     assert other.returncode == 1, other.stderr
