@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,11 +33,9 @@ def add(
       coopt leaderboard add runs/sweeps/pairs/ARM --to mine
     """
     from coopt.reports.leaderboard.add import add_run
-    from coopt.reports.leaderboard.check import check_entry
     from coopt.runs.together import open_finished, together
 
     for path in add_run(together([open_finished(r) for r in runs]), to):
-        check_entry(path)
         print(path)
 
 
@@ -105,25 +104,72 @@ def _rerun(checked: Checked, run: Path, questions: int, draw: int) -> None:
     )
 
 
+@leaderboard.command("reproduce")
+def reproduce(
+    path: Annotated[Path, typer.Argument(help="An entry: NAME.entry.json.")],
+    out: Annotated[Path | None, typer.Option(help="Where to run. (default: runs/reproduced/NAME)")] = None,
+    data: Annotated[str | None, typer.Option(help="The entry's rows, if they are not the embedded world's.")] = None,
+    model: Annotated[str | None, typer.Option(help="The entry's base, if it is a folder of its author's own.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes. (default: by cores and students)")] = None,
+) -> None:
+    """Run an entry again from the entry alone, and say whether the same came out (exit code 1 if not).
+
+    \b
+    Examples:
+      coopt leaderboard reproduce mine/NAME.entry.json
+      coopt leaderboard reproduce NAME.entry.json --data rows/
+    """
+    from rich.console import Console
+
+    from coopt.core.quiet import quiet_libraries
+    from coopt.core.tables.screen import output, show, show_lines
+    from coopt.reports.leaderboard.check import check_entry
+    from coopt.reports.leaderboard.reproduce import compared, reproduction_table, run_again
+
+    if path.is_dir():
+        raise ConfigError(f"{path}: a folder. Give one entry: NAME.entry.json.")
+    if workers is not None and workers < 1:
+        raise ConfigError(f"--workers must be at least 1, got {workers}.")
+    quiet_libraries()
+    checked = check_entry(path)
+    folder = out or Path("runs/reproduced") / checked.entry.name
+    run = run_again(checked, folder, Console(stderr=True), sys.argv[1:], workers=workers, data=data, model=model)
+    again = compared(checked, run)
+    console = output()
+    show([reproduction_table(checked.entry.name, again.rows)], console)
+    outcomes = [row.outcome for row in again.rows]
+    worst = next(o for o in ("different", "within interval", "equal") if o in outcomes)
+    said = f"{again.same:,} of {again.answers:,} answers are right or wrong as the entry says"
+    show_lines([f"{worst}: {said}. Run: {run.directory}"], console)
+    if worst == "different":
+        raise typer.Exit(1)
+
+
 @leaderboard.command("build")
 def build(
     directory: Annotated[Path, typer.Argument(help="A folder of entries, with all below it.")] = RESULTS,
     style: Annotated[str, typer.Option("--format", help="rich, md, latex, csv, json or html.")] = "rich",
     out: Annotated[Path | None, typer.Option(help="Write to this file. (default: print)")] = None,
     readme: Annotated[Path | None, typer.Option(help="Also write the table into this Markdown file.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All columns. (csv, json and html always have them)")
+    ] = False,
 ) -> None:
     """Make the tables of all entries; one that does not hold stops it.
+
+    What was checked before and has not changed is not worked out again (coopt leaderboard check always does).
 
     \b
     Examples:
       coopt leaderboard build
+      coopt leaderboard build --all
       coopt leaderboard build mine --format md
       coopt leaderboard build mine --format html --out page.html
     """
     from coopt.core import store
     from coopt.core.tables.screen import output, show
     from coopt.core.tables.table import FORMATS, render
-    from coopt.reports.leaderboard.board import board_tables, tracks
+    from coopt.reports.leaderboard.board import beside, board_tables, tracks
     from coopt.reports.leaderboard.page import page
     from coopt.reports.leaderboard.readme import write_board
 
@@ -132,19 +178,45 @@ def build(
         raise ConfigError(unknown("format", style, (*FORMATS, "html")))
     if style == "rich" and out is not None:
         raise ConfigError("--out needs --format md, latex, csv, json or html.")
-    found = tracks(_good(directory))
-    tables = board_tables(found)
+    found = tracks(_good(directory, again=False))
     if readme is not None:
-        write_board(readme, tables)
+        write_board(readme, found)
     if style == "rich":
-        show(tables, output())
+        show(board_tables(found, more=everything), output())
         return
-    text = page(found) if style == "html" else render(tables, formats[style])
+    folder = (out or Path("page")).parent
+    if style == "html":
+        text = page(found, folder)
+    elif style == "md":
+        text = render(board_tables(found, beside(folder), more=everything), "md")
+    else:
+        text = render(board_tables(found, more=everything or style in ("csv", "json")), formats[style])
     if out is None:
         print(text)
     else:
         store.write_text(out, text)
         print(out)
+
+
+@leaderboard.command("export")
+def export(
+    path: Annotated[Path, typer.Argument(help="An entry, or a folder of entries.")] = RESULTS,
+    out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("every_eval_ever"),
+) -> None:
+    """Write entries in the schema of Every Eval Ever, for other leaderboards: data/coopt/coopt/MODEL/ID.json each.
+
+    \b
+    Examples:
+      coopt leaderboard export
+      coopt leaderboard export NAME.entry.json --out mine
+    """
+    from time import time
+
+    from coopt.reports.leaderboard.check import check_entry
+    from coopt.reports.leaderboard.everyeval import write_evaluation
+
+    for checked in _good(path, again=False) if path.is_dir() else [check_entry(path)]:
+        print(write_evaluation(checked, out, time()))
 
 
 @leaderboard.command("schema")
@@ -155,11 +227,11 @@ def schema() -> None:
     print(text(), end="")
 
 
-def _good(directory: Path) -> list[Checked]:
+def _good(directory: Path, *, again: bool = True) -> list[Checked]:
     """The entries of a folder. Raises ``EntryError`` if one does not hold; all that do not are named."""
     from coopt.reports.leaderboard.check import check_folder
 
-    folder = check_folder(directory)
+    folder = check_folder(directory, again=again)
     if folder.bad:
         for line in folder.bad[:-1]:
             typer.echo(f"coopt: {line}", err=True)

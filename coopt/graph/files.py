@@ -14,7 +14,7 @@ from coopt.core.outside import TooMuchError, parse_json, parse_toml, read_text
 from coopt.core.resources import resource_dir
 from coopt.graph.build import build_topology
 from coopt.graph.generate import VARYING, generate
-from coopt.graph.topology import Topology
+from coopt.graph.topology import EdgeSettings, Topology
 
 SUFFIXES = (".toml", ".json", ".graphml")
 
@@ -43,6 +43,44 @@ def load_topology(name: str, domains: Sequence[str], nodes: int | None = None) -
     elif nodes is not None:
         raise TopologyError(f"{path}: --nodes is for graphs with a [generator]; this file lists its own nodes.")
     return build_topology(path.stem, tree, domains, where=str(path))
+
+
+def tables_of(topology: Topology) -> dict[str, Any]:
+    """A graph as the tables of a file, from which ``build_topology`` makes it again. Of the machine that it was on
+    nothing is told: models go by the last part of their path, gates in a file by its name, and no endpoint's address is
+    given."""
+    nodes = []
+    for node in topology.nodes.values():
+        own = {
+            "native": node.native,
+            "train_domains": list(node.train_domains),
+            "model": Path(node.model).name,
+            "snapshot_of": node.snapshot_of,
+            "endpoint": "https://endpoint" if node.endpoint else "",
+        }
+        nodes.append({"id": node.id, "role": node.role} | {k: v for k, v in own.items() if v})
+    edges: list[dict[str, Any]] = []
+    for edge in topology.edges:
+        found = topology.settings.get(edge, EdgeSettings())
+        own_settings = {"gate": found.gate.rpartition("/")[2], "style": found.style}
+        edges.append(edge._asdict() | {k: v for k, v in own_settings.items() if v})
+    edges += [{"kind": "review", "reviewer": a, "reviewed": b} for a, b in sorted(topology.reviews)]
+    rules = {"varies": topology.varies, "hub": topology.hub}
+    return {"nodes": nodes, "edges": edges, **{k: v for k, v in rules.items() if v}}
+
+
+def toml_of(tables: Mapping[str, Any]) -> str:
+    """Tables as ``tables_of`` makes them, as a TOML file: their values are texts and lists of texts."""
+    lines = [f"{key} = {json.dumps(tables[key])}" for key in ("varies", "hub") if key in tables]
+    for name in ("nodes", "edges"):
+        for table in tables.get(name, ()):
+            lines += ["", f"[[{name}]]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def is_shipped(name: str) -> bool:
+    """Whether a topology setting names a shipped graph, and no file."""
+    return Path(name).suffix not in SUFFIXES and name in topology_names()
 
 
 def _generated(tree: dict[str, Any], nodes: int | None, where: str) -> dict[str, Any]:

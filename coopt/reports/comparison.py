@@ -9,10 +9,7 @@ from coopt.core.tables.table import Table
 from coopt.runs.compare import Comparison
 
 RANK = ["rank", "place, 95 %"]
-RANK_NOTE = (
-    "rank: 1 + the number of those whose change is shown to be larger (pairs, Holm, in every seed); place: all true"
-    " places lie in these at once with 95 %."
-)
+RANK_NOTE = "rank: by change; place: all true places lie in these at once with 95 % (pairs, Holm, in every seed)."
 INTERVALS = "Intervals (95 %) and p: over seeds and questions with their clusters (docs/statistics.md)."
 PARETO_RULE = (
     "yes: a gain is shown in some domain, and in each one that less than a point is lost; no: a loss is shown; mutual:"

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from coopt.core.statistics.crossed import LEAST_SEEDS
+from coopt.core.statistics.ranking import Rank
 from coopt.core.statistics.verdicts import MARGIN
-from coopt.core.tables.cells import NONE, domain_of, percent, probability, signed, span, yes
+from coopt.core.tables.cells import NONE, domain_of, percent, places, probability, signed, span, yes
 from coopt.core.tables.table import Table
 from coopt.methods.rollouts import OUTCOMES
 from coopt.reports.comparison import FEW_SEEDS, INTERVALS, PARETO_RULE
@@ -187,21 +188,21 @@ def comparison_table(results: Results) -> Table:
 
 def standings_table(results: Results) -> Table:
     """Ranks of the methods."""
+    scores = [round(c.score, 9) for c in results.standings]
     rows = [
         [
-            str(c.rank),
-            f"{c.rank}-{c.rank_last}",
+            *places(Rank(1 + sum(s > round(c.score, 9) for s in scores), c.rank, c.rank_last)),
             c.who,
             percent(c.score),
             span(c.low, c.high),
             f"{percent(c.headroom[0], 0)} {span(*c.headroom[1:], '.0f')}" if c.headroom else NONE,
             f"{percent(c.hypervolume)} {span(c.hypervolume_low, c.hypervolume_high)}",
         ]
-        for c in results.standings
+        for c in sorted(results.standings, key=lambda c: -c.score)
     ]
     note = (
-        "Mean of all students and domains. A rank is one more than the number of methods shown to be better (pairs,"
-        " Holm, in every seed), so methods may share it; place: all true places lie in these at once with 95 %."
+        "Mean of all students and domains. rank: by score; place: all true places lie in these at once with 95 %"
+        " (pairs, Holm, in every seed)."
         " headroom: share of the initial gap to the best start of each domain that was closed; over 100: surpassed."
         " hypervolume: share of the unit cube of scores that some student dominates."
     )

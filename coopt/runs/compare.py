@@ -79,7 +79,8 @@ def compare_runs(runs: Sequence[Run], *, within: bool = True) -> Comparison:
     moved = corrected([changes.between(str(s), INIT, [_ALL]) for s in sides])
     names_of_sides = [str(s) for s in sides]
     every_pair = {(a, b): changes.between(a, b, [_ALL]) for a, b in pairs_of(names_of_sides)}
-    places = ranks(names_of_sides, corrected_by_key(every_pair))
+    values = {name: m.value for name, m in zip(names_of_sides, moved, strict=True)}
+    places = ranks(values, corrected_by_key(every_pair))
     pairs = [(a, b) for a, b in _pairs(sides) if within or a.run != b.run]
     moved_apart = corrected_by_key({(a, b): changes.between(str(a), str(b), [_ALL]) for a, b in pairs})
     apart = or_equivalent(moved_apart, MARGIN)

@@ -181,9 +181,9 @@ class StandingCell(Record):
 
     who: str
     rank: int
-    """1 + the number of those that are shown to be better, in every seed too: methods may share a rank."""
+    """The first place that is possible: 1 + the number of those that are shown to be better, in every seed too."""
     rank_last: int
-    """The last place that is possible: all places lie from rank to here at once with 95 %."""
+    """The last one: all places lie from rank to here at once with 95 %."""
     score: float
     low: float
     high: float

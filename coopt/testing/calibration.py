@@ -201,15 +201,16 @@ def _equals_ranked_apart(rng: np.random.Generator, seeds: int, tau: float, commo
         return after - before
 
     found = change(gain() - gain(), design) if common else change_apart(gain(), gain(), design)
-    return max(r.rank for r in ranks(["a", "b"], {("a", "b"): found}).values()) > 1
+    return max(r.first for r in ranks({"a": found.value, "b": 0.0}, {("a", "b"): found}).values()) > 1
 
 
 def _places_hold(rng: np.random.Generator, step: float, seeds: int, tau: float) -> bool:
     """Five methods, each better than the last by a step: do all places hold at once?"""
     names = [f"m{k}" for k in range(5)]
     run = Simulated({(m, "s", "d"): 0.05 - k * step for k, m in enumerate(names)}, rng, seeds=seeds, tau=tau)
-    found = ranks(names, corrected_by_key({(a, b): run.between(a, b, ["s"]) for a, b in pairs_of(names)}))
-    return all(found[m].rank <= k + 1 <= found[m].last for k, m in enumerate(names))
+    values = {m: run.mean(m, ["s"]).value for m in names}
+    found = ranks(values, corrected_by_key({(a, b): run.between(a, b, ["s"]) for a, b in pairs_of(names)}))
+    return all(found[m].first <= k + 1 <= found[m].last for k, m in enumerate(names))
 
 
 def claims() -> Iterator[Case]:

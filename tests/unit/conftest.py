@@ -27,6 +27,7 @@ Command = Callable[..., Done]
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """Run ``coopt ARGS`` in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path.with_name(f"{tmp_path.name}-cache")))
 
     def run(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["coopt", *arguments])

@@ -34,6 +34,7 @@ def write_run(directory: Path, skill: Mapping[str, float] | None = None, **flags
     run = Run(directory, load_config(**{"topology": "pair", "domains": "phys,chem"} | flags, settings=settings))
     store.write_json(directory / "config.json", run.config.model_dump(mode="json"))
     record = {"version": 1, "arguments": ARGUMENTS, "commit": "0" * 40, "dirty": "", "data": data_hashes(run.domains)}
+    record["seeds"] = run.seeds
     store.write_json(directory / "provenance.json", record)
     run.journal().note("started")
     for seed in run.seeds:

@@ -38,9 +38,9 @@ LEAST_SEEDS = 3
 ALPHA = 1 - LEVEL
 _SMALLEST = 1e-12  # p-values below say nothing more
 _LARGEST = 1 - 1e-9
-_NOTHING = 1e-18  # variance of values that are equal but for rounding
-_ROUNDING = 1e-9
-_LEAST_CLUSTERS = 0.5
+NOTHING = 1e-18  # variance of values that are equal but for rounding
+ROUNDING = 1e-9
+LEAST_CLUSTERS = 0.5
 """The error of right and wrong answers is at least half a cluster's share."""
 
 
@@ -63,7 +63,7 @@ class Estimate(NamedTuple):
     of_questions: Part
     seeds: tuple[Part, ...]
 
-    def at_least(self, clusters: float = _LEAST_CLUSTERS) -> Estimate:
+    def at_least(self, clusters: float = LEAST_CLUSTERS) -> Estimate:
         """With an error of at least so many clusters' share. However alike all questions came out, some clusters that
         were not asked may not have."""
         least = (clusters / self.clusters) ** 2
@@ -80,7 +80,7 @@ class Estimate(NamedTuple):
     def p_value(self, null: float = 0.0) -> float:
         """Two-sided, of the mean being ``null``; not below 1e-12."""
         distance = abs(self.value - null)
-        if distance < _ROUNDING or not self.half_width(_LARGEST) < distance:
+        if distance < ROUNDING or not self.half_width(_LARGEST) < distance:
             return 1.0
         if self.half_width(_SMALLEST) <= distance:
             return _SMALLEST
@@ -133,7 +133,7 @@ def apart(first_SQ: Array, second_TQ: Array, design: Design) -> Estimate:
 def _of_questions(average_Q: Array, rest: float, design: Design) -> Part:
     """What questions differ by beyond the ``rest`` that the seeds' means have too."""
     variance = design.variance(average_Q) - rest
-    return Part(variance if variance > _NOTHING else 0.0, design.df)
+    return Part(variance if variance > NOTHING else 0.0, design.df)
 
 
 def _of_seeds(per_seed: Array) -> Part:
@@ -179,7 +179,7 @@ def joint_draws(values_KSQ: Array, design: Design, draws: int, rng: np.random.Ge
         of_questions -= sum(_products(own_KQ, design) for own_KQ in own_SKQ) / (count * (count - 1))
         of_seeds = np.cov(means_KS, ddof=1).reshape(of_questions.shape) / count
         found += _t_draws(of_seeds, count - 1, draws, rng)
-    least = (_LEAST_CLUSTERS / design.clusters) ** 2
+    least = (LEAST_CLUSTERS / design.clusters) ** 2
     of_questions += np.diag(np.maximum(least - of_questions.diagonal(), 0.0))
     return found + _t_draws(of_questions, design.df, draws, rng)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,9 +60,14 @@ class Design:
         or negative: the larger of the two counts."""
         rest_Q = self.centred(values_Q)
         shared = self.scale * float(rest_Q @ (self.pairs_QQ @ rest_Q))
+        return max(shared, float(rest_Q**2 @ self.alone_Q))
+
+    @cached_property
+    def alone_Q(self) -> Array:
+        """What the square of each residual counts in the variance, were every question on its own."""
         size_Q = np.bincount(self.domain_Q)[self.domain_Q]
-        alone = float((self.weight_Q**2 * rest_Q**2) @ (size_Q / np.maximum(size_Q - 1, 1)))
-        return max(shared, alone)
+        found: Array = self.weight_Q**2 * size_Q / np.maximum(size_Q - 1, 1)
+        return found
 
 
 def make_design(clusters: Sequence[Sequence[Clusters]]) -> Design:

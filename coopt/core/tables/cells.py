@@ -34,4 +34,4 @@ def probability(value: float | None) -> str:
 
 def places(rank: Rank | None) -> list[str]:
     """Two cells: the rank, and the places that are possible."""
-    return [str(rank.rank), f"{rank.rank}-{rank.last}"] if rank else [NONE, NONE]
+    return [str(rank.rank), f"{rank.first}-{rank.last}"] if rank else [NONE, NONE]

@@ -20,6 +20,7 @@ _MOST_KEYS = 3
 _WORD = re.compile(r"\[[^\]\n]*\]|(?<!\S)\S{1,12} -> \S{1,12}(?!\S)|\S+")
 """An interval, an edge between short names, or anything without a space."""
 _EDGES = 2
+"""Columns of the screen beside a table."""
 
 
 def fitted(table: Table, width: int) -> Iterator[Table]:
@@ -122,4 +123,4 @@ def _parts(widths: Sequence[int], keys: int, room: int) -> Iterator[list[int]]:
 
 
 def _total(widths: Sequence[int], part: Sequence[int]) -> int:
-    return sum(widths[k] for k in part) + GAP * len(part) + _EDGES
+    return sum(widths[k] for k in part) + GAP * (len(part) - 1) + _EDGES

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,10 +16,21 @@ from coopt.core import store
 from coopt.core.config.faults import first_fault
 from coopt.core.config.identity import differences
 from coopt.core.config.load import check as check_config
-from coopt.core.config.schema import Config, DataConfig
+from coopt.core.config.schema import Config
 from coopt.core.errors import EntryError
+from coopt.graph.files import is_shipped, tables_of
 from coopt.reports.leaderboard.answers import answers_of, write_answers
-from coopt.reports.leaderboard.entry import ENTRY, OUTCOMES, Cost, Entry, OutcomesFile, TokenCounts, read_entry
+from coopt.reports.leaderboard.check import check_entry
+from coopt.reports.leaderboard.entry import (
+    ENTRY,
+    OUTCOMES,
+    Cost,
+    Entry,
+    OutcomesFile,
+    TokenCounts,
+    read_entry,
+    world_of,
+)
 from coopt.reports.leaderboard.measures import measure
 from coopt.runs.measures.cost import read_steps
 from coopt.runs.measures.scores import Scores
@@ -27,8 +40,24 @@ from coopt.runs.together import data_of, name_of, provenances
 
 def add_run(run: Run, directory: Path) -> list[Path]:
     """Write an entry and its outcomes for every method of a run; the entries' paths. Raises ``EntryError``."""
+    if run.config.smoke:
+        raise EntryError(f"{run.directory}: a smoke run, whose scores mean nothing. Run it without --smoke.")
     scores, steps = Scores(run), read_steps(run)
-    return [_add(scores, steps, method, directory) for method in run.config.methods]
+    for method in run.config.methods:
+        _check_place(_path(run, method, directory), run.config)
+    directory.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=directory, prefix=".new-") as folder:
+        new = [_add(scores, steps, method, Path(folder)) for method in run.config.methods]
+        for path in new:
+            check_entry(path)
+        for path in new:
+            for file in (path.with_name(path.name.removesuffix(ENTRY) + OUTCOMES), path):
+                os.replace(file, directory / file.name)
+    return [directory / path.name for path in new]
+
+
+def _path(run: Run, method: str, directory: Path) -> Path:
+    return directory / f"{name_of(run)}-{method}{ENTRY}"
 
 
 _FOLDERS = re.compile(r"(^|[=,])/(?:[^,/]+/)*")
@@ -44,9 +73,10 @@ def _published(record: dict[str, Any]) -> dict[str, Any]:
 
 def _add(scores: Scores, steps: Sequence[dict[str, Any]], method: str, directory: Path) -> Path:
     run = scores.run
-    name = f"{name_of(run)}-{method}"
     answers, native = answers_of(scores, method), dict(run.topology.native)
-    path, beside = directory / (name + ENTRY), directory / (name + OUTCOMES)
+    path = _path(run, method, directory)
+    name = path.name.removesuffix(ENTRY)
+    beside = directory / (name + OUTCOMES)
     tree = {
         "name": name,
         "world": world_of(run.config.data),
@@ -54,6 +84,7 @@ def _add(scores: Scores, steps: Sequence[dict[str, Any]], method: str, directory
         "informed": run.is_informed(method),
         "run": name_of(run),
         "topology": run.topology.name,
+        "graph": None if is_shipped(run.config.topology) else tables_of(run.topology),
         "model": Path(run.config.model.path).name,
         "students": run.topology.students,
         "native": native,
@@ -66,7 +97,6 @@ def _add(scores: Scores, steps: Sequence[dict[str, Any]], method: str, directory
         "config": run.config.model_dump(mode="json"),
         "provenance": [_published(p) for p in provenances(run)],
     }
-    _check_place(path, run.config)
     with store.replacing(beside) as temporary:
         write_answers(temporary, answers)
         digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
@@ -77,13 +107,6 @@ def _add(scores: Scores, steps: Sequence[dict[str, Any]], method: str, directory
             raise EntryError(f"{run.directory}: {fault.key} = {str(fault.value)[:80]!r}: {fault.message}.") from None
     store.write_json(path, entry.model_dump(mode="json"))
     return path
-
-
-def world_of(data: DataConfig) -> str:
-    """Whose questions a run's are, by its settings."""
-    if data.source == "scimini":
-        return "scimini"
-    return "sciknoweval" if data.mapping in ("", "sciknoweval") else "rows"
 
 
 def _costs(steps: Sequence[dict[str, Any]]) -> list[Cost]:
@@ -106,7 +129,7 @@ def _costs(steps: Sequence[dict[str, Any]]) -> list[Cost]:
 
 def _check_place(path: Path, config: Config) -> None:
     """An entry is replaced only by one of the same bench (with more seeds, say)."""
-    if path.is_file() and different_bench(check_config(read_entry(path).config), config):
+    if path.is_file() and different_bench(check_config(read_entry(path)[0].config), config):
         raise EntryError(f"{path}: is another bench's. Delete it, give another --to, or rename the run.")
 
 

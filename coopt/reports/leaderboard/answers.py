@@ -25,6 +25,7 @@ from coopt.core.statistics.design import Array, Clusters
 from coopt.core.statistics.paired import Paired
 from coopt.domains.base import Item
 from coopt.domains.rows import content_hash
+from coopt.reports.leaderboard.evidence import check_pairs, check_parquet
 from coopt.runs.measures.scores import Scores
 
 SCHEMA = pa.schema(
@@ -152,20 +153,23 @@ def read_answers(
             seen.append(_flags(path, start, block, samples))
             start += len(block)
         correct[place] = np.array(seen)
+    check_pairs(path, [q.clusters for asked in questions.values() for q in asked])
     return GradedAnswers(method, students, list(domains), seeds, questions, correct)
 
 
-def read_table(path: Path, schema: pa.Schema = SCHEMA) -> pa.Table:
-    """A file of this schema, not too large, without empty cells. Raises ``EntryError``."""
+def read_table(path: Path, data: bytes, schema: pa.Schema = SCHEMA) -> pa.Table:
+    """The bytes of a file of this schema, not too large, without empty cells. Raises ``EntryError``."""
+    found = check_parquet(path, data)
+    groups = [found.row_group(k) for k in range(found.num_row_groups)]
+    values = sum(g.column(c).num_values for g in groups for c in range(g.num_columns))
+    if values > _MOST_VALUES or sum(g.total_byte_size for g in groups) > _LARGEST:
+        raise EntryError(f"{path}: too large ({found.num_rows:,} rows).")
     try:
-        if not parquet.read_schema(path).equals(schema):
-            raise EntryError(f"{path}: its columns are not {', '.join(schema.names)} (with their types).")
         # Texts stay dictionaries: a long one that is repeated is held once.
-        with parquet.ParquetFile(path, read_dictionary=[f.name for f in schema if f.type == pa.string()]) as file:
-            groups = [file.metadata.row_group(k) for k in range(file.metadata.num_row_groups)]
-            values = sum(g.column(c).num_values for g in groups for c in range(g.num_columns))
-            if values > _MOST_VALUES or sum(g.total_byte_size for g in groups) > _LARGEST:
-                raise EntryError(f"{path}: too large ({file.metadata.num_rows:,} rows).")
+        texts = [f.name for f in schema if f.type == pa.string()]
+        with parquet.ParquetFile(pa.BufferReader(data), read_dictionary=texts) as file:
+            if not found.schema.to_arrow_schema().remove_metadata().equals(schema):
+                raise EntryError(f"{path}: its columns are not {', '.join(schema.names)} (with their types).")
             table = file.read()
     except (OSError, pa.ArrowException) as error:
         raise EntryError(f"{path}: not a readable Parquet file ({type(error).__name__}).") from None

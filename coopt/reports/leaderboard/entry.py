@@ -13,14 +13,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from coopt.core.config.faults import first_fault
+from coopt.core.config.schema import DataConfig
 from coopt.core.errors import EntryError
 from coopt.core.statistics.verdicts import Verdict
 from coopt.core.text import one_line
+from coopt.reports.leaderboard.evidence import LARGEST_ENTRY, read_plain
 from coopt.runs.results import ParetoVerdict
 
 VERSION = 3
 ENTRY, OUTCOMES = ".entry.json", ".outcomes.parquet"
-_LARGEST = 2_000_000  # bytes of an entry
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]{0,79}$")]
 """What stands in tables and file names."""
@@ -157,6 +158,7 @@ class Provenance(BaseModel):
     dirty: str | None
     """Changes to coopt that were not committed."""
     data: dict[str, dict[str, str]]
+    seeds: list[int] = []
     packages: dict[str, str | None] = {}
     gpus: list[str] = []
     platform: str = "unknown"
@@ -173,9 +175,12 @@ class Entry(Part):
     """Whose questions: the embedded world's, rows of SciKnowEval, or own ones (read with a mapping)."""
     method: Name
     informed: bool
-    """Worked solutions, or the true facts, of training questions reached its students (``Run.is_informed``)."""
+    """Worked solutions, or the true facts, of training questions reached its students (``Run.is_informed``): such an
+    entry is a reference, and has no rank."""
     run: Name
     topology: Name
+    graph: dict[str, Any] | None = None
+    """The tables of a graph of one's own (``coopt.graph.files.tables_of``); None of a shipped one."""
     model: Name
     """The base model: its name, or its folder's."""
     students: Annotated[list[Name], Field(min_length=1)]
@@ -197,16 +202,13 @@ class Entry(Part):
     outcomes: OutcomesFile
 
 
-def read_entry(path: Path) -> Entry:
-    """An entry that has the schema. Raises ``EntryError``."""
+def read_entry(path: Path) -> tuple[Entry, bytes]:
+    """An entry that has the schema, and the file's bytes. Raises ``EntryError``."""
+    data = read_plain(path, LARGEST_ENTRY)
     try:
-        large = path.stat().st_size > _LARGEST
-        text = "" if large else path.read_text(encoding="utf-8")
-        tree = None if large else json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:  # JSON and Unicode errors are ValueErrors
+        tree = json.loads(data)
+    except (ValueError, RecursionError) as error:  # JSON and Unicode errors are ValueErrors
         raise EntryError(f"{path}: not a readable JSON file ({type(error).__name__}).") from None
-    if large:
-        raise EntryError(f"{path}: larger than {_LARGEST:,} bytes. Per-item outcomes go into the Parquet file.")
     version = tree.get("version") if isinstance(tree, dict) else None
     if isinstance(version, int) and version > VERSION:
         raise EntryError(
@@ -218,7 +220,7 @@ def read_entry(path: Path) -> Entry:
             " anew from its answers: coopt leaderboard renew FOLDER."
         )
     try:
-        entry = Entry.model_validate_json(text, strict=True)
+        entry = Entry.model_validate_json(data, strict=True)
     except ValidationError as error:
         fault = first_fault(error)
         raise EntryError(
@@ -226,7 +228,7 @@ def read_entry(path: Path) -> Entry:
         ) from None
     if path.name != entry.name + ENTRY:
         raise EntryError(f"{path}: holds the entry {entry.name}, so its name must be {entry.name}{ENTRY}.")
-    return entry
+    return entry, data
 
 
 def plain(text: str) -> str:
@@ -237,3 +239,10 @@ def plain(text: str) -> str:
 def schema() -> str:
     """The JSON Schema of an entry, as it is committed."""
     return json.dumps(Entry.model_json_schema(), indent=1, sort_keys=True) + "\n"
+
+
+def world_of(data: DataConfig) -> str:
+    """Whose questions a run's are, by its settings."""
+    if data.source == "scimini":
+        return "scimini"
+    return "sciknoweval" if data.mapping in ("", "sciknoweval") else "rows"

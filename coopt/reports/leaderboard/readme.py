@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from coopt.core import store
 from coopt.core.errors import EntryError
 from coopt.core.tables.table import Table, render
+from coopt.reports.leaderboard.board import Track, beside, board_tables
 
 BEGIN, END = "<!-- leaderboard: begin (written by make leaderboard) -->", "<!-- leaderboard: end -->"
 _EMPTY = "No entries yet.\n"
@@ -22,11 +24,16 @@ def with_board(text: str, tables: list[Table]) -> str:
     return f"{before}{BEGIN}\n\n{body.strip()}\n\n{END}{after}"
 
 
-def write_board(path: Path, tables: list[Table]) -> None:
-    """Bring a file up to date."""
+def document_tables(found: Sequence[Track], document: Path) -> list[Table]:
+    """The tables as they stand in a Markdown file."""
+    return board_tables(found, beside(document.parent))
+
+
+def write_board(path: Path, found: Sequence[Track]) -> None:
+    """Bring a file up to date. Entries are links to their files."""
     if not path.is_file():
         raise EntryError(f"{path}: no such file.")
     try:
-        store.write_text(path, with_board(path.read_text(encoding="utf-8"), tables))
+        store.write_text(path, with_board(path.read_text(encoding="utf-8"), document_tables(found, path)))
     except EntryError as error:
         raise EntryError(f"{path}: {error}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from coopt.core.errors import EntryError
 from coopt.domains.load import load_domains
 from coopt.reports.leaderboard.answers import SCHEMA, Question, read_answers, read_table, write_answers
 from coopt.reports.leaderboard.entry import VERSION, Entry, OutcomesFile
+from coopt.reports.leaderboard.evidence import LARGEST_ENTRY, LARGEST_OUTCOMES, read_plain
 from coopt.reports.leaderboard.measures import measure
 
 _BEFORE = pa.schema([field for field in SCHEMA if field.name != "clusters"])
@@ -20,17 +22,18 @@ _BEFORE = pa.schema([field for field in SCHEMA if field.name != "clusters"])
 
 def renew_entry(path: Path) -> bool:
     """Whether there was anything to do. Raises ``EntryError``, and ``DataError`` where its questions are not here."""
-    tree = store.read_json(path)
+    tree = json.loads(read_plain(path, LARGEST_ENTRY))
     if tree.get("version") == VERSION:
         return False
     if tree.get("version") != VERSION - 1:
         raise EntryError(f"{path}: schema version {tree.get('version')}. Make it anew: coopt leaderboard add RUN.")
     beside = path.with_name(Path(tree["outcomes"]["file"]).name)
-    if hashlib.sha256(beside.read_bytes()).hexdigest() != tree["outcomes"]["sha256"]:
+    data = read_plain(beside, LARGEST_OUTCOMES)
+    if hashlib.sha256(data).hexdigest() != tree["outcomes"]["sha256"]:
         raise EntryError(f"{path}: outcomes.sha256 is not the hash of {beside.name}.")
     domains = load_domains(check_config(tree["config"]))
     asked = {i.id: Question.of(i) for domain in domains.values() for i in domain.items("test")}
-    table = read_table(beside, _BEFORE)
+    table = read_table(beside, data, _BEFORE)
     missing = set(table["item"].unique().to_pylist()) - set(asked)
     if missing:
         raise EntryError(f"{path}: {len(missing)} of its questions are not in its data, such as {min(missing)}.")

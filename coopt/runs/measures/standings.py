@@ -24,21 +24,21 @@ def standings(scores: Paired, differences: Mapping[Pair, Change]) -> list[Standi
     """The initial students and every method, best first. ``differences``: of every pair, corrected."""
     names = [INIT, *scores.methods]
     means = {n: scores.mean(n, scores.students) for n in names}
-    places = ranks(names, differences)
+    places = ranks({n: m.value for n, m in means.items()}, differences)
     return [
-        standing(scores, name, places[name].rank, places[name].last)
-        for name in sorted(names, key=lambda n: (places[n].rank, -means[n].value))
+        standing(scores, name, places[name].first, places[name].last)
+        for name in sorted(names, key=lambda n: -means[n].value)
     ]
 
 
-def standing(scores: Paired, who: str, rank: int, last: int) -> StandingCell:
-    """One method among others."""
+def standing(scores: Paired, who: str, first: int, last: int) -> StandingCell:
+    """One method among others. ``first`` and ``last``: its possible places."""
     mean = scores.mean(who, scores.students)
     low, high = proportion_interval(mean)
     volume, spread = _volume(scores, who)
     return StandingCell(
         who=who,
-        rank=rank,
+        rank=first,
         rank_last=last,
         score=mean.value,
         low=low,

@@ -11,11 +11,12 @@ from coopt.core.rng import generator
 from coopt.core.statistics.bootstrap import interval, resample_weights
 from coopt.core.statistics.crossed import Estimate, Part, apart, estimate, joint_draws, ratio
 from coopt.core.statistics.design import Design, make_design
+from coopt.core.statistics.pairs import shown_better
 from coopt.core.statistics.proportions import proportion_interval
-from coopt.core.statistics.ranking import pairs_of, ranks
+from coopt.core.statistics.ranking import pairs_of, ranked, ranks
 from coopt.core.statistics.samples import majority_at_k, pass_at_k
 from coopt.core.statistics.significance import holm
-from coopt.core.statistics.verdicts import Change, change, change_apart, corrected, or_equivalent
+from coopt.core.statistics.verdicts import Change, change, change_apart, corrected, corrected_by_key, or_equivalent
 from coopt.runs.measures.break_rates import Grids, rates, stack
 from coopt.runs.measures.pareto import mutual, mutual_verdict, pareto_draws, pareto_improves, pareto_verdict
 from coopt.runs.results import RateCell
@@ -306,16 +307,61 @@ def test_rounding_is_no_loss() -> None:
 # -- ranks -----------------------------------------------------------------------------------------------
 
 
-def test_what_is_not_shown_to_differ_shares_a_rank() -> None:
-    values = {"a": 0.9, "b": 0.901, "c": 0.5}
-    found = ranks(list(values), {(x, y): of(values[x] - values[y], 0.02) for x, y in pairs_of(list(values))})
-    assert {n: tuple(found[n]) for n in values} == {"a": (1, 2), "b": (1, 2), "c": (3, 3)}
-    assert ranks(["only"], {})["only"] == (1, 1)
+def test_a_rank_is_by_value_and_places_by_what_is_shown() -> None:
+    values = {"a": 0.9, "b": 0.901, "c": 0.5, "d": 0.5}
+    found = ranks(values, {(x, y): of(values[x] - values[y], 0.02) for x, y in pairs_of(list(values))})
+    assert {n: tuple(found[n]) for n in values} == {"a": (2, 1, 2), "b": (1, 1, 2), "c": (3, 3, 4), "d": (3, 3, 4)}
+    assert ranks({"only": 0.3}, {})["only"] == (1, 1, 1)
 
 
-def test_a_seed_that_disagrees_makes_a_tie() -> None:
-    assert ranks(["a", "b"], {("a", "b"): of(0.1, 0.01, 0.2, -0.05)})["b"] == (1, 2)
-    assert ranks(["a", "b"], {("a", "b"): of(-0.1, 0.01, -0.2, -0.05)})["a"] == (2, 2)
+def test_a_seed_that_disagrees_leaves_both_places_open() -> None:
+    assert ranks({"a": 0.1, "b": 0.0}, {("a", "b"): of(0.1, 0.01, 0.2, -0.05)})["b"] == (2, 1, 2)
+    assert ranks({"a": 0.0, "b": 0.1}, {("a", "b"): of(-0.1, 0.01, -0.2, -0.05)})["a"] == (2, 2, 2)
+
+
+def _entries(case: int) -> tuple[list[Array], list[list[int]], Design]:
+    """Changes of some entries: effects large and small, seeds the same and others, clusters or none, ties."""
+    rng = generator("entries", case)
+    questions, facts = [(12, 0), (30, 0), (90, 20), (90, 0)][case % 4]
+    clusters = [[(f"f{rng.integers(facts)}",) if facts else () for _ in range(n)] for n in (questions, questions + 5)]
+    groups = [[0], [7], [0, 1], [0, 1, 2], [3, 4, 5], [0, 1, 2, 3, 4]]
+    chosen = [groups[k] for k in rng.choice(6, 2 + case % 2, replace=False)]
+    seeds = [chosen[rng.integers(len(chosen))] for _ in range(2 + int(rng.integers(9)))]
+    difficulty = rng.normal(0, 0.3, 2 * questions + 5)
+    values = [
+        rng.choice([0.0, 0.02, 0.1, 0.4])
+        + rng.choice([0.0, 0.05]) * rng.normal(size=(len(own), 1))
+        + difficulty * rng.choice([0.1, 1.0])
+        + rng.choice([0.02, 0.2]) * rng.normal(size=(len(own), len(difficulty)))
+        for own in seeds
+    ]
+    if case % 3 == 0:
+        values.append(values[0])
+        seeds.append(seeds[0])
+    return values, seeds, make_design(clusters)
+
+
+@pytest.mark.parametrize("case", range(40))
+def test_all_pairs_at_once_say_what_each_says_and_no_rank_leaves_its_places(case: int) -> None:
+    values, seeds, design = _entries(case)
+    names = [str(k) for k in range(len(values))]
+    differences = {}
+    for a, b in pairs_of(names):
+        one, other = values[int(a)], values[int(b)]
+        together = seeds[int(a)] == seeds[int(b)]
+        differences[a, b] = change(one - other, design) if together else change_apart(one, other, design)
+    one_by_one = ranks({n: float(design.mean(v).mean()) for n, v in zip(names, values, strict=True)},
+                       corrected_by_key(differences))  # fmt: skip
+    at_once = ranked(np.array([design.mean(v).mean() for v in values]), shown_better(values, seeds, design))
+    assert at_once == list(one_by_one.values())
+    assert all(1 <= r.first <= r.rank <= r.last <= len(names) for r in at_once)
+
+
+def test_some_of_the_generated_entries_are_shown_to_differ() -> None:
+    """Else the cases above would say nothing."""
+    shown = [shown_better(*_entries(case)) for case in range(40)]
+    assert sum(s.any() for s in shown) >= 15
+    assert sum(s.sum() < len(s) * (len(s) - 1) // 2 for s in shown) >= 15
 
 
 # -- break-rates -----------------------------------------------------------------------------------------

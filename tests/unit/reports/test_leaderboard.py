@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
@@ -16,13 +17,17 @@ import pytest
 from pyarrow import parquet
 
 from coopt.core.errors import EntryError
+from coopt.core.tables.fit import fitted, widths_in
+from coopt.core.tables.table import render
 from coopt.methods.registry import all_methods
+from coopt.reports.leaderboard import floors
 from coopt.reports.leaderboard.add import add_run
 from coopt.reports.leaderboard.board import board_tables, settings_of, tracks
 from coopt.reports.leaderboard.check import check_entry, check_folder
 from coopt.reports.leaderboard.entry import Provenance, schema
+from coopt.reports.leaderboard.floors import floors_of
 from coopt.reports.leaderboard.page import page
-from coopt.reports.leaderboard.readme import BEGIN, END, with_board
+from coopt.reports.leaderboard.readme import BEGIN, END, document_tables, with_board
 from coopt.runs.results import Results
 from coopt.runs.run import Run
 from tests.unit.conftest import Command
@@ -110,6 +115,46 @@ TAMPERED = {
     "too many steps": (_set("costs", 0, "steps", value=10**6), r"costs: 1000000 steps, but by config"),
     "unknown field": (_set("award", value="best"), r"award: extra inputs are not permitted"),
     "unknown setting": (_set("config", "magic", value=1), r"config: unknown setting 'magic'"),
+    "a smoke run": (_set("config", "smoke", value=True), r"of a smoke run, whose scores mean nothing"),
+    "seeds that the config does not have": (_set("config", "seed", value=5), r"seeds: \[0, 1\], but .* it is \[5, 6\]"),
+    "a seed left out": (_set("config", "seeds", value=3), r"seeds: \[0, 1\], but .* it is \[0, 1, 2\]"),
+    "seeds that provenance does not have": (
+        _set("provenance", 0, "seeds", value=[0, 1, 2]),
+        r"seeds: \[0, 1\], but provenance has \[0, 1, 2\]",
+    ),
+    "another hash of the training questions": (
+        lambda t: [_set("physics", "train", value="0" * 16)(d) for d in (t["data"], t["provenance"][0]["data"])],
+        r"data.physics is not the hash of the embedded world's questions",
+    ),
+    "native domains swapped": (
+        _set("native", value={"s1": "chemistry", "s2": "physics"}),
+        r"native: .* but of the graph pair they are",
+    ),
+    "a student renamed": (
+        lambda t: t.update(students=["s1", "mutual"], native={"s1": "physics", "mutual": "chemistry"}),
+        r"students: \['s1', 'mutual'\], but of the graph pair they are \['s1', 's2'\]",
+    ),
+    "a student missing": (
+        lambda t: t.update(students=["s1"], native={"s1": "physics"}),
+        r"students: \['s1'\], but of the graph pair",
+    ),
+    "a graph that is called as a shipped one": (
+        _set("config", "topology", value="mine/pair.toml"),
+        r"a graph of one's own may not be called pair",
+    ),
+    "tables of a shipped graph": (_set("graph", value={"nodes": []}), r"graph: pair is a shipped one"),
+    "a base that is called as a shipped one": (
+        _set("config", "model", "path", value="/mine/scimini"),
+        r"a folder of one's own may not be called scimini",
+    ),
+    "more samples than a machine takes": (
+        lambda t: (t.update(samples=10**9), t["config"]["sampling"].update(eval_samples=10**9)),
+        r"samples: 1,000,000,000; an entry may have 1,024",
+    ),
+    "more questions than a machine takes": (
+        _set("measures", "constants", 0, "questions", value=10**12),
+        r"answers; an entry may have 33,554,432",
+    ),
     "later schema": (_set("version", value=4), r"schema version 4 is of a later coopt"),
     "earlier schema": (_set("version", value=1), r"schema version 1 is of an earlier coopt .*leaderboard renew"),
     "not a number": (_set("costs", 0, "seconds_per_step", value=float("nan")), r"seconds_per_step: .*finite number"),
@@ -120,7 +165,10 @@ TAMPERED = {
     "another world": (_set("world", value="sciknoweval"), r"world: 'sciknoweval', but by the rest"),
     "simulated": (_set("kind", value="simulated"), r"kind: input should be 'measured'"),
     "more samples": (_set("samples", value=8), r"samples: 8, but by the rest of the entry it is 4"),
-    "a seed more": (_set("seeds", value=[0, 1, 2]), r"400 rows; the entry's .* make 600"),
+    "a seed more": (
+        lambda t: (t.update(seeds=[0, 1, 2]), t["config"].update(seeds=3)),
+        r"400 rows; the entry's .* make 600",
+    ),
     "another method": (_set("method", value="oracle"), r"name: 'small-opcod', but by the rest .* 'small-oracle'"),
     "no native domain": (_set("native", value={"s1": "physics"}), r"native: \['s1'\], but"),
     "a native domain that is none": (
@@ -134,9 +182,9 @@ TAMPERED = {
     "control characters in a key": (_set("native", "\x1b[2J", value="physics"), r"native.�\[2J"),
     "another base": (_set("model", value="gpt"), r"model: 'gpt', but by the rest of the entry it is 'scimini'"),
     "control characters in a setting": (_set("config", "x\n\x1b[2J", value=1), r"config: unknown setting 'x �\[2J'"),
-    "a number without end": (_set("seeds", 1, value=10**30), r"rows 20 to 40: seed is not 10{30} in all of them"),
+    "a number without end": (_set("seeds", 1, value=10**30), r"seeds: \[0, 10{30}\], but by the rest"),
     "more nodes than students": (_set("config", "nodes", value=10**9), r"config.nodes is 1000000000, but it has 2"),
-    "native elsewhere": (_set("native", "s2", value="physics"), r"measures.scores.\d.native is"),
+    "native elsewhere": (_set("native", "s2", value="physics"), r"native: .* but of the graph pair they are"),
 }
 
 
@@ -232,17 +280,65 @@ def test_tables_rank_keep_apart_and_show_base_and_constant(made: Path, tmp_path:
     add_run(write_run(tmp_path / "wide", domains="phys,chem,mat,bio", topology="ring"), tmp_path / "more")
     shutil.copytree(made, tmp_path / "more/deep")
     tables = board_tables(tracks(check_folder(tmp_path / "more").good))
-    assert [t.title.split(": ")[1] for t in tables] == [
-        "test questions physics 20, chemistry 20; avg@4",
-        "test questions physics 20, chemistry 20, materials 20, biology 20; avg@4",
+    assert [t.title.split(": test questions ") for t in tables] == [
+        ["embedded world scimini", "physics 20, chemistry 20; avg@4"],
+        ["References without a rank: embedded world scimini", "physics 20, chemistry 20; avg@4"],
+        ["embedded world scimini", "physics 20, chemistry 20, materials 20, biology 20; avg@4"],
+        [
+            "References without a rank: embedded world scimini",
+            "physics 20, chemistry 20, materials 20, biology 20; avg@4",
+        ],
     ]
     rows = [dict(zip(tables[0].columns, r, strict=True)) for r in tables[0].rows]
-    assert [r["rank"] for r in rows] == ["1", "1", "2", "2", "–", "–"], (
-        "two seeds do not tell entries with other seeds apart"
-    )
-    assert [r["method"] for r in rows] == ["opcod", "opcod", "sdpo", "sdpo", "base", "constant answer"]
-    assert {r["seeds"] for r in rows[:4]} == {"0 1", "7 8"}
+    assert [r["rank"] for r in rows] == ["1", "2", "3", "4"]
+    assert [r["place, 95 %"] for r in rows] == ["1-3", "1-3", "2-4", "2-4"], "two seeds tell nothing of others"
+    assert [r["method"] for r in rows] == ["opcod", "opcod", "sdpo", "sdpo"]
+    assert {r["seeds"] for r in rows} == {"0-1", "7-8"}
+    assert [r[0] for r in tables[1].rows] == ["constant answer"], "the base's score on these questions is not known"
     assert any("one seed alone cannot tell" in n for n in tables[0].notes)
+
+
+def test_what_reads_worked_solutions_is_a_reference_and_closes_nobodys_place(run: Run, tmp_path: Path) -> None:
+    """In every format, and whatever it gained."""
+    skill = {"oracle": 0.99, "always": 0.8}
+    add_run(
+        write_run(tmp_path / "small", skill, seeds=3, methods=("sdpo", "opcod", "always", "oracle")), tmp_path / "all"
+    )
+    found = tracks(check_folder(tmp_path / "all").good)
+    ranked, references = board_tables(found)
+    assert [r[0] for r in ranked.rows] == ["1", "2", "3"]
+    assert "oracle" not in {r[1] for r in ranked.rows}
+    assert [r[0] for r in references.rows] == ["oracle", "constant answer"]
+    (tmp_path / "all/small-oracle.entry.json").unlink()
+    assert board_tables(tracks(check_folder(tmp_path / "all").good))[0].rows == ranked.rows
+    text = page(found, tmp_path)
+    assert (
+        text.index("<h3>Ranked</h3>")
+        < text.index("<h3>References without a rank</h3>")
+        < text.index("entry-small-oracle")
+    )
+    for style in ("md", "csv", "json"):
+        lines = render(board_tables(found), style).splitlines()
+        last = max(k for k, line in enumerate(lines) if "always" in line)
+        assert min(k for k, line in enumerate(lines) if "oracle" in line) > last
+
+
+def test_floors_are_never_an_entrys(made: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (one,) = (c for c in check_folder(made).good if c.entry.method == "opcod")
+    overall = one.entry.measures.overall.model_copy(update={"base": 0.999})
+    forged = one.entry.model_copy(update={"measures": one.entry.measures.model_copy(update={"overall": overall})})
+    assert "base" not in floors_of(forged)
+    known = {one.entry.data[d]["test"]: {"domain": d, "scores": [0.2, 0.4]} for d in one.entry.domains}
+    (tmp_path / "base.json").write_text(json.dumps(known))
+    monkeypatch.setattr(floors, "BASE_SCORES", tmp_path / "base.json")
+    floors.base_scores.cache_clear()
+    assert floors_of(forged)["base"] == pytest.approx(0.3)
+    monkeypatch.undo()
+    floors.base_scores.cache_clear()
+
+
+def test_the_shipped_bases_scores_are_of_the_shipped_boards_questions() -> None:
+    assert all("base" in t.floors for t in tracks(check_folder(ROOT / "benchmarks/results", again=False).good))
 
 
 def test_an_entry_of_the_version_before_is_renewed(entry: Path, cli: Command) -> None:
@@ -291,7 +387,21 @@ def test_another_benchs_entry_is_not_overwritten(run: Run, tmp_path: Path) -> No
 def test_the_document_shows_the_current_table(tmp_path: Path) -> None:
     """make leaderboard writes it."""
     text = (ROOT / "docs/leaderboard.md").read_text()
-    assert with_board(text, board_tables(tracks(check_folder(ROOT / "benchmarks/results").good))) == text
+    found = tracks(check_folder(ROOT / "benchmarks/results").good)
+    assert with_board(text, document_tables(found, ROOT / "docs/leaderboard.md")) == text
+    for target in re.findall(r"\]\((\.\./benchmarks/results/[^)]*)\)", text):
+        assert (ROOT / "docs" / target).is_file()
+
+
+def test_a_narrow_screen_shows_each_entry_in_one_line() -> None:
+    for table in board_tables(tracks(check_folder(ROOT / "benchmarks/results", again=False).good)):
+        first, *others = fitted(table, 80)
+        assert {"method", "score", "change", "change, 95 %"} <= set(first.columns)
+        assert ("place, 95 %" in first.columns) == ("rank" in first.columns)
+        assert len(others) <= 1
+        for part in (first, *others):
+            widest = zip(*[map(len, row) for row in part.rows], strict=True)
+            assert all(max(cells) <= width for cells, width in zip(widest, widths_in(part, 80), strict=True))
 
 
 def test_writing_the_readme_keeps_all_else_and_can_be_repeated(cli: Command, made: Path, tmp_path: Path) -> None:
@@ -316,15 +426,8 @@ def test_hostile_text_stays_text_on_the_page(made: Path) -> None:
     checked = check_entry(made / "small-opcod.entry.json")
     hostile = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
     record = {"arguments": [hostile], "commit": hostile, "dirty": "", "data": {}, "packages": {hostile: hostile}}
-    text = page(
-        tracks(
-            [
-                checked._replace(
-                    entry=checked.entry.model_copy(update={"provenance": [Provenance.model_validate(record)]})
-                )
-            ]
-        )
-    )
+    entry = checked.entry.model_copy(update={"provenance": [Provenance.model_validate(record)]})
+    text = page(tracks([dataclasses.replace(checked, entry=entry)]), made)
     assert text.count("<script>") == text.count("</script>") == 1
     assert "<img" not in text
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
@@ -341,13 +444,24 @@ def test_the_page_runs_its_own_script_alone(made: Path) -> None:
 
 
 def test_the_page_needs_no_network(made: Path) -> None:
-    text = page(tracks(check_folder(made).good))
+    text = page(tracks(check_folder(made).good), made.parent / "pages")
     assert "default-src 'none'" in text
     assert "http:" not in text
     assert "https:" not in text
     assert " src=" not in text
-    assert "href=" not in text
-    assert page([]).count("No entries yet.") == 1
+    assert page([], made).count("No entries yet.") == 1
+
+
+def test_every_entry_has_a_place_on_the_page_and_its_evidence_a_click_away(made: Path) -> None:
+    text = page(tracks(check_folder(made).good), made.parent / "pages")
+    for name in ("small-sdpo", "small-opcod"):
+        assert text.count(f'<tbody id="entry-{name}"') == text.count(f'<a href="#entry-{name}">') == 1
+        for file in (f"{name}.entry.json", f"{name}.outcomes.parquet"):
+            assert f'href="../entries/{file}"' in text
+            assert (made.parent / "pages/.." / "entries" / file).resolve().is_file()
+    said = dict(re.findall('<dt>(verified|checked|claimed)</dt><dd class="words">(.*?)</dd>', text))
+    assert "costs, hardware" in said["claimed"]
+    assert "embedded world" in said["verified"]
 
 
 def test_the_table_says_which_settings_are_not_the_presets(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,6 @@ def test_another_run_or_too_many_questions_are_refused(checked: Checked, run: Ru
         rerun(checked, write_run(tmp_path / "other", seeds=2, settings=["gate.tau=0.3"]), 3, draw=1)
     with pytest.raises(EntryError, match="has not all seeds of small-opcod"):
         rerun(checked, write_run(tmp_path / "one", seeds=1), 3, draw=1)
-    forged = checked._replace(entry=checked.entry.model_copy(update={"data": {"physics": {}}}))
+    forged = dataclasses.replace(checked, entry=checked.entry.model_copy(update={"data": {"physics": {}}}))
     with pytest.raises(EntryError, match="data are not the hashes of the run's questions"):
         rerun(forged, run, 3, draw=1)

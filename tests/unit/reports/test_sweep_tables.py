@@ -43,8 +43,10 @@ def test_arms_are_compared_and_ranked_in_the_seeds_that_all_have(sweep: Path) ->
     assert across["weak: opcod - strong: opcod"][-1] == "worse"
     assert across["weak: sdpo - strong: sdpo"][1] == "+0.0"
     ranks = {(row[0], row[1]): row[2] for row in found["Arms"].rows}
+    places = {row[3] for row in found["Arms"].rows if row[2] != "1"}
+    assert places == {"2-4"}, "what is not shown to differ has the same places, whatever its rank"
     assert ranks == {
-        ("strong", "sdpo"): "2", ("strong", "opcod"): "1", ("weak", "sdpo"): "2", ("weak", "opcod"): "2",
+        ("strong", "sdpo"): "2", ("strong", "opcod"): "1", ("weak", "sdpo"): "2", ("weak", "opcod"): "4",
     }  # fmt: skip
     assert "Ranked together, in seeds 0: strong, weak." in found["Arms"].notes
     assert "Use --seeds 5. So in: strong, weak." in " ".join(found["Arms"].notes)

@@ -1,0 +1,95 @@
+"""Files that somebody else wrote: how large they may be, and what they must be before they are read."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from coopt.core.errors import EntryError
+
+LARGEST_ENTRY = 2_000_000
+LARGEST_OUTCOMES = 5_000_000
+LARGEST_TOGETHER = 200_000_000
+"""Bytes of an entry, of its outcomes, and of all outcomes of a folder."""
+_MOST = {"seeds": 100, "samples": 1024, "domains": 32}
+_MOST_CELLS, _MOST_STUDENTS, _MANY_DOMAINS = 256, 8, 8
+_MOST_ANSWERS, _MOST_VALUES, _MOST_PAIRS = 1 << 25, 1 << 24, 1 << 24
+_MAGIC = b"PAR1"
+_TAIL = 8  # length of the footer, and the magic number
+
+
+def read_plain(path: Path, most: int) -> bytes:
+    """The bytes of an ordinary file that is not larger than ``most``. Links, pipes and devices are refused unread.
+    Raises ``EntryError``."""
+    try:
+        # Not to follow a link, and not to wait for a pipe's writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if path.is_symlink():
+            raise EntryError(f"{path}: a link. Give the file itself.") from None
+        raise EntryError(f"{path}: cannot be read ({error.strerror}).") from None
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise EntryError(f"{path}: no ordinary file.")
+        data = file.read(most + 1) if found.st_size <= most else b""
+    if found.st_size > most or len(data) > most:
+        raise EntryError(f"{path}: larger than {most:,} bytes.")
+    return data
+
+
+def check_sizes(path: Path, students: int, seeds: int, samples: int, questions: Mapping[str, int]) -> None:
+    """Refuse an entry whose numbers would take the machine to work out. ``questions``: of each domain. Raises
+    ``EntryError``."""
+    domains, asked = len(questions), sum(questions.values())
+    for name, count in (("seeds", seeds), ("samples", samples), ("domains", domains)):
+        if count > _MOST[name]:
+            raise EntryError(f"{path}: {name}: {count:,}; an entry may have {_MOST[name]:,}.")
+    if students * domains > _MOST_CELLS or (domains > _MANY_DOMAINS and students > _MOST_STUDENTS):
+        most = _MOST_STUDENTS if domains > _MANY_DOMAINS else _MOST_CELLS // domains
+        raise EntryError(f"{path}: {students:,} students; with {domains} domains an entry may have {most}.")
+    answers = asked * (1 + 2 * students) * seeds * samples
+    if answers > _MOST_ANSWERS:
+        raise EntryError(f"{path}: {answers:,} answers; an entry may have {_MOST_ANSWERS:,}.")
+    values = asked * domains * students * seeds
+    if values > _MOST_VALUES:
+        raise EntryError(f"{path}: questions x domains x students x seeds are {values:,}; at most {_MOST_VALUES:,}.")
+
+
+def check_pairs(path: Path, clusters: Sequence[Sequence[str]]) -> None:
+    """Refuse questions that hang together in too many pairs, of which a variance is a sum. ``clusters``: of every
+    question. Raises ``EntryError``."""
+    sizes: dict[str, int] = {}
+    for own in clusters:
+        for cluster in own:
+            sizes[cluster] = sizes.get(cluster, 0) + 1
+    pairs = sum(math.comb(n, 2) for n in sizes.values())
+    if pairs > _MOST_PAIRS:
+        raise EntryError(f"{path}: {pairs:,} pairs of questions share a cluster; at most {_MOST_PAIRS:,}.")
+
+
+def check_parquet(path: Path, data: bytes) -> parquet.FileMetaData:
+    """A Parquet file that holds its columns' data and its footer, one after another, and not a byte besides. Raises
+    ``EntryError``."""
+    try:
+        found = parquet.ParquetFile(pa.BufferReader(data)).metadata
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise EntryError(f"{path}: not a readable Parquet file ({type(error).__name__}).") from None
+    groups = [found.row_group(k) for k in range(found.num_row_groups)]
+    chunks = [g.column(c) for g in groups for c in range(g.num_columns)]
+    place = len(_MAGIC)
+    for chunk in chunks:
+        start = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
+        if start != place or chunk.total_compressed_size < 0:
+            raise EntryError(f"{path}: holds other bytes than its columns. Write it anew: coopt leaderboard add RUN.")
+        place += chunk.total_compressed_size
+    footer = int.from_bytes(data[-_TAIL : -len(_MAGIC)], "little")
+    if place + footer + _TAIL != len(data) or set(found.metadata or {}) - {b"ARROW:schema"}:
+        raise EntryError(f"{path}: holds other bytes than its columns. Write it anew: coopt leaderboard add RUN.")
+    return found

@@ -1,0 +1,196 @@
+"""What an entry says of itself, set against its settings, its provenance, and the worlds, graphs and methods that
+coopt has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from coopt.core.config.load import check as check_config
+from coopt.core.config.schema import Config
+from coopt.core.errors import ConfigError, CooptError, EntryError
+from coopt.domains.load import data_hashes, load_domains
+from coopt.graph.build import build_topology
+from coopt.graph.files import is_shipped, load_topology, topology_names
+from coopt.graph.topology import Topology
+from coopt.lm.bases import NAMED
+from coopt.methods.registry import all_methods
+from coopt.reports.leaderboard.answers import GradedAnswers, Question
+from coopt.reports.leaderboard.entry import Entry, plain, world_of
+from coopt.runs.run import Run
+
+_MOST_EDGES = 4096
+Trust = Literal["verified", "checked", "claimed"]
+
+
+class StatedRun(Run):
+    """The run of an entry, without its folder: settings and graph."""
+
+    def __init__(self, config: Config, topology: Topology) -> None:
+        here = tuple(m for m in config.methods if m in all_methods())
+        super().__init__(Path(), config.model_copy(update={"methods": here}))
+        self.topology = topology
+
+
+def stated_config(path: Path, entry: Entry) -> Config:
+    """An entry's settings. Raises ``EntryError``."""
+    try:
+        return check_config(entry.config)
+    except ConfigError as error:
+        raise EntryError(f"{path}: config: {plain(str(error))}") from None
+
+
+def check_words(path: Path, entry: Entry, config: Config) -> None:
+    """What an entry says of itself agrees with its settings and with itself. Raises ``EntryError``."""
+    if config.smoke:
+        raise EntryError(f"{path}: of a smoke run, whose scores mean nothing. Run it without --smoke.")
+    expected: dict[str, tuple[Any, Any]] = {
+        "domains": (list(config.domains), entry.domains),
+        "samples": (config.sampling.eval_samples, entry.samples),
+        "name": (f"{entry.run}-{entry.method}", entry.name),
+        "topology": (Path(config.topology).stem, entry.topology),
+        "model": (Path(config.model.path).name, entry.model),
+        "world": (world_of(config.data), entry.world),
+        "data": (sorted(config.domains), sorted(entry.data)),
+        "native": (sorted(entry.students), sorted(entry.native)),
+        "seeds": (sorted(set(entry.seeds)), entry.seeds),
+        "measures.constants": (list(config.domains), [c.domain for c in entry.measures.constants]),
+    }
+    for key, (right, found) in expected.items():
+        if right != found:
+            raise _contradicts(path, key, found, right)
+    if not set(entry.native.values()) <= set(entry.domains):
+        raise EntryError(f"{path}: native: {sorted(set(entry.native.values()))}; domains are {entry.domains}.")
+    if entry.method not in config.methods:
+        raise EntryError(f"{path}: method {entry.method} is not among config.methods {list(config.methods)}.")
+    if entry.model in NAMED and config.model.path != entry.model:
+        raise EntryError(f"{path}: model: a folder of one's own may not be called {entry.model}, as a shipped base is.")
+    for k, record in enumerate(entry.provenance):
+        if record.data != entry.data:
+            raise EntryError(f"{path}: provenance.{k}.data is not the entry's data.")
+    _check_seeds(path, entry, config)
+    steps = sum(c.steps for c in entry.costs)
+    most = config.total_steps * len(entry.students) * len(entry.seeds)
+    if steps > most:
+        raise EntryError(f"{path}: costs: {steps} steps, but by config there are at most {most}.")
+
+
+def _contradicts(path: Path, key: str, found: object, right: object) -> EntryError:
+    return EntryError(f"{path}: {key}: {plain(repr(found))}, but by the rest of the entry it is {plain(repr(right))}.")
+
+
+def _check_seeds(path: Path, entry: Entry, config: Config) -> None:
+    """Every seed that was run is in the entry, and no other. The folders of a sweep's arm have one each; that of a run
+    which was given more seeds later says with which it began."""
+    own = list(range(config.seed, config.seed + min(config.seeds, len(entry.seeds) + 1)))
+    began = sorted({seed for record in entry.provenance for seed in record.seeds})
+    if len(entry.provenance) == 1 and own != entry.seeds:
+        raise _contradicts(path, "seeds", entry.seeds, own)
+    if not set(own) <= set(entry.seeds):
+        raise _contradicts(path, "seeds", entry.seeds, sorted({*own, *entry.seeds}))
+    if not set(began) <= set(entry.seeds):
+        raise EntryError(f"{path}: seeds: {entry.seeds}, but provenance has {began}.")
+    told = all(record.seeds for record in entry.provenance)
+    if told and len(entry.provenance) > 1 and sorted({*own, *began}) != entry.seeds:
+        raise EntryError(f"{path}: seeds: {entry.seeds}, but provenance has {began}.")
+
+
+def check_world(path: Path, entry: Entry, config: Config, answers: GradedAnswers) -> None:
+    """The embedded world's questions, keys, clusters and hashes, which are always here; of rows they are what the entry
+    says. Raises ``EntryError``."""
+    if entry.world != "scimini":
+        return
+    domains = load_domains(config)
+    for name, domain in domains.items():
+        if [Question.of(i) for i in domain.items("test")] != list(answers.questions[name]):
+            raise EntryError(
+                f"{path}: the questions of {name}, their answers or clusters, are not the embedded world's."
+            )
+    hashes = data_hashes(domains)
+    for name, splits in entry.data.items():
+        if splits != hashes[name]:
+            raise EntryError(f"{path}: data.{name} is not the hash of the embedded world's questions.")
+
+
+def check_graph(path: Path, entry: Entry, config: Config) -> Topology:
+    """The entry's graph: the shipped one, or that of its tables, with these students in these domains. Raises
+    ``EntryError``."""
+    if config.nodes not in (None, len(entry.students)):
+        raise EntryError(f"{path}: config.nodes is {config.nodes}, but it has {len(entry.students)} students.")
+    try:
+        topology = _shipped(path, entry, config) if is_shipped(config.topology) else _own(path, entry)
+    except EntryError:
+        raise
+    except CooptError as error:
+        raise EntryError(f"{path}: config: {plain(str(error))}") from None
+    for key, right, found in (
+        ("students", topology.students, entry.students),
+        ("native", topology.native, entry.native),
+    ):
+        if right != found:
+            raise EntryError(
+                f"{path}: {key}: {plain(str(found))}, but of the graph {entry.topology} they are {plain(str(right))}."
+            )
+    return topology
+
+
+def _shipped(path: Path, entry: Entry, config: Config) -> Topology:
+    if entry.graph is not None:
+        raise EntryError(f"{path}: graph: {entry.topology} is a shipped one, of which an entry holds no tables.")
+    return load_topology(config.topology, config.domains, config.nodes)
+
+
+def _own(path: Path, entry: Entry) -> Topology:
+    if entry.topology in topology_names():
+        raise EntryError(
+            f"{path}: topology: a graph of one's own may not be called {entry.topology}, as a shipped one is. Rename"
+            " its file, and run again."
+        )
+    if entry.graph is None:
+        raise EntryError(f"{path}: graph: missing, and {entry.topology} is no shipped one. Add the run again.")
+    edges = entry.graph.get("edges")
+    if isinstance(edges, list) and len(edges) > _MOST_EDGES:
+        raise EntryError(f"{path}: graph: {len(edges):,} edges; an entry may have {_MOST_EDGES:,}.")
+    return build_topology(entry.topology, entry.graph, entry.domains, where=f"graph {entry.topology}")
+
+
+def check_informed(path: Path, entry: Entry, config: Config, topology: Topology) -> None:
+    """Whether worked solutions reached the students, by method and graph. Raises ``EntryError``."""
+    if not knows_method(entry):
+        return
+    try:
+        informed = StatedRun(config, topology).is_informed(entry.method)
+    except CooptError as error:
+        raise EntryError(f"{path}: config: {plain(str(error))}") from None
+    if informed != entry.informed:
+        raise _contradicts(path, "informed", entry.informed, informed)
+
+
+def knows_method(entry: Entry) -> bool:
+    """Whether the entry's method is installed here, so that what it reads is known."""
+    return entry.method in all_methods()
+
+
+def trust_in(entry: Entry) -> dict[Trust, list[str]]:
+    """What of an entry was worked out again, what only agrees with the rest of it, and what nobody can see from it."""
+    embedded, shipped = entry.world == "scimini", entry.graph is None
+    found: dict[Trust, list[str]] = {
+        "verified": ["scores, intervals, changes and verdicts follow from the answers"],
+        "checked": ["settings, seeds, answers a question, domains and number of steps agree with one another"],
+        "claimed": ["that these students gave these answers", "costs, hardware, packages and commit"],
+    }
+    world = "questions, right answers and hashes of the data"
+    if embedded:
+        found["verified"].append(f"{world} are the embedded world's")
+    else:
+        found["checked"].append("the hash of the test questions' names")
+        found["claimed"].append(f"{world}, but for that")
+    where = "shipped graph" if shipped else "graph that the entry holds"
+    found["verified" if shipped else "checked"].append(f"students and native domains are the {where}'s")
+    told = "whether worked solutions reach the students, by method and graph"
+    found["verified" if knows_method(entry) and shipped else "checked" if knows_method(entry) else "claimed"].append(
+        told
+    )
+    if entry.model not in NAMED:
+        found["claimed"].append(f"that the base is {entry.model}")
+    return found
