@@ -29,7 +29,7 @@ GATES: dict[str, Callable[[GateConfig], Gate]] = {
 def make_gate(config: GateConfig) -> Gate:
     """The gate of a configuration. Raises ``ConfigError``.
 
-    ``kind``: a name, the name of an entry point of the group ``coopt.graph.gates``, or ``FILE.py:CLASS``. A plug-in is
+    ``kind``: a name, the name of an entry point of the group ``coopt.gates``, or ``FILE.py:CLASS``. A plug-in is
     called with the ``GateConfig``; ``gate.options`` is free for it.
     """
     make = GATES.get(config.kind) or _plug_in(config.kind)
