@@ -48,7 +48,8 @@ def table(section: type[Section], fields: Mapping[str, FieldInfo], prefix: str) 
     for name, field in fields.items():
         default = getattr(section(), name)
         meaning = cell(meanings(section).get(name) or _without(f"{prefix}{name}"))
-        yield f"| `{prefix}{name}` | {cell(kind(field.annotation) + bounds(field.metadata))} | {value(default)} | {meaning} |"
+        what = cell(kind(field.annotation) + bounds(field.metadata))
+        yield f"| `{prefix}{name}` | {what} | {value(default)} | {meaning} |"
 
 
 def _without(key: str) -> str:

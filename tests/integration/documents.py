@@ -18,7 +18,7 @@ PLACEHOLDERS = re.compile(r"[\[\]…]|\.\.\.")
 
 
 class Block(NamedTuple):
-    """A fenced block. ``reason``: why it is not run, from the comment before it; ``file``: what it is to be saved as."""
+    """A fenced block. ``reason``: why it is not run (the comment before it); ``file``: what it is to be saved as."""
 
     document: str
     line: int

@@ -1,7 +1,7 @@
 """Documents can be followed: their commands exist, and what README and tutorial tell one to type is run.
 
-A line that trains is run with ``SMALL`` settings in the tutorial and planned only in the README; ``QUICK`` makes some others
-quick. A block that cannot run here carries ``<!-- not run: REASON -->``.
+A bench is run with ``SMALL`` settings in the tutorial and only planned in the README; ``QUICK`` has what some other
+commands get. A block that cannot run here carries ``<!-- not run: REASON -->``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,11 @@ LANGUAGES = {"bash", "python", "text", "csv", "toml"}
 SMALL = [
     "rounds.rounds=1", "rounds.steps=1", "break_rate.questions=2", "world.specialist_steps=2",
 ]  # fmt: skip
-QUICK: Mapping[str, tuple[str, ...]] = {"eval": ("--smoke",), "break-rate": ("--smoke", "--questions", "1"), "sweep": ("--dry-run",)}
+QUICK: Mapping[str, tuple[str, ...]] = {
+    "eval": ("--smoke",),
+    "break-rate": ("--smoke", "--questions", "1"),
+    "sweep": ("--dry-run",),
+}
 NOTEBOOK = ROOT / "docs/notebooks/first_run.ipynb"
 
 
@@ -44,7 +48,7 @@ def small() -> list[str]:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all that the documents' commands name. The processes of pytest-xdist share it; nobody writes there."""
+    """A folder with all that the documents' commands name. Processes of pytest-xdist share it; nobody writes there."""
     folder = of_all_processes(tmp_path_factory) / "documents"
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
@@ -84,7 +88,7 @@ def reader(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_commands_exist(document: str) -> None:
-    """Every option of every ``coopt ...`` in the documents is one that the command takes, every setting one that there is."""
+    """Every option of every ``coopt ...`` in the documents is one of that command's, and every setting exists."""
     wrong = [f"{text}: {fault}" for text, in_block in commands_of_coopt(document) if (fault := refused(text, in_block))]
     assert not wrong, "\n".join(wrong)
 
@@ -105,7 +109,9 @@ def refused(text: str, in_block: bool) -> str:
             name, command, arguments = command.resolve_command(context, [*context._protected_args, *context.args])
     except Exception as error:  # typer does not export the classes
         kind = type(error).__name__
-        too_short = kind in ("MissingParameter", "NoArgsIsHelpError") and not in_block  # a sentence names the command alone
+        too_short = (
+            kind in ("MissingParameter", "NoArgsIsHelpError") and not in_block
+        )  # a sentence names the command alone
         return "" if kind == "Exit" or too_short else f"{kind}: {error}"
     return unknown_setting(context.params.get("settings") or ())
 
