@@ -96,10 +96,10 @@ leaderboard: $(BIN)/coopt
 figures: $(BIN)/coopt
 	$(BIN)/python -m benchmarks.figures $(ARGS)
 
-# Strict: a wrong link, a setting without a meaning or anything that a page would load from a network fails it.
+# Strict: a wrong link, a setting without a meaning or anything that a page would load from a network fails it (not with --quiet).
 docs: $(BIN)/coopt
 	$(PIP) --editable ".[docs]"
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 	@echo "dist/site: built. To search in it: $(BIN)/python -m http.server --directory dist/site"
 
 # Debian's Chromium and its driver: the page of `coopt report --html` is tested in a browser.
