@@ -10,6 +10,7 @@ import fcntl
 import importlib
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -133,7 +134,7 @@ def test_blocks_say_what_they_are_and_why_they_are_not_run(document: str) -> Non
         assert not block.reason or len(block.reason.split()) > 2, f"{document}:{block.line}: a mark says why"
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {w for b in blocks(document) for c in b.commands if b.language == "bash" and c.startswith("make ")
-             for w in c.split()[1:] if "=" not in w}  # fmt: skip
+             for w in shlex.split(c)[1:] if "=" not in w}  # fmt: skip
     assert named <= targets
 
 
