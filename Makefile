@@ -14,7 +14,7 @@ WITHOUT_CUDA := $(BIN)/python -m pip uninstall --quiet --yes torchvision torchau
 
 OLDEST := .venv-oldest
 
-.PHONY: help bench test test-heavy calibrate oldest lint same leaderboard figures perf perf-check gpu-accept gpu-carry smol vllm-cpu peers browser clean
+.PHONY: help bench test test-heavy calibrate oldest lint same leaderboard figures docs perf perf-check gpu-accept gpu-carry smol vllm-cpu peers browser clean
 
 help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
@@ -25,6 +25,7 @@ help:
 	@echo "make calibrate   do intervals cover and claims hold? Simulated runs with known truth (SHORT=1: five minutes)"
 	@echo "make leaderboard  check benchmarks/results, write docs/leaderboard.md and dist/leaderboard.html"
 	@echo "make figures     write the figures of README and docs from benchmarks/results (ARGS=--check: name those that differ)"
+	@echo "make docs        build the documents as a site, dist/site, and check every link in it"
 	@echo "make perf        measure speed and memory against real peers (half an hour; ARGS=NAME for one), write benchmarks/perf"
 	@echo "make perf-check  the same, against the committed figures: what got slower?"
 	@echo "make gpu-accept  does coopt work on this GPU, and how fast? Ten minutes (DRY=1: tiny shapes on a CPU; ARGS=PART for one)"
@@ -100,6 +101,12 @@ leaderboard: $(BIN)/coopt
 # After new results; figures that it changes are named: read the sentences around them.
 figures: $(BIN)/coopt
 	$(BIN)/python -m benchmarks.figures $(ARGS)
+
+# Strict: a wrong link, a setting without a meaning or anything that a page would load from a network fails it (not with --quiet).
+docs: $(BIN)/coopt
+	$(PIP) --editable ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+	@echo "dist/site: built. To search in it: $(BIN)/python -m http.server --directory dist/site"
 
 # Debian's Chromium and its driver: the page of `coopt report --html` is tested in a browser.
 browser:

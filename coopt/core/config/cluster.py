@@ -17,12 +17,19 @@ class ClusterConfig(Section):
     kind: Literal["none", "debug", "local", "slurm"] = "none"
     """none: worker processes. debug: jobs inside this process. local: jobs as processes. slurm: SLURM jobs."""
     partition: str | None = None
+    """SLURM partition; None: the cluster's default."""
     account: str | None = None
+    """SLURM account that is charged."""
     qos: str | None = None
+    """SLURM quality of service."""
     constraint: str | None = None
+    """Features that a node must have."""
     gpus: int = Field(0, ge=0)
+    """GPUs of a rank."""
     cpus: int = Field(1, ge=1)
+    """CPU cores of a rank."""
     memory_gb: float = Field(4.0, gt=0)
+    """Memory of a rank, in GB."""
     minutes: int = Field(60, ge=1)
     """Time limit of a job. A phase that needs more is requeued and goes on from its checkpoint."""
     signal_seconds: int = Field(90, ge=1)

@@ -39,6 +39,7 @@ class ModelConfig(Section):
     weights: Literal["full", "lora"] = "full"
     """What is trained: all weights, or a LoRA adapter on all linear layers."""
     lora_rank: int = Field(8, ge=1)
+    """Rank of a LoRA adapter, of students (weights = lora) and of specialists made of text."""
     shared_base: bool = False
     """Adapter mode (needs weights = lora): specialists are adapters on the one frozen base too and are trained on, so
     N students cost one base, and vLLM serves tutee and tutors from one engine."""
@@ -54,8 +55,11 @@ class SpecialiseConfig(Section):
     """Supervised LoRA fine-tuning of specialists on text (own_correct, answers, rationales)."""
 
     lr: float = Field(2e-4, gt=0)
+    """Learning rate."""
     epochs: int = Field(3, ge=1)
+    """Passes over the text."""
     batch: int = Field(16, ge=1)
+    """Texts per optimizer step."""
     questions: int = Field(400, ge=1)
     """Training questions of the native domain that own_correct samples answers for, and answers learns."""
     temperature: float = Field(0.6, gt=0)
@@ -140,7 +144,9 @@ class RoundsConfig(Section):
     NEWER = frozenset({"carry_teacher", "evaluate_every"})
 
     rounds: int = Field(2, ge=1)
+    """Rounds (R). Gates decide, and tutors are renewed, between them."""
     steps: int = Field(50, ge=1)
+    """Training steps of a student per round (K)."""
     prompts: int = Field(32, ge=1)
     """Prompts per step."""
     rollouts: int = Field(8, ge=2)
@@ -171,14 +177,19 @@ class SamplingConfig(Section):
     NEWER = frozenset({"feedback_temperature"})
 
     temperature: float = Field(1.0, gt=0)
+    """Of training rollouts."""
     eval_temperature: float = Field(0.6, gt=0)
+    """Of answers that are scored."""
     eval_top_p: float = Field(0.95, gt=0, le=1)
+    """Nucleus of answers that are scored."""
     feedback_temperature: float = Field(0.0, ge=0)
     """Of critiques (paper Eq. 1 samples them). 0: greedy, and equal rollouts get one critique; above, each its own."""
     eval_samples: int = Field(8, ge=1)
     """Answers per question of every score (avg@k)."""
     max_response_tokens: int = Field(2048, ge=1)
+    """Longest answer; what is longer is cut off."""
     max_feedback_tokens: int = Field(256, ge=1)
+    """Longest critique."""
     batch_rows: int = Field(256, ge=1)
     """Sequences decoded at once."""
 
@@ -218,11 +229,17 @@ class OptimizerConfig(Section):
     """AdamW with linear warm-up from zero, then constant."""
 
     lr: float = Field(1e-5, gt=0)
+    """Learning rate after warm-up."""
     betas: tuple[float, float] = (0.9, 0.999)
+    """AdamW's decay rates of its two moments."""
     eps: float = Field(1e-8, gt=0)
+    """AdamW's epsilon."""
     weight_decay: float = Field(0.01, ge=0)
+    """AdamW's decoupled weight decay."""
     warmup: int = Field(10, ge=0)
+    """Steps from rate 0 to the full rate."""
     clip: float = Field(1.0, gt=0)
+    """Largest norm of a step's gradient."""
 
 
 class GateConfig(Section):
@@ -231,6 +248,7 @@ class GateConfig(Section):
     kind: str = "cognizance"
     """cognizance, always, never, domain_selective, per_domain, random, an entry point's name, or FILE.py:CLASS."""
     tau: float = Field(0.2, ge=0)
+    """The largest gap at which a tutor may still speak, summed over domains (paper Eq. 2)."""
     scope: Literal["edge", "neighbourhood", "graph"] = "edge"
     """Whose best score a tutor is measured against."""
     rate: float | None = Field(None, ge=0, le=1)
@@ -297,6 +315,7 @@ class RunConfig(Section):
     threads: int = Field(0, ge=0)
     """Torch threads of a worker; 0: cores / workers."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where models compute; auto: a GPU if there is one."""
     bootstrap: int = Field(2000, ge=100)
     """Resamples of a gate's scores, for its interval and P(flip); 500 at most are drawn."""
 
@@ -307,19 +326,25 @@ class Config(Section):
     NEWER = frozenset({"tracking"})
 
     version: Literal[1] = 1
+    """Version of this schema."""
     topology: str = "pair"
+    """A shipped topology (coopt topo list), or a graph file of your own."""
     nodes: int | None = Field(None, ge=1)
     """Students of a generated topology; None: as its file says."""
     adversary: dict[str, AdversaryKind] = Field(default_factory=dict)
     """Nodes whose feedback is hostile, and how. They answer honestly when they are scored."""
     domains: tuple[str, ...] = ("physics", "chemistry")
+    """What is asked about. The embedded world has physics, chemistry, materials and biology; rows bring their own."""
     methods: tuple[str, ...] = ("sdpo", "opcod")
     """Rows of the tables. base and init train nothing and stand in every table: without others they are all of it."""
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """A method's own settings: options.NAME.KEY."""
     preset: str = "mini"
+    """The preset that these settings began from."""
     smoke: bool = False
+    """Whether the preset's smoke settings were taken: every part once, in half a minute."""
     seed: int = Field(0, ge=0)
+    """First run seed."""
     seeds: int = Field(1, ge=1)
     """Run seeds seed, seed + 1, ...: each draws specialists, rollouts and order anew."""
     model: ModelConfig = ModelConfig()

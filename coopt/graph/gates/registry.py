@@ -30,7 +30,7 @@ GATES: dict[str, Callable[[GateConfig], Gate]] = {
 def make_gate(config: GateConfig) -> Gate:
     """The gate of a configuration. Raises ``ConfigError``.
 
-    ``kind``: a name, the name of an entry point of the group ``coopt.graph.gates``, or ``FILE.py:CLASS`` (as
+    ``kind``: a name, the name of an entry point of the group ``coopt.gates``, or ``FILE.py:CLASS`` (as
     ``coopt.graph.gates.code`` allows). A plug-in is called with the ``GateConfig``; ``gate.options`` is free for it.
     """
     file = file_of(config.kind)

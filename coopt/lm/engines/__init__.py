@@ -1,1 +1,1 @@
-"""What writes rollouts: transformers in this process, or vLLM beside it."""
+"""Rollout engines: transformers in this process, or vLLM in one beside it."""

@@ -38,7 +38,9 @@ class GRPOOptions(Section):
     std: bool = False
     """Advantages are divided by the group's sample standard deviation (n - 1) too."""
     clip_low: float = Field(0.2, ge=0, lt=1)
+    """The ratio of a token's probabilities is clipped below at 1 minus this."""
     clip_high: float = Field(0.28, ge=0)
+    """And above at 1 plus this."""
     dual_clip: float = Field(3.0, ge=0)
     """Bound of the loss of a rollout with negative advantage, in advantages; 0: none."""
     kl: float = Field(0.0, ge=0)

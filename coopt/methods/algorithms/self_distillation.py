@@ -39,7 +39,7 @@ class SelfDistillation(Trained):
         return earliest_correct(group, exclude_self)
 
     def deliver(self, told: Sequence[Sequence[Sequence[Told]]]) -> Sequence[Sequence[Sequence[Told]]]:
-        """Who gets which feedback: [prompts][rollouts][messages] as the tutors wrote it -> as the teacher reads it."""
+        """Who gets which feedback, ``[prompts][rollouts][messages]``: as tutors wrote it -> as the teacher reads it."""
         return told
 
     def context(self, demonstration: str | None, told: Sequence[Told]) -> Context:
