@@ -142,7 +142,7 @@ def reproduce(
     said = f"{again.same:,} of {again.answers:,} answers are right or wrong as the entry says"
     show_lines([f"{worst}: {said}. Run: {run.directory}"], console)
     if worst == "different":
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 @leaderboard.command("build")

@@ -23,6 +23,7 @@ from coopt.reports.leaderboard.reproduce import (
     run_again,
 )
 from coopt.runs.run import Run
+from tests.unit.conftest import Command, Done
 from tests.unit.small_runs import write_run
 
 
@@ -154,3 +155,18 @@ def test_a_graph_comes_back_from_its_tables(name: str, tmp_path: Path) -> None:
 def test_the_entrys_questions_are_those_of_its_settings(checked: Checked) -> None:
     config = load_config(preset="mini", settings=["world.rows=400", "data.test=20", "data.validation=10"])
     assert data_hashes(Run(Path(), config).domains) == checked.entry.data
+
+
+def test_the_commands_exit_code_says_whether_it_differs(
+    cli: Command, checked: Checked, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def command(found: Run) -> Done:
+        monkeypatch.setattr("coopt.reports.leaderboard.reproduce.run_again", lambda *_, **__: found)
+        return cli("leaderboard", "reproduce", str(checked.path))
+
+    same = command(run)
+    assert (same.code, same.err) == (0, "")
+    assert "equal: 1,600 of 1,600 answers are right or wrong as the entry says." in same.out
+    other = command(write_run(tmp_path / "small", {"opcod": 0.2}, seeds=2, seed=7))
+    assert (other.code, other.err) == (1, "")
+    assert "different: " in other.out
