@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from coopt.core.errors import RunError
+from coopt.core import store
+from coopt.core.errors import DamagedError, RunError
+from coopt.core.seals import REPAIR
 from coopt.runs.shown import Shown
 
 
@@ -331,23 +332,30 @@ class Results(Shown, Record):
     """Share of the first step's prompts without a correct rollout."""
 
 
+def results_path(directory: str | Path) -> Path:
+    return Path(directory) / "results.json"
+
+
 class OldResultsError(RunError):
     """The results of an earlier coopt, whose numbers meant something else."""
 
 
 def stored_results(directory: str | Path) -> Results:
     """The results of a finished run. Raises ``RunError``; of an earlier version's ``OldResultsError``."""
-    path = Path(directory) / "results.json"
-    if not (path.parent / "config.json").is_file():
+    path = results_path(directory)
+    if not store.is_kept(path.parent / "config.json"):
         raise RunError(
             f"{directory}: no run here (config.json is missing). Runs are the folders that coopt bench names."
         )
     if not path.is_file():
         raise RunError(f"{directory}: the run has not finished. Run its coopt bench command again to resume it.")
-    text = path.read_text(encoding="utf-8")
-    if json.loads(text).get("version") == 1:
+    tree = store.read_sealed(path)
+    if isinstance(tree, dict) and tree.get("version") == 1:
         raise OldResultsError(
             f"{path}: of an earlier coopt, whose intervals left out seeds and clusters, and the answers to work them"
             " out anew are not here. Run its coopt bench command again."
         )
-    return Results.model_validate_json(text)
+    try:
+        return Results.model_validate(tree)
+    except ValidationError:
+        raise DamagedError(f"{path}: is not what was written. {REPAIR}", path) from None

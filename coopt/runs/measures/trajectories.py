@@ -61,13 +61,13 @@ Scored = list[Mapping[str, Any]]
 def _at_the_end(run: Run, method: str, round_: int, student: str, step: int) -> dict[int, Scored]:
     """``step`` -> the scores after a round; empty if a seed's file is not there."""
     paths = [run.scores_path(seed, method, "validation", round_, student) for seed in run.seeds]
-    return {step: [store.read_json(p)["domains"] for p in paths]} if all(p.is_file() for p in paths) else {}
+    return {step: [store.read_sealed(p)["domains"] for p in paths]} if all(p.is_file() for p in paths) else {}
 
 
 def _within(run: Run, method: str, round_: int, student: str) -> dict[int, Scored]:
     """Step -> the scores inside a round that every seed has."""
-    files = [run.phase_files(seed, method, round_, student).evaluations for seed in run.seeds]
-    found = [{line["step"] + 1: line["domains"] for line in store.read_lines(path)} for path in files]
+    files = [run.phase_files(seed, method, round_, student) for seed in run.seeds]
+    found = [{line["step"] + 1: line["domains"] for line in own.read(own.evaluations)} for own in files]
     return {step: [own[step] for own in found] for step in found[0] if all(step in own for own in found)}
 
 
