@@ -25,13 +25,15 @@ def check(
     from coopt.core.tables.screen import output, show_lines
     from coopt.driver.damage import check_run
     from coopt.driver.status import find_runs
-    from coopt.reports.check import lines_of, one_line
+    from coopt.reports.check import lines_of, next_command, one_line
     from coopt.runs.run import is_run
 
     console = output()
     if is_run(run):
         found = check_run(run)
         show_lines(lines_of(found), console)
+        if command := next_command(found):
+            console.print(command, markup=False, soft_wrap=True)
         raise typer.Exit(0 if found.whole else 1)
     paths = find_runs(run)
     if not paths:

@@ -41,7 +41,7 @@ class Checked:
 
     directory: Path
     damage: list[Damage] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    left: list[Damage] = field(default_factory=list)
     """Tasks that are not done, with the output that each lacks."""
     tasks: int = 0
     unsealed: int = 0
@@ -112,12 +112,14 @@ def _look_at_tasks(run: Run, found: Checked, reading: Reading) -> None:
         found.size += state.size
         found.unsealed += state.word == "not sealed"
         found.removed += [(where / name).as_posix() for name in state.removed]
-        found.damage += [Damage((where / f.name).as_posix(), f.why, task.label()) for f in state.faults]
+        unseen = state.faults and look(task, run, "quick", fresh=False).word != "damaged"
+        first = "; delete its folder first: a bench reads files as large when it loads them" if unseen else ""
+        found.damage += [Damage((where / f.name).as_posix(), f.why + first, task.label()) for f in state.faults]
         if state.word == "outdated" and not found.left:  # else it shows when what is left is there
             place = output.relative_to(folder).as_posix()
             found.damage.append(Damage(place, "was made from something else than what lies there now", task.label()))
         elif state.word == "missing":
-            found.left.append(f"{output.relative_to(folder).as_posix()} ({task.label()})")
+            found.left.append(Damage(output.relative_to(folder).as_posix(), "is to be made", task.label()))
             found.damage += [d for d in _needed(task, run) if d.file not in seen]
         seen |= {d.file for d in found.damage}
 

@@ -29,7 +29,7 @@ class Mending:
         """Take away what must be made again. Raises ``DamagedError`` if an earlier task's output, which is needed, is
         the one."""
         for task in tasks:
-            self._seen[task.output(self.run)] = task
+            self._seen[task.output(self.run).resolve()] = task
             found = look(task, self.run)
             if found.word == "damaged":
                 first = found.faults[0]
@@ -42,10 +42,11 @@ class Mending:
 
     def after(self, error: DamagedError) -> None:
         """Take away the output in which a task has found damage. Raises the error if that does not help."""
-        task = self._seen.get(error.output) if error.output else None
-        if task is None or error.output is None or error.output in self._given_up:
+        output = error.output.resolve() if error.output else None  # a job of a cluster names it from the root
+        task = self._seen.get(output) if output else None
+        if task is None or output is None or output in self._given_up:
             raise error
-        self._given_up.add(error.output)
+        self._given_up.add(output)
         self._again(task, str(error).split(". ")[0])
 
     def _again(self, task: Task, why: str) -> None:

@@ -20,6 +20,15 @@ def lines_of(found: Checked) -> list[str]:
     return [one_line(found), *map(printable, _details(found))]
 
 
+def next_command(found: Checked) -> str:
+    """What to do about it, in a line to be copied; empty if there is nothing to do."""
+    if found.whole or found.running:
+        return ""
+    command = printable(found.command) or "the same coopt bench command as before"
+    what = "makes it again, and what hangs on it" if found.damage else "goes on"
+    return f"Next ({what}): {command}"
+
+
 def _words(found: Checked) -> Iterator[str]:
     if found.whole:
         read = f", {found.files:,} files, {found.size / 1e6:,.1f} MB read" if found.files else ""
@@ -39,19 +48,13 @@ def _words(found: Checked) -> Iterator[str]:
 
 
 def _details(found: Checked) -> Iterator[str]:
-    for damage in found.damage[:_SHOWN]:
-        yield f"  {damage.file}: {damage.why}" + (f" ({damage.task})" if damage.task else "")
+    for damage in [*found.damage[:_SHOWN], *found.left[: 0 if found.running else _FEW]]:
+        yield f"  {damage.file}"
+        yield f"    {damage.why}" + (f"; {damage.task}" if damage.task else "")
     if len(found.damage) > _SHOWN:
-        yield f"  and {len(found.damage) - _SHOWN:,} more"
-    for name in found.left[: 0 if found.running else _FEW]:
-        yield f"  to be made: {name}"
+        yield f"  and {len(found.damage) - _SHOWN:,} more that are damaged"
     for name in found.removed[: 0 if found.damage else _SHOWN]:
         yield f"  taken away: {name}"
-    if not found.whole and not found.running:
-        command = found.command or "the same coopt bench command as before"
-        what = "makes it again, and what hangs on it" if found.damage else "goes on"
-        yield f"Next: {command}"
-        yield f"  ({what}; of what is whole nothing is done twice)"
 
 
 def _count(number: int, what: str) -> str:

@@ -38,7 +38,7 @@ def run(whole: Path, tmp_path: Path) -> Path:
 
 def names(found: Checked, place: str) -> bool:
     """Whether a check names a file, or what it belongs to."""
-    said = [d.file for d in found.damage] + [text.split(" (")[0] for text in found.left] + found.removed
+    said = [d.file for d in [*found.damage, *found.left]] + found.removed
     return any(place.removesuffix(".seal") == name or place in name or place.startswith(f"{name}/") for name in said)
 
 
@@ -61,7 +61,7 @@ def test_every_kind_of_file(whole: Path, tmp_path: Path, how: str) -> None:
             assert tables(read_results(run)) == wanted, kind
         performed, results = bench(config_of(), run)
         assert tables(results) == wanted, kind
-        concerned = {d.task for d in found.damage if d.task} | {t.split(" (")[1][:-1] for t in found.left}
+        concerned = {d.task for d in [*found.damage, *found.left] if d.task}
         assert set(performed) == concerned, kind
         assert check_run(run).whole, kind
     assert tried > (12 if how in ("digit", "other json") else 20)
@@ -133,6 +133,18 @@ def test_damage_that_a_worker_finds_is_mended_too(run: Path, monkeypatch: pytest
     performed, results = bench(config_of(), run)
     assert performed == ["seed 0 sdpo round 1 s1", "seed 0 validation scores s1 sdpo round 1"]
     assert tables(results) == wanted
+
+
+def test_what_only_check_can_see_is_deleted_first(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seals, "_LARGE", 1)
+    monkeypatch.setattr(seals, "_is_newer", lambda path, than: False)
+    flip(run / "seeds/0/sdpo/r2/s1/model/model.safetensors")
+    assert bench(config_of(), run)[0] == []
+    (found,) = check_run(run).damage
+    assert "delete its folder first" in found.why
+    shutil.rmtree(run / "seeds/0/sdpo/r2/s1")
+    assert bench(config_of(), run)[0] == ["seed 0 sdpo round 2 s1"]
+    assert check_run(run).whole
 
 
 def test_damage_that_cannot_be_mended_is_said(run: Path) -> None:
@@ -242,10 +254,10 @@ def test_check_says_what_is_wrong_and_what_mends_it(cli: Command, run: Path) -> 
     done = cli("check", "run")
     assert (done.code, done.err) == (1, "")
     text = " ".join(done.out.split())
-    assert "seeds/0/sdpo/r1/s1.steps.jsonl: is not what was written" in text
-    assert "(seed 0 sdpo round 1 s1)" in text
-    assert "to be made: seeds/0/base/scores/test/r0/base.json" in text
-    assert "Next: coopt bench --topology pair" in text
+    assert "seeds/0/sdpo/r1/s1.steps.jsonl is not what was written (its checksum differs)" in text
+    assert "; seed 0 sdpo round 1 s1" in text
+    assert "seeds/0/base/scores/test/r0/base.json is to be made; seed 0 test scores base round 0" in text
+    assert "Next (makes it again, and what hangs on it): coopt bench --topology pair" in text
     assert all(len(line) <= 80 for line in done.out.splitlines())
     assert cli("check", "nowhere").code == 2
 
