@@ -10,13 +10,12 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from coopt.core import seals
 from coopt.core.errors import DamagedError
 from coopt.core.seals import COMPLETE
 
-T = TypeVar("T")
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -65,7 +64,7 @@ def write_sealed(
         write_json(seals.sidecar(path), seals.Seal(files, made_from, text if kept else "").tree())
 
 
-def read_sealed(path: Path, output: Path | None = None, parse: Callable[[str], T] = json.loads) -> T:
+def read_sealed(path: Path, output: Path | None = None, parse: Callable[[str], Any] = json.loads) -> Any:
     """The JSON of a file of an output (by default the file is the output). Raises ``DamagedError`` if it is not what
     was written, or no JSON."""
     try:
@@ -79,7 +78,8 @@ def read_sealed(path: Path, output: Path | None = None, parse: Callable[[str], T
 def read_sealed_lines(path: Path, output: Path) -> list[Any]:
     """As ``read_lines``, of a file of an output. Raises ``DamagedError``."""
     try:
-        return read_sealed(path, output, _lines)
+        found: list[Any] = read_sealed(path, output, _lines)
+        return found
     except FileNotFoundError:
         return []
 
@@ -98,7 +98,7 @@ def read_kept(path: Path) -> Any:
         return json.loads(seal.copy)
 
 
-def read_or(path: Path, default: T) -> Any | T:
+def read_or(path: Path, default: Any) -> Any:
     """The JSON of a file that only says how far something is; ``default`` if it cannot be read."""
     try:
         return read_json(path)
@@ -110,8 +110,8 @@ def _unsealed(path: Path, error: Exception) -> Any:
     try:
         return read_json(path)
     except (ValueError, RecursionError, FileNotFoundError):
-        raise DamagedError(f"{path}: {'is missing' if isinstance(error, FileNotFoundError) else 'is damaged'}, and so"
-                           " is its copy.", path) from None  # fmt: skip
+        what = "missing" if isinstance(error, FileNotFoundError) else "damaged"
+        raise DamagedError(f"{path}: is {what}, and its copy is damaged.", path) from None
 
 
 def is_kept(path: Path) -> bool:

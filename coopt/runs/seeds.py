@@ -21,8 +21,8 @@ class SeedRuns(Run):
     def seeds(self) -> list[int]:
         return sorted(self.runs)
 
-    def journal(self) -> Journal:
-        return Journal(*(run.journal_path for run in self.runs.values()))
+    def journal(self, *, mending: bool = False) -> Journal:
+        return Journal(*(run.journal_path for run in self.runs.values()), mending=mending)
 
     def seed_dir(self, seed: int) -> Path:
         return self.runs[seed].seed_dir(seed)

@@ -127,10 +127,10 @@ def test_a_kept_text_outlives_its_file(tmp_path: Path) -> None:
     (tmp_path / "f.json.seal").write_text("")
     assert store.read_kept(path) == {"a": 1}
     path.write_text("")
-    with pytest.raises(DamagedError, match="and so is its copy"):
+    with pytest.raises(DamagedError, match="its copy is damaged"):
         store.read_kept(path)
     path.unlink()
-    with pytest.raises(DamagedError, match="and so is its copy"):
+    with pytest.raises(DamagedError, match="its copy is damaged"):
         store.read_kept(path)
 
 
