@@ -47,6 +47,8 @@ class Run:
     seeds/<seed>/<method>/scores/<split>/r<round>/<student>.json
     seeds/<seed>/break_rate/<tutee>.json            rights and wrongs; beside it <tutee>.texts.jsonl
     jobs/                                           a cluster's jobs (coopt.driver.slurm.jobs)
+
+    Beside a file its seal (NAME.seal), in a folder COMPLETE: what they hold, and what they were made from.
     """
 
     def __init__(self, directory: Path, config: Config) -> None:
