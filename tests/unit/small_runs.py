@@ -50,7 +50,7 @@ def _write_seed(run: Run, seed: int, skill: Mapping[str, float]) -> None:
             write_scores(run, seed, INIT, 0, student, split, skill)
         for method in run.config.methods:
             for round_ in (1, 2):
-                (run.phase_dir(seed, method, round_, student)).mkdir(parents=True)
+                run.phase_files(seed, method, round_, student).model.mkdir(parents=True)
                 store.write_json(run.phase_dir(seed, method, round_, student) / store.COMPLETE, {"version": 1})
                 write_step(run, seed, method, round_, student)
                 for split in splits:
