@@ -25,7 +25,11 @@ class Fields(NamedTuple):
 
 FIELDS = (
     Fields("*.steps.jsonl", ("seconds.*", "memory_gib"), "the clock, and the peak memory of a process"),
-    Fields("*journal.jsonl", ("time", "value.commit"), "the clock, and which checkout ran"),
+    Fields(
+        "*journal.jsonl",
+        ("time", "value.commit", "before", "sum"),
+        "the clock, which checkout ran, and checksums of lines with these in them",
+    ),
     Fields(
         "*provenance.json",
         ("commit", "dirty"),
@@ -52,6 +56,8 @@ FILES = {
     "probed/break-rate-*.json": "its name is made of the whole paths of models",
     "*/adapter/README.md": "peft's own model card, which names the whole path of the base",
     "*/run.lock": "empty; there is nothing to compare",
+    "*.seal": "checksums of files with times in them; the files are compared",
+    "*/COMPLETE": "the same, of folders",
 }
 TABLES = ("Cost of a training step", "Plan: ")
 """Titles of tables that state seconds, speeds and memory. Their titles and notes are compared, their rows are not."""

@@ -17,8 +17,9 @@ def cancel(
     from coopt.driver.slurm.jobs import cancel as end
     from coopt.driver.slurm.queue import QueueAwayError
     from coopt.driver.status import find_runs
+    from coopt.runs.run import is_run
 
-    found = [run] if (run / "config.json").is_file() else find_runs(run)
+    found = [run] if is_run(run) else find_runs(run)
     if not found:
         raise RunError(f"{run}: no run here, and no runs in it. coopt status shows those under runs/.")
     try:

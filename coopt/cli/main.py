@@ -16,6 +16,7 @@ from coopt.cli.advantages import advantages
 from coopt.cli.bench import NamesMethods, bench
 from coopt.cli.break_rate import break_rate
 from coopt.cli.cancel import cancel
+from coopt.cli.check import check
 from coopt.cli.compare import compare
 from coopt.cli.data import data
 from coopt.cli.env import env
@@ -62,6 +63,7 @@ def _root(
 app.command("bench", cls=NamesMethods)(bench)
 app.command("break-rate")(break_rate)
 app.command("cancel")(cancel)
+app.command("check")(check)
 app.command("compare")(compare)
 app.command("eval")(evaluate)
 app.command("export")(export)
@@ -81,8 +83,11 @@ def main() -> None:
     """Run a command; a user's error is one line on stderr."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        if app(standalone_mode=False) == _INTERRUPTED:
+        code = app(standalone_mode=False)  # of a command that ends by typer.Exit; else None
+        if code == _INTERRUPTED:
             raise KeyboardInterrupt
+        if code:
+            sys.exit(code)
     except CooptError as error:
         console.print(f"coopt: {error}", markup=False)
         sys.exit(error.exit_code)

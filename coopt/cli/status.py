@@ -74,18 +74,24 @@ def _page(where: Path, out: Path | None) -> None:
 
 def _tables(where: Path) -> tuple[list[Table], bool]:
     """The tables of a run, or of all runs in a folder, and whether one is going on. Raises ``RunError``."""
-    from coopt.driver.status import find_runs, run_status
+    from coopt.driver.status import RunStatus, find_runs, run_status
     from coopt.reports.status import runs_table, status_tables
-    from coopt.runs.run import Run
+    from coopt.runs.run import Run, is_run
 
-    if (where / "config.json").is_file():
+    if is_run(where):
         one = run_status(Run.open(where))
         return status_tables(one, time.time()), one.word == "running"
     found = find_runs(where)
     if not found:
         raise RunError(f"{where}: no runs here. coopt bench makes one under runs/; coopt sweep under runs/sweeps/.")
-    statuses = [(str(p.relative_to(where)), run_status(Run.open(p))) for p in found]
-    return [runs_table(statuses)], any(s.word == "running" for _, s in statuses)
+    statuses: list[tuple[str, RunStatus | ValueError]] = []
+    for path in found:
+        try:
+            status: RunStatus | ValueError = run_status(Run.open(path))
+        except ValueError as error:  # one that cannot be read hides no other
+            status = error
+        statuses.append((str(path.relative_to(where)), status))
+    return [runs_table(statuses)], any(isinstance(s, RunStatus) and s.word == "running" for _, s in statuses)
 
 
 def logs(
@@ -132,10 +138,8 @@ def logs(
 
 def _phases(run: Run) -> Iterator[_Phase]:
     """(where, step records) of every phase that has begun."""
-    from coopt.core import store
-
     for place in run.phases():
-        steps = store.read_lines(run.phase_files(*place).steps)
+        steps = run.phase_files(*place).read_steps()
         if steps:
             seed, method, round_, student = place
             yield {"seed": seed, "method": method, "round": round_, "student": student}, steps

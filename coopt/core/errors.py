@@ -6,6 +6,7 @@ CooptError
 ├── DataError        benchmark rows
 ├── ModelError       a model directory
 ├── RunError         a run directory
+│   └── DamagedError a file of it that is not what was written
 ├── EntryError       a leaderboard entry that cannot be believed
 ├── EngineError      a rollout engine that cannot serve what it should
 └── TrainingError    training had to stop (non-finite loss)
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 from coopt.core.text import one_line
 
@@ -49,6 +51,17 @@ class ModelError(CooptError):
 
 class RunError(CooptError):
     """A run directory that cannot be used as asked."""
+
+
+class DamagedError(RunError):
+    """A file of a run that is not what was written into it. ``output``: what is to be made again, if that is known."""
+
+    def __init__(self, message: str, output: Path | None = None) -> None:
+        super().__init__(message, output)  # as it is pickled on its way from a worker
+        self.output = output
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class EntryError(CooptError):

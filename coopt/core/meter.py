@@ -49,9 +49,9 @@ def read_meter(path: Path) -> Reading:
     """The last reading of a task; nothing yet if it has not begun."""
     try:
         share, tokens, seconds = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
+        return Reading(min(1.0, float(share)), int(tokens), float(seconds))
+    except (FileNotFoundError, ValueError, TypeError, RecursionError):
         return Reading()
-    return Reading(min(1.0, float(share)), int(tokens), float(seconds))
 
 
 def error_path(meter: Path) -> Path:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from coopt.core import store
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,21 @@ class PhaseFiles:
     def lines(self) -> tuple[Path, ...]:
         """The files of records, each of which says its step."""
         return self.steps, self.rollouts, self.advantages, self.evaluations
+
+    @property
+    def transcripts(self) -> tuple[Path, ...]:
+        """Those that no table is made from: they may be deleted."""
+        return self.rollouts, self.advantages
+
+    def read(self, path: Path) -> list[Any]:
+        """The records of one of ``lines``, those of a finished phase as it left them. Raises ``DamagedError``."""
+        return store.read_sealed_lines(path, self.folder) if path.is_file() or path not in self.transcripts else []
+
+    def read_steps(self) -> list[Any]:
+        return self.read(self.steps)
+
+    def read_rollouts(self) -> list[Any]:
+        return self.read(self.rollouts)
 
     @property
     def checkpoints(self) -> Path:

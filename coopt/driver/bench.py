@@ -17,14 +17,16 @@ from rich.console import Console
 from coopt.core import store
 from coopt.core.config.identity import GROWING, differences
 from coopt.core.config.schema import ALL, Config
-from coopt.core.errors import CooptError
+from coopt.core.errors import CooptError, DamagedError
 from coopt.core.text import visible
 from coopt.domains.load import WORLD
 from coopt.driver.checks import check_run
 from coopt.driver.choices import Journaled
+from coopt.driver.damage import digests, is_whole
 from coopt.driver.every_method import with_every_method
 from coopt.driver.first_look import Say
 from coopt.driver.folder import check_directory, default_name, file_hashes, locked, prepare
+from coopt.driver.mending import Mending
 from coopt.driver.plan.assumed import Assumed
 from coopt.driver.plan.choose import make_plan
 from coopt.driver.plan.plan import Plan
@@ -32,11 +34,12 @@ from coopt.driver.rounds import Launch, seed_tasks
 from coopt.driver.slurm.choose import make_launcher
 from coopt.driver.tasks.launch import worker_threads
 from coopt.driver.tasks.progress import Display
+from coopt.driver.tasks.task import Task
 from coopt.driver.tracking.beside import tracked
 from coopt.runs.journal import Journal
 from coopt.runs.measures.summary import summarise
-from coopt.runs.provenance import code_state
-from coopt.runs.results import Results, stored_results
+from coopt.runs.provenance import began_with, code_state
+from coopt.runs.results import Results, results_path, stored_results
 from coopt.runs.run import Run
 
 
@@ -105,11 +108,10 @@ def finished(config: Config, out: Path | None = None) -> tuple[Run, Results] | N
             check_directory(config, directory)
     except CooptError:
         return None  # the usual way says what is the matter
-    record = directory / "provenance.json"
-    files = store.read_json(record).get("files") if record.is_file() else None
+    files = record.get("files") if (record := began_with(directory)) else None
     same = not differences((run.config, config), *GROWING) and files in (None, file_hashes(config))
     whole = set(config.methods) <= set(results.methods) and set(config.all_seeds) <= set(results.seeds)
-    return (run, results) if same and whole else None
+    return (run, results) if same and whole and is_whole(run) else None
 
 
 def default_workers(config: Config) -> int:
@@ -134,22 +136,40 @@ def _plainly(console: Console) -> Say:
 def run_bench(run: Run, launch: Launch, *, force: bool = False, say: Say | None = None) -> Results:
     """Do all that is not done yet, then summarise. Killed at any moment, the same call goes on. ``say``: is told
     what the students' first answers look like."""
-    journal = Journal(run.journal_path)
+    journal = Journal(run.journal_path, mending=True)
     now = {"commit": code_state()["commit"], "seeds": list(run.config.all_seeds), "methods": list(run.config.methods)}
     journal.note("resumed" if journal.events else "started", now)
+    if journal.faults:
+        journal.note("mended", {"journal": journal.faults})
     try:
-        for seed in run.config.all_seeds:
-            for tasks in seed_tasks(run, seed, Journaled(run, seed, journal, force, say)):
-                launch(tasks)
+        done = _perform_all(run, launch, journal, force=force, say=say)
     except Exception as error:
         with suppress(OSError):  # a full disk must not hide what went wrong
             journal.note("failed", {"error": str(error)})
         raise
     results = summarise(run)
-    store.write_text(run.directory / "results.json", results.model_dump_json(indent=1) + "\n")
+    store.write_sealed(results_path(run.directory), results.model_dump_json(indent=1) + "\n", digests(run, done))
     journal.note("measures", _headline(results))
     journal.note("finished")
     return results
+
+
+def _perform_all(run: Run, launch: Launch, journal: Journal, *, force: bool, say: Say | None) -> list[Task]:
+    """All tasks of the run, each with its output there. A task that finds damage in what it reads sends the driver
+    through the lists again."""
+    mending = Mending(run, say)
+    while True:
+        done: list[Task] = []
+        try:
+            for seed in run.config.all_seeds:
+                for tasks in seed_tasks(run, seed, Journaled(run, seed, journal, force, say)):
+                    mending.before(tasks)
+                    launch(tasks)
+                    done += tasks
+        except DamagedError as error:
+            mending.after(error)
+        else:
+            return done
 
 
 def _headline(results: Results) -> dict[str, Any]:

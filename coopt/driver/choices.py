@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
-from coopt.core import store
+from coopt.core.errors import DamagedError
 from coopt.core.fault_points import fault_point
 from coopt.core.names import INIT, ORACLE
 from coopt.core.statistics.accuracy import accuracy
 from coopt.core.statistics.design import Design, make_design
 from coopt.driver.first_look import Say, look
+from coopt.driver.tasks.inputs import scored_weights
 from coopt.graph.gates.cognizance import COGNIZANCE_REASONS
 from coopt.graph.gates.journaled import decide_edges
 from coopt.graph.hub import choose_hub
+from coopt.graph.schedule import phases
 from coopt.graph.topology import Edge, Topology
 from coopt.methods.tutors.assign import OpenTutor
 from coopt.runs.journal import Journal, RoundKey, round_key
@@ -43,6 +46,9 @@ class Foreseen:
         return student not in self.journal.all("collapsed").get(round_key(self.seed, method, round_), [])
 
     def open_tutors(self, graph: Topology, method: str, round_: int, tutee: str) -> tuple[OpenTutor, ...]:
+        decided = self.journal.all("gates").get(round_key(self.seed, method, round_))
+        if decided is not None:
+            return decided_tutors(self.run, graph, RoundKey(self.seed, method, round_), tutee, decided)
         gates = self.run.trained(method).gates(graph, self.run.config.gate)
         return tuple(OpenTutor(e.tutor, 0, self.run.config.domains) for e in gates if e.tutee == tutee)
 
@@ -54,8 +60,9 @@ class Foreseen:
         """Before the scores are there, one that costs another score: the last but one."""
         last = self.run.rounds_of(method)
         scored = (self.run.scores_path(self.seed, method, "validation", r, student) for r in range(last + 1))
-        if all(path.is_file() for path in scored):
-            return best_round(self.run, self.seed, method, student)
+        with suppress(DamagedError):
+            if all(path.is_file() for path in scored):
+                return best_round(self.run, self.seed, method, student)
         return max(1, last - 1)
 
 
@@ -78,7 +85,8 @@ class Journaled:
             look(self.run, self.seed, force=self.force, say=self.say or (lambda line: None))
         if not topology.hub:
             return topology
-        hub: str = self.journal.once("hub", str(self.seed), lambda: choose_hub(topology, self._start(), self.seed))
+        choose = partial(choose_hub, topology, seed=self.seed)
+        hub: str = self.journal.once("hub", str(self.seed), lambda: choose(self._start()), self._origin(INIT, 0))
         return topology.placed(hub)
 
     def probed(self, graph: Topology) -> None:
@@ -86,14 +94,20 @@ class Journaled:
         the configured gate says of the initial students, on every edge: the probe's grouping."""
         run, seed = self.run, self.seed
         for student in run.topology.students if run.config.break_rate.questions else ():
-            for edge, reason in store.read_json(run.break_rate_path(seed, student)).get("away", {}).items():
+            for edge, reason in run.break_rate(seed, student).get("away", {}).items():
                 what = {"from_step": 0, "reason": reason}
                 self.journal.once("unavailable", f"{seed}/probe/{edge}", lambda it=what: it)  # type: ignore[misc]
-        self.journal.once("probe_gates", str(seed), lambda: self._decide("opcod", graph, self._start(), 0, "probe"))
+        origin = self._origin("opcod", 0)
+        self.journal.once(
+            "probe_gates", str(seed), lambda: self._decide("opcod", graph, self._start(), 0, "probe"), origin
+        )
 
     def begin_round(self, graph: Topology, method: str, round_: int) -> None:
         key, scores = round_key(self.seed, method, round_), self._scores(method, round_ - 1)
-        self.journal.once("gates", key, lambda: self._gates(graph, method, round_, scores))
+        origin = self._origin(method, round_ - 1, _tutor_round(self.run, method, round_ - 1))
+        if origin and method != "opcod" and self._draws(graph, method):
+            origin += f"-{self._open_share()}"
+        self.journal.once("gates", key, lambda: self._gates(graph, method, round_, scores), origin)
         self._find_collapsed(method, round_, scores)
         fault_point("between_gate_and_phase")
 
@@ -101,28 +115,15 @@ class Journaled:
         return student not in self.journal.all("collapsed")[round_key(self.seed, method, round_)]
 
     def open_tutors(self, graph: Topology, method: str, round_: int, tutee: str) -> tuple[OpenTutor, ...]:
-        """Each with the round after which its weights are taken.
-
-        simultaneous: the round-start snapshot. sequential: what the tutor has published by now.
-        """
-        run, seed = self.run, self.seed
-        gates = self.journal.all("gates")[round_key(seed, method, round_)]
-        newest = self._tutor_round(method, round_ if run.config.rounds.schedule == "sequential" else round_ - 1)
-        tutors = []
-        for name in dict.fromkeys([*graph.tutors_of(tutee), tutee, ORACLE]):
-            edge = Edge(name, tutee)
-            decision = gates.get(str(edge))
-            if decision and decision["open"]:
-                spoke, reviewers = run.last_round(seed, method, name, newest), tuple(graph.reviewers_of(name))
-                domains = tuple(decision.get("domains", run.config.domains))
-                tutors.append(OpenTutor(name, spoke, domains, decision["gap"], graph.style_of(edge), reviewers))
-        return tuple(tutors)
+        where = RoundKey(self.seed, method, round_)
+        gates = self.journal.all("gates")[round_key(*where[:3])]
+        return decided_tutors(self.run, graph, where, tutee, gates)
 
     def end_phase(self, method: str, round_: int, tutees: Sequence[str]) -> None:
         """Journal the edges whose tutor stayed away: the student went on without its feedback for the round."""
         for tutee in tutees:
             first: dict[str, dict[str, Any]] = {}
-            for step in store.read_lines(self.run.phase_files(self.seed, method, round_, tutee).steps):
+            for step in self.run.phase_files(self.seed, method, round_, tutee).read_steps():
                 for name, reason in step.get("away", {}).items():
                     first.setdefault(name, {"from_step": step["step"], "reason": reason})
             for name, what in sorted(first.items()):
@@ -145,11 +146,23 @@ class Journaled:
         return scores | {c: self._validation(method, 0, c) for c in self.run.scored_critics()}
 
     def _validation(self, method: str, round_: int, student: str) -> Any:
-        return store.read_json(self.run.scores_path(self.seed, method, "validation", round_, student))
+        return self.run.scores(self.seed, method, "validation", round_, student)
+
+    def _origin(self, method: str, *rounds: int) -> str:
+        """A fingerprint of whose answers a decision is made from: the students' after these rounds, and critics'."""
+        run = self.run
+        found = [scored_weights(run, self.seed, method, r, run.topology.students) for r in dict.fromkeys(rounds)]
+        found.append(scored_weights(run, self.seed, INIT, 0, run.scored_critics()))
+        return "-".join(found) if all(found) else ""
+
+    def _draws(self, graph: Topology, method: str) -> bool:
+        """Whether a gate of a method is a coin, whose rate is that of another method."""
+        gates = self.run.trained(method).gates(graph, self.run.config.gate)
+        return any(gate.kind == "random" for gate in gates.values())
 
     def _gates(self, graph: Topology, method: str, r: int, scores: dict[str, Any]) -> dict[str, Any]:
         """The decision on every edge of a round."""
-        speaking, purpose = self._tutor_round(method, r - 1), f"{method}/r{r}"
+        speaking, purpose = _tutor_round(self.run, method, r - 1), f"{method}/r{r}"
         if speaking == r - 1:
             return self._decide(method, graph, scores, r, purpose)
         # Who is tutored is compared as it is now with the others as they speak.
@@ -180,10 +193,6 @@ class Journaled:
         domains = self.run.domains
         return {d: make_design([[i.clusters for i in domains[d].items("validation")]]) for d in self.run.config.domains}
 
-    def _tutor_round(self, method: str, newest: int) -> int:
-        """After which round a tutor's weights are taken; ``newest``: as the run's schedule has it."""
-        return 0 if self.run.trained(method).frozen_tutors else newest
-
     def _open_share(self) -> float | None:
         """The share of its edges that the cognizance gate opened in opcod of this seed, over the rounds; None if it
         decided on none."""
@@ -196,7 +205,7 @@ class Journaled:
     def _find_collapsed(self, method: str, r: int, scores: dict[str, Any]) -> None:
         """Journal the students that are not trained on from round ``r``."""
         key = round_key(self.seed, method, r)
-        self.journal.once("collapsed", key, lambda: self._collapsed(method, r, scores))
+        self.journal.once("collapsed", key, lambda: self._collapsed(method, r, scores), self._origin(method, 0, r - 1))
 
     def _collapsed(self, method: str, r: int, scores: dict[str, Any]) -> list[str]:
         """Students whose mean validation accuracy lies more than ``collapse_drop`` under their start."""
@@ -208,3 +217,31 @@ class Journaled:
             if drop > self.run.config.rounds.collapse_drop or before:
                 fallen.append(student)
         return fallen
+
+
+def decided_tutors(
+    run: Run, graph: Topology, where: RoundKey, tutee: str, gates: Mapping[str, Any]
+) -> tuple[OpenTutor, ...]:
+    """The tutors whose edge into a tutee was opened, each with the round after which its weights are taken.
+
+    simultaneous: the round-start snapshot. sequential: what the tutor has published when the tutee's turn comes; that
+    is looked up in the schedule and not on disk, where a round that is made again finds its own end.
+    """
+    seed, method, round_, _ = where
+    turns = {s: k for k, phase in enumerate(phases(graph, run.config.rounds.schedule)) for s in phase}
+    tutors = []
+    for name in dict.fromkeys([*graph.tutors_of(tutee), tutee, ORACLE]):
+        edge = Edge(name, tutee)
+        decision = gates.get(str(edge))
+        if decision and decision["open"]:
+            had_its_turn = turns.get(name, len(turns)) < turns[tutee]
+            newest = _tutor_round(run, method, round_ if had_its_turn else round_ - 1)
+            spoke, reviewers = run.last_round(seed, method, name, newest), tuple(graph.reviewers_of(name))
+            domains = tuple(decision.get("domains", run.config.domains))
+            tutors.append(OpenTutor(name, spoke, domains, decision["gap"], graph.style_of(edge), reviewers))
+    return tuple(tutors)
+
+
+def _tutor_round(run: Run, method: str, newest: int) -> int:
+    """After which round a tutor's weights are taken; ``newest``: as the run's schedule has it."""
+    return 0 if run.trained(method).frozen_tutors else newest

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from coopt.core import store
 from coopt.core.errors import RunError
 from coopt.core.names import INIT
 from coopt.core.text import visible
@@ -90,7 +89,7 @@ def first_answers(run: Run, seed: int) -> Look | None:
 
 
 def _scores(run: Run, seed: int, student: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = store.read_json(run.scores_path(seed, INIT, "validation", 0, student))["domains"]
+    found: Mapping[str, Any] = run.scores(seed, INIT, "validation", 0, student)["domains"]
     return found
 
 

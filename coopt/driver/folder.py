@@ -8,14 +8,16 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from coopt.core import store
+from coopt.core import seals, store
 from coopt.core.config.identity import GROWING, differences, identity
 from coopt.core.config.schema import Config
-from coopt.core.errors import RunError
+from coopt.core.errors import DamagedError, RunError
+from coopt.core.seals import SEAL
 from coopt.domains.load import data_hashes
-from coopt.runs.provenance import provenance
-from coopt.runs.run import Run
+from coopt.runs.provenance import RECORD, began_with, provenance
+from coopt.runs.run import CONFIG, Run, is_run
 
 
 def default_name(config: Config) -> str:
@@ -40,10 +42,9 @@ def check_directory(config: Config, directory: Path) -> Run:
 
     Raises ``RunError`` with the ways out if the directory holds another run, or something else.
     """
-    if (directory / "config.json").is_file():
+    if is_run(directory):
         run = Run(directory, _resumed(Run.open(directory).config, config, directory))
-        record = directory / "provenance.json"
-        began = store.read_json(record) if record.is_file() else {}
+        began = _record(directory)
         if began and began["data"] != data_hashes(run.domains):
             raise RunError(f"{directory}: the data are not those that the run began with. Give another --out.")
         if began.get("files", file_hashes(config)) != file_hashes(config):
@@ -59,22 +60,43 @@ def check_directory(config: Config, directory: Path) -> Run:
     return Run(directory, config)
 
 
+def _record(directory: Path) -> dict[str, Any]:
+    """What the run began with; nothing if that is lost: ``prepare`` writes it again."""
+    try:
+        return began_with(directory) or {}
+    except DamagedError:
+        return {}
+
+
 def _of_a_beginning(name: str) -> bool:
     """Files that a run leaves when it is killed before its configuration is written."""
-    return name in ("run.lock", "provenance.json") or (name.startswith(".") and name.endswith(".tmp"))
+    known = ("run.lock", RECORD, RECORD + SEAL, CONFIG + SEAL)
+    return name in known or (name.startswith(".") and name.endswith(".tmp"))
 
 
 def prepare(config: Config, directory: Path, arguments: list[str]) -> Run:
     """Create the run directory, or take up the one that is there. Raises ``RunError``."""
     run = check_directory(config, directory)
-    path = directory / "config.json"
-    if not path.is_file():
-        store.write_json(
-            directory / "provenance.json",
-            provenance(data_hashes(run.domains), config.all_seeds, arguments) | {"files": file_hashes(config)},
-        )
-    store.write_json(path, run.config.model_dump(mode="json"))
+    record, there, is_new = directory / RECORD, _record(directory), not is_run(directory)
+    if is_new or (store.is_kept(record) and not there):
+        # Of one that was lost, the data are still those of now, and the rest is that of now.
+        there = provenance(data_hashes(run.domains), config.all_seeds, arguments) | {"files": file_hashes(config)}
+        there |= {} if is_new else {"renewed": True}
+    if there:
+        _keep(record, there)
+    _keep(directory / CONFIG, run.config.model_dump(mode="json"))
     return run
+
+
+def _keep(path: Path, value: Any) -> None:
+    """Write a small file that could not be made again, unless it is there."""
+    text = store.as_json(value)
+    try:
+        if seals.checked(path, path).decode() == text and seals.sidecar(path).is_file():
+            return
+    except (DamagedError, FileNotFoundError, UnicodeDecodeError):
+        pass
+    store.write_sealed(path, text, kept=True)
 
 
 def _resumed(old: Config, new: Config, directory: Path) -> Config:

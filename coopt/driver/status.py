@@ -14,7 +14,7 @@ from coopt.driver.plan.plan import Plan, saved_plan
 from coopt.driver.slurm.jobs import Job, jobs_of
 from coopt.driver.tasks.task import Task, Train, is_done, meter_path
 from coopt.runs.journal import RoundKey
-from coopt.runs.run import Run
+from coopt.runs.run import CONFIG, Run, is_run
 
 TaskWord = Literal["done", "running", "waiting", "left out"]
 RunWord = Literal["running", "finished", "failed", "stopped", "not started"]
@@ -101,7 +101,7 @@ def _tasks(run: Run, collapsed: Mapping[str, Any], alive: bool, busy: set[str], 
     for what, task in saved_plan(run).tasks():
         meter = meter_path(task, run)
         error = error_path(meter)
-        said = error.read_text(encoding="utf-8").strip() if error.is_file() else ""
+        said = error.read_text(encoding="utf-8", errors="replace").strip() if error.is_file() else ""
         reading = read_meter(meter)
         if is_done(task, run):
             yield TaskStatus(what, task, "done", Reading(1.0), "")
@@ -139,7 +139,8 @@ def is_locked(directory: Path) -> bool:
 
 def find_runs(root: Path) -> list[Path]:
     """Run folders under ``root``: a folder of runs, a sweep's folder, or all of ``runs``."""
-    return sorted(p.parent for depth in ("*", "*/*", "sweeps/*/*/*") for p in root.glob(f"{depth}/config.json"))
+    folders = {p.parent for depth in ("*", "*/*", "sweeps/*/*/*") for p in root.glob(f"{depth}/{CONFIG}*")}
+    return sorted(folder for folder in folders if is_run(folder))
 
 
 def clock(seconds: float) -> str:

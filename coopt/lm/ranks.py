@@ -10,7 +10,7 @@ import os
 import re
 import signal
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -85,14 +85,16 @@ def wait_for_all() -> None:
 
 
 @contextmanager
-def new_directory(path: Path) -> Iterator[Path]:
-    """``store.new_directory`` that all ranks fill together: begun and marked complete by rank 0."""
+def new_directory(
+    path: Path, made_from: Mapping[str, str] | None = None, beside: Iterable[Path] = ()
+) -> Iterator[Path]:
+    """``store.new_directory`` that all ranks fill together: begun and sealed by rank 0."""
     if not leads():
         wait_for_all()
         yield store.temporary_of(path)
         wait_for_all()
         return
-    with store.new_directory(path) as temporary:
+    with store.new_directory(path, made_from or {}, beside) as temporary:
         wait_for_all()
         yield temporary
         wait_for_all()

@@ -5,17 +5,21 @@ With several ranks each of them runs all of this alike, and rank 0 writes.
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from coopt.core import store
 from coopt.core.blame import blame
 from coopt.core.config.schema import Config
+from coopt.core.errors import DamagedError
 from coopt.core.fault_points import fault_point
 from coopt.core.phase_files import PhaseFiles
+from coopt.core.seals import Seal, read_seal_at, sum_of
 from coopt.lm import ranks
 from coopt.lm.training.checkpoint import TornCheckpointError
 from coopt.lm.training.order import PromptOrder
@@ -36,6 +40,8 @@ class Phase:
     method: Trained
     files: PhaseFiles
     on_step: Callable[[int], None] = lambda tokens: None
+    made_from: Mapping[str, str] = field(default_factory=dict)
+    """Fingerprints of what it trains from and with, for its seal."""
     order: PromptOrder = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,11 +71,12 @@ def train_phase(phase: Phase) -> None:
         if rounds.evaluate_every and (k + 1) % rounds.evaluate_every == 0 and k + 1 < rounds.steps:
             _evaluate(phase, phase.first_step + k)
         if (k + 1) % rounds.checkpoint_every == 0 and k + 1 < rounds.steps:
+            _seal_lines(phase, k + 1)
             trainer.save(files.checkpoints / f"step_{k + 1}", background=True)
             _forget_old(files)
         phase.on_step(record["tokens"]["rollout"] + record["tokens"]["feedback"] + record["tokens"]["trained"])
     trainer.settle()
-    with ranks.new_directory(files.folder) as temporary:
+    with ranks.new_directory(files.folder, phase.made_from, files.lines) as temporary:
         trainer.publish(temporary / files.model.name)
         trainer.save(temporary / files.state.name)
     if ranks.leads():
@@ -115,19 +122,56 @@ def _resume(phase: Phase) -> int:
     """Load the newest complete checkpoint of this phase; returns the steps that are done."""
     done, files = 0, phase.files
     for checkpoint in reversed(ranks.from_first(lambda: _complete_checkpoints(files))):
+        if ranks.from_first(partial(_lines_until, phase, _step_of(checkpoint))) is None:
+            continue
         try:
             phase.tutee.trainer.load(checkpoint)
         except TornCheckpointError:  # by what killed the machine: the one before it is whole
             continue
         done = _step_of(checkpoint)
         break
+    found = ranks.from_first(partial(_lines_until, phase, done)) or {}
     for path in files.lines:
-        lines = [x for x in store.read_lines(path) if x["step"] < phase.first_step + done]
         if ranks.leads() and path.is_file():
-            store.rewrite_lines(path, lines)
-        if path == files.steps and lines:
-            phase.tutee.away |= lines[-1]["away"]  # who stayed away in this phase is not asked again in it
+            store.rewrite_lines(path, found.get(path, []))
+    if steps := found.get(files.steps):
+        phase.tutee.away |= steps[-1]["away"]  # who stayed away in this phase is not asked again in it
     return done
+
+
+def _seal_lines(phase: Phase, done: int) -> None:
+    """Before a checkpoint is there: what was written by then, and what the phase is made from."""
+    if ranks.leads():
+        whole = {p.name: sum_of(p.read_bytes()) for p in phase.files.lines if p.is_file()}
+        store.write_json(_seal_of_lines(phase.files, done), Seal(whole, phase.made_from).tree())
+
+
+def _seal_of_lines(files: PhaseFiles, done: int) -> Path:
+    return files.checkpoints / f"lines_{done}.json"
+
+
+def _lines_until(phase: Phase, done: int) -> dict[Path, list[Any]] | None:
+    """The records of the first steps of a phase, file by file; None if a file does not hold what had been written when
+    so many were done, or the phase was another one."""
+    if not done:
+        return {}
+    files, found = phase.files, {}
+    try:
+        seal = read_seal_at(_seal_of_lines(files, done), files.folder)
+        if seal and any(seal.made_from.get(k, v) != v for k, v in phase.made_from.items() if v):
+            return None
+        for path in files.lines:
+            content = path.read_bytes() if path.is_file() else b""
+            if seal and path.name in seal.files:
+                was = seal.files[path.name]
+                content = content[: was.size]
+                if sum_of(content) != was:
+                    return None
+            records = [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+            found[path] = [x for x in records if x["step"] < phase.first_step + done]
+    except (DamagedError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return found
 
 
 def _complete_checkpoints(files: PhaseFiles) -> list[Path]:
@@ -141,3 +185,4 @@ def _step_of(checkpoint: Path) -> int:
 def _forget_old(files: PhaseFiles) -> None:
     for old in _complete_checkpoints(files)[:-KEEP_CHECKPOINTS] if ranks.leads() else ():
         shutil.rmtree(old)
+        _seal_of_lines(files, _step_of(old)).unlink(missing_ok=True)

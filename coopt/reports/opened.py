@@ -9,7 +9,7 @@ from typing import NamedTuple
 from coopt.core.errors import RunError
 from coopt.runs.measures.summary import read_results, summarise
 from coopt.runs.results import Results
-from coopt.runs.run import Run
+from coopt.runs.run import Run, is_run
 from coopt.runs.seeds import SeedRuns
 
 
@@ -38,7 +38,7 @@ def only(runs: Sequence[Opened], what: str) -> Opened:
 
 
 def _open(path: Path) -> list[Opened]:
-    if (path / "config.json").is_file():
+    if is_run(path):
         return [Opened(path.name, Run.open(path), read_results(path))]
     arms = [path] if _finished(path) else sorted(p for p in path.glob("*/") if _finished(p))
     if not arms:

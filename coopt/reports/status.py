@@ -12,10 +12,13 @@ from coopt.driver.tasks.task import Merge, Score, Train
 from coopt.reports.plan import duration
 
 
-def runs_table(statuses: Iterable[tuple[str, RunStatus]]) -> Table:
-    """One row a run."""
+def runs_table(statuses: Iterable[tuple[str, RunStatus | ValueError]]) -> Table:
+    """One row a run; of one that cannot be read, why."""
     rows = []
     for name, s in statuses:
+        if not isinstance(s, RunStatus):
+            rows.append([name, "damaged", NONE, NONE, NONE, (str(s).splitlines() or [type(s).__name__])[0]])
+            continue
         config = s.run.config
         seeds = " ".join(map(str, config.all_seeds))
         running = ", ".join(t.task.label() for t in s.tasks if t.word == "running")

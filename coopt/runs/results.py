@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from coopt.core.errors import RunError
+from coopt.core import store
+from coopt.core.errors import DamagedError, RunError
+from coopt.core.seals import REPAIR
 from coopt.runs.order import by_edge, by_node
 from coopt.runs.shown import Shown
 
@@ -350,14 +351,18 @@ class UnfinishedError(RunError):
     """A run without results yet."""
 
 
+def results_path(directory: str | Path) -> Path:
+    return Path(directory) / "results.json"
+
+
 class OldResultsError(RunError):
     """The results of an earlier coopt, whose numbers meant something else."""
 
 
 def stored_results(directory: str | Path) -> Results:
     """The results of a finished run. Raises ``RunError``; of an earlier version's ``OldResultsError``."""
-    path = Path(directory) / "results.json"
-    if not (path.parent / "config.json").is_file():
+    path = results_path(directory)
+    if not store.is_kept(path.parent / "config.json"):
         raise RunError(
             f"{directory}: no run here (config.json is missing). Runs are the folders that coopt bench names."
         )
@@ -366,10 +371,13 @@ def stored_results(directory: str | Path) -> Results:
             f"{directory}: the run has not finished, so it has no results. How far it is: coopt report {directory};"
             " its coopt bench command again resumes it."
         )
-    text = path.read_text(encoding="utf-8")
-    if json.loads(text).get("version") == 1:
+    tree = store.read_sealed(path)
+    if isinstance(tree, dict) and tree.get("version") == 1:
         raise OldResultsError(
             f"{path}: of an earlier coopt, whose intervals left out seeds and clusters, and the answers to work them"
             " out anew are not here. Run its coopt bench command again."
         )
-    return Results.model_validate_json(text)
+    try:
+        return Results.model_validate(tree)
+    except ValidationError:
+        raise DamagedError(f"{path}: is not what was written. {REPAIR}", path) from None

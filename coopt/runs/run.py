@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from coopt.core import store
 from coopt.core.config.load import check
 from coopt.core.config.schema import Config, GateConfig
-from coopt.core.errors import ConfigError, RunError
+from coopt.core.errors import ConfigError, DamagedError, RunError
 from coopt.core.names import BASE, INIT
 from coopt.core.phase_files import PhaseFiles
 from coopt.core.statistics.accuracy import accuracy
@@ -21,6 +21,13 @@ from coopt.graph.topology import Edge, Topology
 from coopt.methods.base import Average, Method, Trained
 from coopt.methods.registry import everyone, make_method
 from coopt.runs.journal import Journal
+
+CONFIG = "config.json"
+
+
+def is_run(directory: Path) -> bool:
+    """Whether a folder holds a run (whose settings may have to be taken from their seal)."""
+    return store.is_kept(directory / CONFIG)
 
 
 class PhaseKey(NamedTuple):
@@ -40,6 +47,8 @@ class Run:
     seeds/<seed>/<method>/scores/<split>/r<round>/<student>.json
     seeds/<seed>/break_rate/<tutee>.json            rights and wrongs; beside it <tutee>.texts.jsonl
     jobs/                                           a cluster's jobs (coopt.driver.slurm.jobs)
+
+    Beside a file its seal (NAME.seal), in a folder COMPLETE: what they hold, and what they were made from.
     """
 
     def __init__(self, directory: Path, config: Config) -> None:
@@ -50,12 +59,19 @@ class Run:
     def open(cls, directory: str | Path) -> Run:
         """An existing run. Raises ``RunError``."""
         path = Path(directory)
-        if not (path / "config.json").is_file():
+        if not is_run(path):
             raise RunError(
                 f"{path}: no run here (config.json is missing). Runs are the folders that coopt bench names."
             )
         try:
-            return cls(path, check(store.read_json(path / "config.json")))
+            tree = store.read_kept(path / CONFIG)
+        except DamagedError:
+            raise RunError(
+                f"{path}/{CONFIG}: damaged, and no copy of it is left, so nobody can say which settings this run has."
+                " Bring it back, or give another --out."
+            ) from None
+        try:
+            return cls(path, check(tree))
         except ConfigError as error:
             raise RunError(f"{path}/config.json is not this version's: {error} Give another --out.") from None
 
@@ -141,9 +157,10 @@ class Run:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def journal(self) -> Journal:
-        """The run's journal as it is now; reading changes nothing."""
-        return Journal(self.journal_path)
+    def journal(self, *, mending: bool = False) -> Journal:
+        """The run's journal as it is now; reading changes nothing. ``mending``: as for ``Journal``. Raises
+        ``DamagedError``."""
+        return Journal(self.journal_path, mending=mending)
 
     def seed_dir(self, seed: int) -> Path:
         return self.directory / "seeds" / str(seed)
@@ -189,6 +206,10 @@ class Run:
             method, student = INIT, self._start_of(student)
         return self.seed_dir(seed) / method / "scores" / split / f"r{round_}" / f"{student}.json"
 
+    def scores(self, seed: int, method: str, split: str, round_: int, student: str) -> Any:
+        """What ``score_policy`` found. Raises ``DamagedError`` if it is not what was written."""
+        return store.read_sealed(self.scores_path(seed, method, split, round_, student))
+
     def has_answers(self) -> bool:
         """Whether the final test answers of every student lie in its folder, and not its results alone."""
         last = {m: self.rounds_of(m) for m in self.config.methods} | {INIT: 0}
@@ -201,12 +222,18 @@ class Run:
 
     def start_scores(self, seed: int) -> dict[str, dict[str, float]]:
         """student -> domain -> validation accuracy of its start, once that is scored."""
-        paths = {s: self.scores_path(seed, INIT, "validation", 0, s) for s in self.topology.students}
-        return {s: accuracy(store.read_json(path)) for s, path in paths.items()}
+        return {s: accuracy(self.scores(seed, INIT, "validation", 0, s)) for s in self.topology.students}
 
     def break_rate_path(self, seed: int, tutee: str) -> Path:
         return self.seed_dir(seed) / "break_rate" / f"{tutee}.json"
 
-    def probe_texts_path(self, seed: int, tutee: str) -> Path:
+    def break_rate(self, seed: int, tutee: str) -> Any:
+        """What ``probe_tutee`` found. Raises ``DamagedError`` if it is not what was written."""
+        return store.read_sealed(self.break_rate_path(seed, tutee))
+
+    def probe_texts(self, seed: int, tutee: str) -> list[Any]:
         """What was written in the probe of a tutee; older runs have none."""
+        return store.read_sealed_lines(self.probe_texts_path(seed, tutee), self.break_rate_path(seed, tutee))
+
+    def probe_texts_path(self, seed: int, tutee: str) -> Path:
         return self.break_rate_path(seed, tutee).with_suffix(".texts.jsonl")

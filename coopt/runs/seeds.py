@@ -26,8 +26,8 @@ class SeedRuns(Run):
         """The first seed's."""
         return next(iter(self.runs.values())).provenance()
 
-    def journal(self) -> Journal:
-        return Journal(*(run.journal_path for run in self.runs.values()))
+    def journal(self, *, mending: bool = False) -> Journal:
+        return Journal(*(run.journal_path for run in self.runs.values()), mending=mending)
 
     def seed_dir(self, seed: int) -> Path:
         return self.runs[seed].seed_dir(seed)

@@ -7,25 +7,25 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from coopt.core import store
 from coopt.core.config.identity import differences
-from coopt.core.errors import RunError
+from coopt.core.errors import DamagedError, RunError
 from coopt.domains.load import data_hashes
+from coopt.runs.provenance import RECORD, began_with
 from coopt.runs.results import OldResultsError, stored_results
-from coopt.runs.run import Run
+from coopt.runs.run import Run, is_run
 from coopt.runs.seeds import SeedRuns
 
 
 def open_finished(path: Path) -> Run:
     """A finished run; of an arm's folder (``runs/sweeps/SUITE/ARM``) its finished seeds. Raises ``RunError``."""
     seeds = sorted(p.parent for p in path.glob("seed-*/results.json"))
-    if seeds and not (path / "config.json").is_file():
+    if seeds and not is_run(path):
         return together([_open(folder) for folder in seeds])
     return _open(path)
 
 
 def _open(path: Path) -> Run:
-    with suppress(OldResultsError):  # what counts is the answers
+    with suppress(OldResultsError, DamagedError):  # what counts is the answers
         stored_results(path)  # refuses what is not finished
     run = Run.open(path)
     if not run.has_answers():
@@ -72,10 +72,11 @@ def provenances(run: Run) -> list[dict[str, Any]]:
     """Where the numbers of each part come from. Raises ``RunError``."""
     found = []
     for part in parts(run):
-        path = part.directory / "provenance.json"
-        if not path.is_file():
+        record = began_with(part.directory)
+        if record is None:
+            path = part.directory / RECORD
             raise RunError(f"{path}: missing. Nobody can say where this run's numbers come from: run it again.")
-        found.append(store.read_json(path))
+        found.append(record)
     return found
 
 
@@ -87,13 +88,14 @@ def data_of(run: Run) -> dict[str, dict[str, str]]:
 
 def check_data(run: Run) -> None:
     """Refuse a run whose questions are no longer those that it answered (where it says which). Raises ``RunError``."""
-    path = parts(run)[0].directory / "provenance.json"
-    if not path.is_file():
+    directory = parts(run)[0].directory
+    record = began_with(directory)
+    if record is None:
         return
     now = data_hashes(run.domains)
-    for domain, splits in store.read_json(path).get("data", {}).items():
+    for domain, splits in record["data"].items():
         if splits.get("test") != now[domain]["test"]:
             raise RunError(
-                f"{path.parent}: the test questions of {domain} are not those that the run answered. Bring its data"
+                f"{directory}: the test questions of {domain} are not those that the run answered. Bring its data"
                 f" back ({run.config.data.named}), or run it again."
             )

@@ -51,7 +51,7 @@ def _write_seed(run: Run, seed: int, skill: Mapping[str, float]) -> None:
             write_scores(run, seed, INIT, 0, student, split, skill)
         for method in run.config.methods:
             for round_ in (1, 2):
-                (run.phase_dir(seed, method, round_, student)).mkdir(parents=True)
+                run.phase_files(seed, method, round_, student).model.mkdir(parents=True)
                 store.write_json(run.phase_dir(seed, method, round_, student) / store.COMPLETE, {"version": 1})
                 write_step(run, seed, method, round_, student)
                 for split in splits:
@@ -62,6 +62,15 @@ def write_scores(
     run: Run, seed: int, who: str, round_: int, student: str, split: Split, skill: Mapping[str, float]
 ) -> None:
     """Answers to a split's questions, right with the chance ``skill[who]``."""
+    store.write_json(
+        run.scores_path(seed, who, split, round_, student), scores_of(run, seed, who, round_, student, split, skill)
+    )
+
+
+def scores_of(
+    run: Run, seed: int, who: str, round_: int, student: str, split: Split, skill: Mapping[str, float]
+) -> dict[str, Any]:
+    """What ``write_scores`` writes."""
     domains = {}
     for name, domain in run.domains.items():
         items = domain.items(split)
@@ -70,15 +79,16 @@ def write_scores(
         correct = (drawn < skill[who]).astype(int)
         answers = np.where(correct == 1, "right", "wrong").tolist()
         domains[name] = {"items": [i.id for i in items], "correct": correct.tolist(), "answers": answers}
-    store.write_json(run.scores_path(seed, who, split, round_, student), {"version": 1, "domains": domains})
+    return {"version": 1, "domains": domains}
 
 
 def write_step(run: Run, seed: int, method: str, round_: int, student: str) -> None:
     """The record of a round's only step."""
-    store.append_lines(run.phase_files(seed, method, round_, student).steps, [_step(round_ - 1)])
+    store.append_lines(run.phase_files(seed, method, round_, student).steps, [step_of(round_ - 1)])
 
 
-def _step(number: int) -> dict[str, Any]:
+def step_of(number: int) -> dict[str, Any]:
+    """The record of a step."""
     return {
         "step": number, "feedback_on": False, "outcomes": {}, "told": {}, "prompts": 4, "prompts_without_correct": 1,
         "seconds": {"rollout": 1.0, "feedback": 0.0, "teacher": 0.5, "student": 0.5, "total": 2.0},

@@ -39,7 +39,7 @@ class Plan:
 
     def tasks(self) -> Iterator[tuple[str, Task]]:
         """(what it is for, task) of everything that the run will do, as far as that can be foreseen."""
-        journal = self.run.journal()
+        journal = self.run.journal(mending=True)
         for seed in self.run.config.all_seeds:
             for tasks in seed_tasks(self.run, seed, Foreseen(self.run, seed, journal)):
                 yield from ((task.what, task) for task in tasks)
@@ -132,11 +132,11 @@ class Plan:
 
 def saved_plan(run: Run) -> Plan:
     """The plan with which the run was last started, else one with the reference speeds."""
-    path = _saved(run)
-    if not path.is_file():
+    try:
+        tree = store.read_or(_saved(run), {})
+        return Plan(run, Speed(*(float(tree["speed"][name]) for name in Speed._fields)), int(tree["workers"]))
+    except (ValueError, KeyError, TypeError):
         return Plan(run, REFERENCE, 1)
-    tree = store.read_json(path)
-    return Plan(run, Speed(**tree["speed"]), tree["workers"])
 
 
 def _saved(run: Run) -> Path:

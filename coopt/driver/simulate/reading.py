@@ -20,6 +20,7 @@ from coopt.driver.simulate.observed import Cluster, Course, Observed, Pair, Prob
 from coopt.graph.topology import Edge, Topology
 from coopt.runs.journal import Journal, round_key
 from coopt.runs.measures.break_rates import Grids
+from coopt.runs.provenance import began_with
 from coopt.runs.run import Run
 
 _KNOWN = 0.5  # a question counts as known if more than this share of the answers is right
@@ -51,7 +52,7 @@ def graph_of(run: Run, seed: int) -> Topology:
 
 def commits(directories: Sequence[str | Path]) -> str:
     """The commits of the code that made these runs."""
-    found = [store.read_json(Path(d) / "provenance.json")["commit"] for d in directories]
+    found = [(began_with(Path(d)) or {}).get("commit") or "unknown" for d in directories]
     return ", ".join(dict.fromkeys(c[:12] for c in found))
 
 
@@ -77,7 +78,7 @@ class _Reader:
 
     def _result(self, seed: int, method: str, round_: int, node: str) -> dict[str, Any] | None:
         path = self.run.scores_path(seed, method, "validation", round_, node)
-        return store.read_json(path) if path.is_file() else None
+        return store.read_sealed(path) if path.is_file() else None
 
     def _answers(self, seed: int, method: str, round_: int, node: str) -> list[Floats] | None:
         """Mean correctness of every question, domain by domain."""
@@ -178,7 +179,7 @@ class _Reader:
             path = self.run.break_rate_path(seed, student)
             own = self._scores(seed, SDPO, 0, student)
             if path.is_file() and own is not None:
-                self.into.probes += list(self._probe(seed, student, own, store.read_json(path)))
+                self.into.probes += list(self._probe(seed, student, own, store.read_sealed(path)))
 
     def _probe(self, seed: int, student: str, own: Floats, probe: Any) -> Iterator[Probe]:
         for d, domain in enumerate(self.domains):

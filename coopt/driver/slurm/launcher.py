@@ -11,7 +11,7 @@ from typing import Any
 
 from coopt.core import store
 from coopt.core.config.cluster import ClusterConfig
-from coopt.core.errors import RunError
+from coopt.core.errors import DamagedError, RunError
 from coopt.core.fault_points import fault_point
 from coopt.core.meter import read_meter
 from coopt.driver.slurm.executors import mend, submit
@@ -127,6 +127,8 @@ class SubmititLauncher:
             return
         self.failures[job.task] += 1
         error = error_of(self.run.directory, job.task, job.id)
+        if error and error.get("damaged"):  # the driver mends it and comes again
+            raise DamagedError(str(error["error"]), Path(str(error["damaged"])))
         if job.state == "CANCELLED" or self.failures[job.task] >= self.cluster.attempts or (error and error["final"]):
             raise RunError(last_words(job, error, self.failures[job.task]))
 

@@ -13,7 +13,7 @@ import submitit
 
 from coopt.core import store
 from coopt.core.blame import blamed
-from coopt.core.errors import CooptError
+from coopt.core.errors import CooptError, DamagedError
 from coopt.core.processes import set_up_torch
 from coopt.driver.slurm.jobs import error_path, leases
 from coopt.driver.slurm.lease import Holder, take
@@ -89,6 +89,8 @@ def _note_failure(run: Run, task: Task, me: Holder, error: Exception) -> None:
     text = lines[-1] if isinstance(error, CooptError) else f"{type(error).__name__}: {lines[-1]}"
     final = isinstance(error, CooptError)
     record = {"id": me.id, "error": text, "fault": blamed(error), "final": final}
+    if isinstance(error, DamagedError) and error.output is not None:
+        record["damaged"] = str(error.output)
     store.write_json(error_path(run.directory, task.label()), record)
 
 

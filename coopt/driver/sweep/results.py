@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from coopt.core import store
+from coopt.core.errors import DamagedError
 from coopt.core.statistics.crossed import ALPHA
 from coopt.core.statistics.significance import holm
 from coopt.core.statistics.verdicts import NONE_SHOWN
@@ -96,12 +97,12 @@ def _together(cells: Mapping[int, Cell]) -> ArmResults:
     newest = max((c.directory / "results.json").stat().st_mtime for c in cells.values())
     if path.is_file() and path.stat().st_mtime > newest:
         try:
-            kept = ArmResults.model_validate_json(path.read_text(encoding="utf-8"))
-        except ValidationError:
-            kept = None  # another version's
+            kept = ArmResults.model_validate(store.read_sealed(path))
+        except (ValidationError, DamagedError):
+            kept = None  # another version's, or not what was written
         if kept is not None and kept.results.seeds == sorted(cells):
             return kept
     run = seed_runs(cells)
     found = ArmResults(version=4, results=summarise(run), changes=mean_changes(run), validation=_validation(run))
-    store.write_text(path, found.model_dump_json(indent=1) + "\n")
+    store.write_sealed(path, found.model_dump_json(indent=1) + "\n")
     return found

@@ -15,7 +15,7 @@ from types import TracebackType
 from safetensors import SafetensorError
 
 from coopt.core.config.schema import Config
-from coopt.core.errors import RunError
+from coopt.core.errors import DamagedError, RunError
 from coopt.core.meter import Reading, error_path, note_error, read_meter
 from coopt.core.processes import end_pool, new_pool
 from coopt.driver.tasks.progress import Display
@@ -57,18 +57,24 @@ class Launcher:
             meter.unlink(missing_ok=True)
             error_path(meter).unlink(missing_ok=True)
             waiting[self.pool.submit(_work, str(self.run.directory), task, str(meter))] = (task, meter)
+        damaged: DamagedError | None = None
         while waiting:
             done, _ = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
             for future in done:
                 task, meter = waiting.pop(future)
                 try:
                     _result(future, task)
+                except DamagedError as error:  # the driver mends it and comes again: the others are to end first
+                    damaged = error
+                    continue
                 except Exception as error:
                     note_error(meter, error)
                     raise
                 self.display.finish(task, reading=read_meter(meter))
             readings: dict[Task, Reading] = {task: read_meter(meter) for task, meter in waiting.values()}
             self.display.update(readings)
+        if damaged is not None:
+            raise damaged
 
 
 def worker_threads(config: Config, workers: int) -> int:

@@ -10,13 +10,15 @@ from typing import Any
 from coopt.core import store
 from coopt.core.blame import blame
 from coopt.core.config.schema import Config
-from coopt.core.errors import RunError
+from coopt.core.errors import DamagedError, RunError
 from coopt.core.fault_points import fault_point
 from coopt.core.meter import Meter
 from coopt.core.names import BASE, INIT, ORACLE
 from coopt.core.phase_files import PhaseFiles
+from coopt.core.seals import REPAIR
 from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
+from coopt.driver.tasks.inputs import check_inputs, made_from
 from coopt.driver.tasks.specialists import make_or_take
 from coopt.driver.tasks.task import BreakRate, Merge, Score, Specialise, Task, Train
 from coopt.graph.topology import Edge
@@ -31,6 +33,7 @@ from coopt.lm.saving import check_saving
 from coopt.lm.shared import load_student
 from coopt.lm.training.adapters import make_trainable
 from coopt.lm.training.base import Trainer
+from coopt.lm.training.checkpoint import TornCheckpointError
 from coopt.lm.training.trainer import LocalTrainer
 from coopt.methods.base import Average, Trained
 from coopt.methods.break_rate import probe_tutee
@@ -48,7 +51,9 @@ from coopt.runs.run import Run
 
 
 def perform(task: Task, run: Run, meter_path: Path | None) -> None:
-    """Leave the task's output. ``meter_path``: where it says meanwhile how far it is."""
+    """Leave the task's output. ``meter_path``: where it says meanwhile how far it is. Raises ``DamagedError`` before
+    any work if what it needs is not what was written."""
+    ranks.from_first(lambda: check_inputs(task, run))
     match task:
         case Specialise():
             specialise(task, run, meter_path)
@@ -79,7 +84,7 @@ def score(task: Score, run: Run, meter_path: Path | None) -> None:
     engine = make_engine(run.config, lambda rows, tokens: meter.add(rows, tokens))
     result = score_model(run, task, engine, run.domains)
     fault_point("scoring")
-    store.write_json(task.output(run), result)
+    store.write_sealed(task.output(run), store.as_json(result), made_from(task, run))
 
 
 def score_model(run: Run, task: Score, engine: Engine, domains: Mapping[str, Domain]) -> dict[str, Any]:
@@ -115,7 +120,10 @@ def phase_of(task: Train, run: Run, meter_path: Path | None) -> Phase:
     trainer.peers = {name: _start(name, run, task.seed) for name in dict.fromkeys(teachers.values())}
     if task.round > 1:
         before = run.phase_files(task.seed, task.method, task.round - 1, task.tutee)
-        trainer.load(before.state, optimizer=config.rounds.carry_state, teacher=config.rounds.carries_teacher)
+        try:
+            trainer.load(before.state, optimizer=config.rounds.carry_state, teacher=config.rounds.carries_teacher)
+        except TornCheckpointError:
+            raise DamagedError(f"{before.state}: is not what was written. {REPAIR}", before.folder) from None
     meter = Meter(meter_path if ranks.leads() else None, config.rounds.steps)
     tutors = Tutors(run, task.method, task.seed)
     tutee = Tutee(
@@ -131,7 +139,8 @@ def phase_of(task: Train, run: Run, meter_path: Path | None) -> Phase:
         trained_on=run.topology.trained_on(task.tutee, config.domains),
         logit_teachers=teachers,
     )
-    return Phase(tutee, method, PhaseFiles(task.output(run)), on_step=lambda tokens: meter.add(1, tokens))
+    files, origin = PhaseFiles(task.output(run)), ranks.from_first(lambda: made_from(task, run))
+    return Phase(tutee, method, files, on_step=lambda tokens: meter.add(1, tokens), made_from=origin)
 
 
 def _trainer(task: Train, run: Run, method: Trained, config: Config) -> Trainer:
@@ -163,7 +172,7 @@ def merge(task: Merge, run: Run) -> None:
     assert isinstance(method, Average)
     last = 0 if method.of == INIT else run.rounds_of(method.of)
     models = {s: run.weights(task.seed, method.of, last, s) for s in run.topology.students}
-    with store.new_directory(task.output(run)) as temporary:
+    with store.new_directory(task.output(run), made_from(task, run)) as temporary:
         average_weights(models, temporary / "model")
 
 
@@ -236,5 +245,6 @@ def probe(task: BreakRate, run: Run, meter_path: Path | None) -> None:
     tutors = {Edge(t.name, task.tutee): made.make(t, domains, hostile=True) for t in task.tutors}
     tutee = load_student(config, run.weights(task.seed, BASE, 0, task.tutee))
     result = probe_tutee(tutee, engine, domains, tutors, config, (task.seed, task.tutee, "break-rate"))
-    store.rewrite_lines(run.probe_texts_path(task.seed, task.tutee), result.pop("texts"))
-    store.write_json(task.output(run), result)
+    texts = run.probe_texts_path(task.seed, task.tutee)
+    store.rewrite_lines(texts, result.pop("texts"))
+    store.write_sealed(task.output(run), store.as_json(result), made_from(task, run), [texts])

@@ -52,6 +52,7 @@ class Display:
         self.weigh = weigh
         self.run = run
         self.done_seconds = 0.0
+        self._finished: set[Task] = set()
         self.tokens = 0
         self.started = time.monotonic()
         self.left = TimeLeft(max(total_seconds, 1e-6), 1 / workers)
@@ -80,13 +81,17 @@ class Display:
 
     def finish(self, task: Task, *, already: bool = False, reading: Reading | None = None) -> None:
         """A task's output is there."""
-        self.done_seconds += self.weigh(task)
+        if task in self._finished and already:  # the lists are gone through again
+            return
+        if task not in self._finished:
+            self.done_seconds += self.weigh(task)
+        self._finished.add(task)
         if already:
             self.left.before += self.weigh(task)
         if reading is not None:
             self.tokens += reading.tokens
         if self.live and self.run is not None and isinstance(task, Score) and task.split == "validation":
-            score = fmean(accuracy(store.read_json(task.output(self.run))).values())
+            score = fmean(accuracy(store.read_sealed(task.output(self.run))).values())
             self.newest = f"val {100 * score:.1f}"
         self._show(self.done_seconds, self.tokens, task.label())
         if not self.live and not already:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from coopt.core import store
+from coopt.core import seals, store
+from coopt.core.errors import DamagedError
 from coopt.methods.students import recipe
 from coopt.runs.run import Run
 
@@ -29,12 +30,21 @@ def make_or_take(run: Run, seed: int, student: str, target: Path, make: Callable
     text = json.dumps(origin, sort_keys=True)
     kept = Path(run.config.model.specialists) / hashlib.sha256(text.encode()).hexdigest()[:16]
     with _alone(kept.with_suffix(".lock")):
-        if not store.is_complete(kept):
+        if not _is_whole(kept):
             with store.new_directory(kept) as temporary:
                 make(temporary / "model")
                 store.write_json(temporary / "recipe.json", origin)
     # No copy of the weights where the file system can do without: files of a run are replaced, never written into.
     shutil.copytree(kept / "model", target, copy_function=_link)
+
+
+def _is_whole(kept: Path) -> bool:
+    """A run's link to a kept file is the file itself: damage to the one is damage to the other."""
+    try:
+        seals.check(kept)
+    except DamagedError:
+        return False
+    return store.is_complete(kept)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from coopt.core import store
 from coopt.core.names import BASE, INIT
+from coopt.core.phase_files import PhaseFiles
 from coopt.domains.base import Split
 from coopt.methods.tutors.assign import OpenTutor
 from coopt.runs.run import Run
@@ -118,6 +119,17 @@ class BreakRate:
 
 Task = Specialise | Score | Train | Merge | BreakRate
 """One piece of work with one output. ``what``: the row of the plan in which it is counted."""
+
+
+def beside(task: Task, run: Run) -> tuple[Path, ...]:
+    """What a task leaves beside its output; some of it only in some runs."""
+    match task:
+        case Train():
+            return PhaseFiles(task.output(run)).lines
+        case BreakRate():
+            return (run.probe_texts_path(task.seed, task.tutee),)
+        case _:
+            return ()
 
 
 def is_done(task: Task, run: Run) -> bool:

@@ -10,8 +10,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from coopt.core import store
-from coopt.core.errors import RunError
+from coopt.core import seals, store
+from coopt.core.errors import DamagedError, RunError
 from coopt.core.fault_points import fault_point
 from coopt.lm.policy import Policy
 from coopt.lm.training.teacher import Teacher
@@ -31,7 +31,7 @@ class Resumable(Protocol):
 
 
 class TornCheckpointError(RunError):
-    """A checkpoint that was marked complete and cannot be read: the machine was killed, not the run."""
+    """A checkpoint that was marked complete and is not what was written: the machine was killed, or a disk forgot."""
 
 
 def torn(directory: Path) -> TornCheckpointError:
@@ -51,12 +51,22 @@ def save_checkpoint(trainer: Resumable, directory: Path) -> None:
 
 
 def load_checkpoint(trainer: Resumable, directory: Path, *, optimizer: bool = True, teacher: bool = True) -> None:
-    """Restore what ``save_checkpoint`` wrote; the student's weights always."""
+    """Restore what ``save_checkpoint`` wrote; the student's weights always. Raises ``TornCheckpointError``."""
+    step = checked_step(directory)
     try:
         tensors = load_file(directory / _FILE)
-    except SafetensorError:
+    except (SafetensorError, FileNotFoundError):
         raise torn(directory) from None
-    restore(trainer, tensors, int(store.read_json(directory / STEP)["step"]), optimizer=optimizer, teacher=teacher)
+    restore(trainer, tensors, step, optimizer=optimizer, teacher=teacher)
+
+
+def checked_step(directory: Path) -> int:
+    """The step of a checkpoint that is what was written, as far as a seal says. Raises ``TornCheckpointError``."""
+    try:
+        seals.check(directory)
+        return int(store.read_json(directory / STEP)["step"])
+    except (DamagedError, FileNotFoundError, ValueError, KeyError, TypeError):
+        raise torn(directory) from None
 
 
 def state_tensors(trainer: Resumable) -> dict[str, torch.Tensor]:

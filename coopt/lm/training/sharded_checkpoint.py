@@ -22,7 +22,7 @@ from coopt.core import store
 from coopt.core.errors import RunError
 from coopt.core.fault_points import fault_point
 from coopt.lm import ranks
-from coopt.lm.training.checkpoint import MOMENTS, STEP, Resumable, restore, state_tensors, torn
+from coopt.lm.training.checkpoint import MOMENTS, STEP, Resumable, checked_step, restore, state_tensors, torn
 
 
 class ShardedCheckpoints:
@@ -57,6 +57,7 @@ class ShardedCheckpoints:
 
     def load(self, trainer: Resumable, directory: Path, *, optimizer: bool, teacher: bool) -> None:
         """Read this rank's shards, whatever number of ranks wrote them. Raises ``TornCheckpointError`` on all."""
+        step = ranks.from_first(lambda: checked_step(directory))
         reader = HuggingFaceStorageReader(str(directory))
         names = ranks.from_first(lambda: _names(reader))
         if names is None:
@@ -67,7 +68,7 @@ class ShardedCheckpoints:
         except CheckpointException:  # of any rank, told to all
             # Some of it is in the weights already, so this process cannot take an earlier checkpoint instead.
             raise RunError(str(torn(directory))) from None
-        restore(trainer, tensors, int(store.read_json(directory / STEP)["step"]), optimizer=optimizer, teacher=teacher)
+        restore(trainer, tensors, step, optimizer=optimizer, teacher=teacher)
 
 
 def _complete(directory: Path, step: int, write: Callable[[], object]) -> None:

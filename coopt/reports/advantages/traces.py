@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from coopt.core import store
 from coopt.core.errors import RunError
 from coopt.core.statistics.design import Array
 from coopt.domains.base import Domain, Item, KnowsErrors
@@ -97,7 +96,7 @@ def read_traces(
     traces = []
     for where in _places(run, methods, rounds, students):
         files = run.phase_files(where["seed"], where["method"], where["round"], where["tutee"])
-        for line in store.read_lines(files.advantages):
+        for line in files.read(files.advantages):
             if line["item"] not in items:
                 raise RunError(f"{run.directory}: question {line['item']} is not in the run's data any more.")
             traces.append(trace_of(line, where, items[line["item"]], run.domains))

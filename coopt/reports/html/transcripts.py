@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 from jinja2.utils import htmlsafe_json_dumps
 
-from coopt.core import store
 from coopt.core.errors import DataError
 from coopt.domains.base import Item, Split
 from coopt.domains.load import load_domains
@@ -108,7 +107,7 @@ def _in_turn(groups: dict[tuple[object, ...], list[tuple[int, int, Transcript]]]
 def _trained(run: Run) -> Iterator[Transcript]:
     """What was said in training. Nobody answers again there."""
     for place in run.phases():
-        for group in store.read_lines(run.phase_files(*place).rollouts):
+        for group in run.phase_files(*place).read_rollouts():
             where = {"source": place.method, "seed": place.seed, "round": place.round, "step": group["step"]}
             yield from _messages(group, place.tutee, where)
 
@@ -116,7 +115,7 @@ def _trained(run: Run) -> Iterator[Transcript]:
 def _probed(run: Run) -> Iterator[Transcript]:
     for seed in run.seeds:
         for tutee in run.topology.students:
-            for group in store.read_lines(run.probe_texts_path(seed, tutee)):
+            for group in run.probe_texts(seed, tutee):
                 yield from _messages(group, tutee, {"source": PROBE, "seed": seed, "round": 0, "step": 0})
 
 

@@ -18,6 +18,7 @@ from coopt.domains.base import AnswerKind, Domain, Item, Reading, Split
 from coopt.domains.load import data_hashes
 from coopt.domains.rows import best_constant
 from coopt.domains.wording import Wording
+from coopt.driver.tasks.inputs import check_inputs
 from coopt.driver.tasks.perform import score_model
 from coopt.driver.tasks.task import Score
 from coopt.lm.engines.base import Draws, Engine, Generation, Sampling
@@ -95,6 +96,7 @@ def _answer(run: Run, engine: Engine, place: AnswersOf, seed: int, rows: list[in
     """Booleans [rows, samples]."""
     round_ = 0 if place.who in (BASE, INIT) else run.rounds_of(place.who)
     task, domain = Score(seed, place.who, round_, place.student, "test"), run.domains[place.domain]
+    check_inputs(task, run)
     among = AmongAll(engine, rows, len(domain.items("test")))
     found = score_model(run, task, among, {place.domain: SomeItems(domain, rows)})
     return np.array(found["domains"][place.domain]["correct"], dtype=bool)

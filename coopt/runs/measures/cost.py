@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from coopt.core import store
 from coopt.methods.rollouts import OUTCOMES
 from coopt.runs.results import CostCell, FeedbackCell
 from coopt.runs.run import Run
@@ -21,7 +20,7 @@ def read_steps(run: Run) -> list[dict[str, Any]]:
     return [
         {**line, **place._asdict(), "place": k}
         for place in run.phases()
-        for k, line in enumerate(store.read_lines(run.phase_files(*place).steps))
+        for k, line in enumerate(run.phase_files(*place).read_steps())
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from coopt.core import store
 from coopt.domains.base import SPLITS
 from coopt.graph.topology import Edge
 from coopt.runs.journal import Journal
@@ -27,7 +26,7 @@ def break_cells(run: Run, journal: Journal) -> list[BreakCell]:
     for seed in run.seeds:
         gates = journal.all("probe_gates").get(str(seed), {})
         for tutee in run.topology.students:
-            probe = store.read_json(run.break_rate_path(seed, tutee))
+            probe = run.break_rate(seed, tutee)
             for name, domain in probe["domains"].items():
                 for edge in domain["edges"]:
                     is_open = gates[edge]["open"] and name in gates[edge].get("domains", [name])

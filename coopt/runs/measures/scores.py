@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from coopt.core import store
 from coopt.core.names import BASE, INIT
 from coopt.core.statistics.design import Array, Clusters
 from coopt.core.statistics.paired import Paired
@@ -32,9 +31,10 @@ class Scores(Paired):
 
     def file(self, seed: int, who: str, round_: int, student: str, split: str = "test") -> Any:
         """One result of ``score_policy``."""
-        path = self.run.scores_path(seed, INIT if who == CRITIC else who, split, round_, student)
+        place = (seed, INIT if who == CRITIC else who, split, round_, student)
+        path = self.run.scores_path(*place)
         if path not in self._files:
-            self._files[path] = store.read_json(path)
+            self._files[path] = self.run.scores(*place)
         return self._files[path]
 
     def last(self, who: str) -> int:

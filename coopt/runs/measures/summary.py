@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from coopt.core import store
+from coopt.core.errors import DamagedError
 from coopt.core.names import BASE, INIT, ORACLE
 from coopt.core.statistics.accuracy import accuracy, best_of
 from coopt.core.statistics.crossed import ratio
@@ -39,6 +40,7 @@ from coopt.runs.results import (
     ReadingCell,
     Results,
     ScoreCell,
+    results_path,
     stored_results,
 )
 from coopt.runs.run import Run
@@ -50,14 +52,15 @@ def summarise(run: Run) -> Results:
 
 
 def read_results(directory: str | Path) -> Results:
-    """The results of a finished run; of an earlier coopt's worked out anew from its answers. Raises ``RunError``."""
+    """The results of a finished run; of an earlier coopt's, and damaged ones, worked out anew from its answers. Raises
+    ``RunError``, which is a ``DamagedError`` if they cannot be."""
     try:
         return stored_results(directory)
-    except OldResultsError:
+    except (OldResultsError, DamagedError):
         run = Run.open(directory)
         if not run.has_answers():
             raise
-        return _anew(run.directory, (run.directory / "results.json").stat().st_mtime)
+        return _anew(run.directory, results_path(run.directory).stat().st_mtime)
 
 
 @lru_cache(maxsize=64)
@@ -299,9 +302,11 @@ class _Summary:
 
     def _gates(self) -> list[GateCell]:
         cells = []
-        for key, decisions in self.journal.all("gates").items():
-            seed, method, round_, _ = RoundKey.parse(key)
-            if seed in self.seeds and method in self.config.methods:
+        found = {RoundKey.parse(key): decisions for key, decisions in self.journal.all("gates").items()}
+        # In the run's order: a decision that was taken again stands where it stood.
+        for seed, method in product(self.seeds, self.config.methods):
+            for round_ in sorted(key.round for key in found if key[:2] == (seed, method)):
+                decisions = found[RoundKey(seed, method, round_)]
                 for edge, decision in decisions.items():
                     fields = {k: v for k, v in decision.items() if k in GateCell.model_fields}
                     if Edge.parse(edge).tutor != ORACLE:
@@ -312,5 +317,5 @@ class _Summary:
 def best_round(run: Run, seed: int, method: str, student: str) -> int:
     """The round after which the student's mean validation accuracy was best (0: its start)."""
     last = run.last_round(seed, method, student, run.rounds_of(method))
-    files = [run.scores_path(seed, method, "validation", r, student) for r in range(last + 1)]
-    return best_of([accuracy(store.read_json(path)) for path in files])
+    found = [run.scores(seed, method, "validation", r, student) for r in range(last + 1)]
+    return best_of([accuracy(scores) for scores in found])

@@ -66,13 +66,13 @@ def _at_the_end(run: Run, method: str, round_: int, student: str, step: int, unf
     paths = [run.scores_path(seed, method, "validation", round_, student) for seed in run.seeds]
     there = [p for p in paths if p.is_file()]
     enough = len(there) == len(paths) or (unfinished and there)
-    return {step: [store.read_json(p)["domains"] for p in there]} if enough else {}
+    return {step: [store.read_sealed(p)["domains"] for p in there]} if enough else {}
 
 
 def _within(run: Run, method: str, round_: int, student: str, unfinished: bool) -> dict[int, Scored]:
     """Step -> the scores inside a round that every seed has (``unfinished``: every one that has any there)."""
-    files = [run.phase_files(seed, method, round_, student).evaluations for seed in run.seeds]
-    found = [{line["step"] + 1: line["domains"] for line in store.read_lines(path)} for path in files]
+    files = [run.phase_files(seed, method, round_, student) for seed in run.seeds]
+    found = [{line["step"] + 1: line["domains"] for line in own.read(own.evaluations)} for own in files]
     if unfinished:
         found = [own for own in found if own] or [{}]
     return {step: [own[step] for own in found] for step in found[0] if all(step in own for own in found)}

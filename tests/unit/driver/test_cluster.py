@@ -20,7 +20,7 @@ from submitit.core.utils import DelayedSubmission
 from coopt.core import store
 from coopt.core.blame import blame, blamed
 from coopt.core.config.load import load_config
-from coopt.core.errors import ConfigError, ModelError, RunError
+from coopt.core.errors import ConfigError, DamagedError, ModelError, RunError
 from coopt.driver.folder import default_name
 from coopt.driver.slurm import work
 from coopt.driver.slurm.choose import make_launcher
@@ -65,6 +65,8 @@ class Mark:
             store.write_text(self.output(run), "done")
         elif self.how == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        elif self.how == "damaged":
+            raise DamagedError("weights: are not what was written. Mend them.", run.directory / "weights")
         elif self.how == "final":
             raise ModelError("no such model.")
         else:
@@ -209,6 +211,18 @@ def test_a_users_error_is_not_tried_again(tmp_path: Path) -> None:
     with new_launcher(run) as launch, pytest.raises(RunError, match=r"failed: no such model."):
         launch([task])
     assert task.tries(run) == 1
+
+
+def test_damage_that_a_job_finds_comes_back_as_what_it_is(tmp_path: Path) -> None:
+    """So that the driver takes the damaged output away, and comes again with the same task."""
+    run = new_run(tmp_path / "run", "cluster.kind=debug")
+    task: Any = Mark("a", 1, "damaged")
+    with new_launcher(run) as launch:
+        with pytest.raises(DamagedError, match="not what was written") as said:
+            launch([task])
+        assert said.value.output == (run.directory / "weights").resolve()
+        launch([task])
+    assert task.tries(run) == 2
 
 
 @pytest.mark.slow

@@ -49,6 +49,22 @@ def test_one_is_made_and_others_take_it(tmp_path: Path) -> None:
     assert len(made) == 3
 
 
+def test_a_kept_one_that_is_damaged_is_made_again_and_taken(tmp_path: Path) -> None:
+    """A run's file is a link to the kept one: damage to the run is damage to both, and to no run that comes after."""
+    run, made = make_run(tmp_path / "run", f"model.specialists='{tmp_path / 'kept'}'"), []
+
+    def make(target: Path) -> None:
+        made.append(target)
+        target.mkdir()
+        (target / "model.safetensors").write_text("weights")
+
+    make_or_take(run, 0, "s1", tmp_path / "one", make)
+    (tmp_path / "one/model.safetensors").write_text("weighty")
+    make_or_take(run, 0, "s1", tmp_path / "two", make)
+    assert len(made) == 2
+    assert (tmp_path / "two/model.safetensors").read_text() == "weights"
+
+
 def test_where_specialists_are_kept_is_no_part_of_what_a_run_is() -> None:
     plain, kept = load_config(), load_config(settings=["model.specialists=here"])
     assert differences((plain, kept)) == {}

@@ -296,3 +296,49 @@ def test_scores_inside_a_round_change_nothing_and_are_cut_back_with_the_steps(sh
     assert {len(d["correct"]) for line in found for d in line["domains"].values()} == {4}
     models = [(folder / "s1/model/model.safetensors").read_bytes() for folder in (with_, without)]
     assert models[0] == models[1]
+
+
+@pytest.mark.parametrize(
+    "what", ["nothing", "state", "marker", "step", "lines", "cut lines", "seal of lines", "origin"]
+)
+def test_a_phase_goes_on_from_what_is_whole(shipped: Policy, tmp_path: Path, what: str) -> None:
+    """Killed after its second checkpoint, which then does not hold any more: the phase ends as if nothing had been."""
+    small = ("rounds.steps=3", "rounds.checkpoint_every=1", "rounds.prompts=2", "rounds.rollouts=2")
+
+    def begun(folder: Path, origin: str = "one") -> Phase:
+        made = phase(shipped, folder, oracle(), *small)
+        made.made_from = {"start": origin}
+        return made
+
+    def killed(tokens: int) -> None:
+        if (files.checkpoints / "step_2").is_dir():
+            raise KeyboardInterrupt
+
+    train_phase(begun(tmp_path / "whole"))
+    first = begun(tmp_path / "killed")
+    files, first.on_step = first.files, killed
+    with pytest.raises(KeyboardInterrupt):
+        train_phase(first)
+    newest = files.checkpoints / "step_2"
+    marker = newest / "COMPLETE"
+    damaged = {
+        "state": (newest / "state.safetensors", lambda b: b[:-9] + bytes([b[-9] ^ 1]) + b[-8:]),
+        "marker": (marker, lambda b: b""),
+        "step": (newest / "step.json", lambda b: b""),
+        "lines": (files.steps, lambda b: b.replace(b'"correct": ', b'"correct": 1', 1)),
+        "cut lines": (files.rollouts, lambda b: b[: len(b) // 3]),
+        "seal of lines": (files.checkpoints / "lines_2.json", lambda b: b[:40]),
+    }
+    if what in damaged:
+        path, other = damaged[what]
+        path.write_bytes(other(path.read_bytes()))
+    steps: list[int] = []
+    again = begun(tmp_path / "killed", "another" if what == "origin" else "one")
+    again.on_step = steps.append
+    train_phase(again)
+    assert len(steps) == {"nothing": 1, "state": 2, "marker": 2, "step": 2, "seal of lines": 2}.get(what, 3)
+    models = [(tmp_path / f / "s1/model/model.safetensors").read_bytes() for f in ("whole", "killed")]
+    assert models[0] == models[1]
+    rollouts = [store.read_lines(tmp_path / f / "s1.rollouts.jsonl") for f in ("whole", "killed")]
+    assert rollouts[0] == rollouts[1]
+    assert len(store.read_lines(files.steps)) == 3
