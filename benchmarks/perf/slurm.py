@@ -23,7 +23,7 @@ from typing import NamedTuple
 from submitit import SlurmExecutor
 
 from benchmarks.perf.ratio import Ratio
-from coopt.core import store
+from coopt.core import seals, store
 from coopt.core.config.load import load_config
 from coopt.driver.slurm.jobs import leases, submitted
 from coopt.driver.slurm.lease import newest
@@ -110,7 +110,7 @@ def added(run: Path) -> list[Added]:
         _, holder = newest(leases(run, job.task))
         if holder is None or holder.id != job.id or job.task not in seen:
             continue
-        whole = job.output / store.COMPLETE if job.output.is_dir() else job.output
+        whole = job.output / seals.COMPLETE if job.output.is_dir() else job.output
         found.append(Added(holder.time - job.submitted, seen[job.task] - whole.stat().st_mtime))
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from coopt.core.tables.cells import printable
+from coopt.core.text import visible
 from coopt.driver.damage import Checked
 
 _SHOWN, _FEW = 40, 5  # files, and tasks of which the count says enough
@@ -12,19 +12,19 @@ _SHOWN, _FEW = 40, 5  # files, and tasks of which the count says enough
 
 def one_line(found: Checked) -> str:
     """A run in one line."""
-    return f"{printable(str(found.directory))}: {', '.join(_words(found))}"
+    return f"{visible(str(found.directory), kept='')}: {', '.join(_words(found))}"
 
 
 def lines_of(found: Checked) -> list[str]:
     """All there is to say of one run."""
-    return [one_line(found), *map(printable, _details(found))]
+    return [one_line(found), *(visible(line, kept="") for line in _details(found))]
 
 
 def next_command(found: Checked) -> str:
     """What to do about it, in a line to be copied; empty if there is nothing to do."""
     if found.whole or found.running:
         return ""
-    command = printable(found.command) or "the same coopt bench command as before"
+    command = visible(found.command, kept="") or "the same coopt bench command as before"
     what = "makes it again, and what hangs on it" if found.damage else "goes on"
     return f"Next ({what}): {command}"
 
