@@ -20,7 +20,7 @@ from coopt.driver.simulate.observed import Cluster, Course, Observed, Pair, Prob
 from coopt.graph.topology import Edge, Topology
 from coopt.runs.journal import Journal, round_key
 from coopt.runs.measures.break_rates import Grids
-from coopt.runs.provenance import began_with
+from coopt.runs.provenance import RECORD
 from coopt.runs.run import Run
 
 _KNOWN = 0.5  # a question counts as known if more than this share of the answers is right
@@ -52,7 +52,7 @@ def graph_of(run: Run, seed: int) -> Topology:
 
 def commits(directories: Sequence[str | Path]) -> str:
     """The commits of the code that made these runs."""
-    found = [(began_with(Path(d)) or {}).get("commit") or "unknown" for d in directories]
+    found = [str(store.read_kept(Path(d) / RECORD)["commit"]) for d in directories]
     return ", ".join(dict.fromkeys(c[:12] for c in found))
 
 
