@@ -241,6 +241,7 @@ def _bench(
             print(json.dumps(plan_data(plan), indent=1))
         else:
             show(plan_tables(plan), stdout)
+            show_lines(imported(bench.run), stdout)
         return
     show([plan_table(plan)], stderr if as_json else stdout)
     show_lines(imported(bench.run), stderr if as_json else stdout)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import coopt
 from coopt.core.config.load import load_config
 from coopt.core.config.schema import GateConfig
 from coopt.core.errors import ConfigError
@@ -151,3 +152,17 @@ def test_a_bench_refuses_it_before_it_begins(gate: Path, marker: Path) -> None:
             check_settings(config)
         assert not marker.exists()
         assert [line for line in imported(Run(Path(), config)) if str(gate) in line]
+
+
+def test_no_task_makes_a_gate() -> None:
+    """Jobs and workers need no trust: who makes gates is the driver."""
+    sources = {p: p.read_text(encoding="utf-8") for p in Path(coopt.__file__).parent.rglob("*.py")}
+    made = {
+        p.relative_to(Path(coopt.__file__).parent).as_posix() for p, text in sources.items() if "make_gate(" in text
+    }
+    assert made == {
+        "driver/checks.py", "driver/simulate/deciding.py", "graph/gates/journaled.py", "graph/gates/registry.py",
+        "testing/methods.py",
+    }  # fmt: skip
+    tasks = [text for p, text in sources.items() if p.parent.name in ("tasks", "slurm") or "methods" in p.parts]
+    assert not any("gates.journaled" in text or "gates.registry" in text for text in tasks)
