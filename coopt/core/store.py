@@ -15,8 +15,8 @@ from typing import Any
 
 from coopt.core import seals
 from coopt.core.errors import DamagedError
-from coopt.core.seals import COMPLETE
 
+COMPLETE = seals.COMPLETE
 _NOTHING: Mapping[str, str] = {}
 
 

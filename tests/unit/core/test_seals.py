@@ -60,7 +60,12 @@ def test_the_seal_of_a_folder_has_everything_in_it_and_beside_it(tmp_path: Path)
 def test_what_a_folder_in_it_has_sealed_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     digest = seals._digest
-    monkeypatch.setattr(seals, "_digest", lambda path, start: (read.append(path.name), digest(path, start))[1])
+
+    def counted(path: Path, start: int) -> bytes:
+        read.append(path.name)
+        return digest(path, start)
+
+    monkeypatch.setattr(seals, "_digest", counted)
     made(tmp_path / "out")
     assert sorted(read) == ["COMPLETE", "beside.jsonl", "file", "tensors"]
 
