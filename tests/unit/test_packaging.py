@@ -15,7 +15,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 WORKFLOW: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
-PARTS = ("test", "heavy", "lint")
+PARTS = ("test", "heavy", "lint", "docs")
 RECIPES = sorted(p for p in (ROOT / "slurm/containers").iterdir())
 
 
@@ -35,7 +35,7 @@ def made(done: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def test_ci_runs_all_parts_or_those_that_are_named(tmp_path: Path) -> None:
-    assert made(ci(tmp_path)) == ["test", "test-heavy", "lint"]
+    assert made(ci(tmp_path)) == ["test", "test-heavy", "lint", "docs"]
     assert made(ci(tmp_path, "lint")) == ["lint"]
     assert made(ci(tmp_path, "heavy", "test")) == ["test-heavy", "test"]
     phony = re.findall(r"^\.PHONY:(.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[0].split()
@@ -46,7 +46,7 @@ def test_ci_refuses_an_unknown_part_before_it_runs_another(tmp_path: Path) -> No
     done = ci(tmp_path, "lint", "lnt")
     assert done.returncode == 2
     assert not made(done)
-    assert done.stderr == ".ci/run: no part 'lnt'. Parts: test, heavy, lint (without a name: all).\n"
+    assert done.stderr == ".ci/run: no part 'lnt'. Parts: test, heavy, lint, docs (without a name: all).\n"
 
 
 def test_a_part_that_fails_ends_it(tmp_path: Path) -> None:

@@ -254,7 +254,7 @@ def test_the_table_of_acceptance(untrained: Policy, tmp_path: Path) -> None:
     assert [(j.judge, j.readable, j.mean_score, j.above) for j in cell.authors[0].judges] == [
         ("bb", 0, None, 0), ("ccc", 3, 4, 3),
     ]  # fmt: skip
-    table = acceptance_table(type("Shown", (), {"committees": [cell]})())  # type: ignore[arg-type]
+    table = acceptance_table(type("Shown", (), {"committees": [cell], "native": {}})())  # type: ignore[arg-type]
     assert table.columns == ["method", "author", "rationales", "mean score", "accepted, %", "by a, %", "by bb, %",
                              "by ccc, %"]  # fmt: skip
     assert list(table.rows[0]) == ["fair", "a", "3", "4.00", "100.0", "–", "–", "100.0 (4.00)"]

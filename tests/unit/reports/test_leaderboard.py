@@ -434,7 +434,7 @@ def test_hostile_text_stays_text_on_the_page(made: Path) -> None:
 
 
 def test_the_page_runs_its_own_script_alone(made: Path) -> None:
-    text = page(tracks(check_folder(made).good))
+    text = page(tracks(check_folder(made).good), made)
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)[1]  # type: ignore[index]
     (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -25,6 +25,7 @@ from coopt.reports.html.score_charts import pareto_charts, trajectory_charts
 from coopt.reports.html.transcripts import PROBE, choose
 from coopt.reports.opened import Opened, open_runs
 from coopt.reports.paper_figures import FIGURES, check_request, write_figure
+from coopt.reports.templates import hash_of
 from coopt.runs.measures.cost import read_steps
 from coopt.runs.measures.outcomes import OutcomeShare, outcomes_by_round
 from coopt.runs.measures.plane import OTHERS, axes, place
@@ -208,7 +209,7 @@ def test_the_policy_names_the_scripts_that_may_run(opened: Opened, monkeypatch: 
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)[1]  # type: ignore[index]
     scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
     assert len(scripts) == 2
-    assert all(page.script_hash(s) in policy for s in scripts)
+    assert all(hash_of(s) in policy for s in scripts)
     assert policy.startswith("default-src 'none'")
     assert "unsafe-eval" not in policy
 
