@@ -169,7 +169,7 @@ def build(
     from coopt.core import store
     from coopt.core.tables.screen import output, show
     from coopt.core.tables.table import FORMATS, render
-    from coopt.reports.leaderboard.board import beside, board_tables, tracks
+    from coopt.reports.leaderboard.board import board_tables, tracks
     from coopt.reports.leaderboard.page import page
     from coopt.reports.leaderboard.readme import write_board
 
@@ -188,7 +188,7 @@ def build(
     if style == "html":
         text = page(found, folder)
     elif style == "md":
-        text = render(board_tables(found, beside(folder), more=everything), "md")
+        text = render(board_tables(found, folder, more=everything), "md")
     else:
         text = render(board_tables(found, more=everything or style in ("csv", "json")), formats[style])
     if out is None:

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,6 +28,8 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = field(default_factory=tuple)
+    links: Mapping[str, str] = field(default_factory=dict)
+    """What a cell of Markdown leads to, by its text. Addresses are coopt's own."""
 
     def __post_init__(self) -> None:
         # Here, so that whatever shows a table shows text: cells hold what models, rows and servers wrote.
@@ -54,10 +56,15 @@ def _text(table: Table, style: Format) -> str:
         body = tabulate(rows, headers=table.columns, tablefmt="latex_booktabs", disable_numparse=True)
         comments = "".join(f"% {n}\n" for n in (table.title, *table.notes))
         return f"{comments}{body}\n"
-    rows = [[markdown(cell) for cell in row] for row in table.rows]
+    rows = [[_linked(table, cell) for cell in row] for row in table.rows]
     body = tabulate(rows, headers=[markdown(c) for c in table.columns], tablefmt="github", disable_numparse=True)
     notes = "".join(f"\n*{markdown(n)}*\n" for n in table.notes)
     return f"### {markdown(table.title)}\n\n{body}\n{notes}"
+
+
+def _linked(table: Table, cell: str) -> str:
+    """A cell of Markdown."""
+    return f"[{markdown(cell)}]({table.links[cell]})" if cell in table.links else markdown(cell)
 
 
 def _csv(table: Table) -> str:

@@ -4,7 +4,7 @@ read worked solutions beside them, as references without a rank."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -34,7 +34,6 @@ MORE = ["score, 95 %", "students", "settings", "start", "native", "mutual Pareto
 _NOT_SETTINGS = {"preset", "smoke", "seed", "seeds", "domains", "methods", "topology", "nodes", "data", "model.path",
                  "model.specialists", "run", "break_rate", "critics", "cluster", "engine"}  # fmt: skip
 """Settings that other columns show, or that change no result."""
-Link = Callable[[Checked], str]
 
 
 class Track(NamedTuple):
@@ -85,20 +84,22 @@ def _ranked(group: Sequence[Checked]) -> list[tuple[Rank, Checked]]:
     return sorted(zip(found, group, strict=True), key=lambda pair: (pair[0].rank, pair[1].entry.name))
 
 
-def board_tables(found: Sequence[Track], link: Link = lambda c: c.entry.name, *, more: bool = False) -> list[Table]:
-    """Of each section its ranked entries, then its references. ``link``: how an entry's name is written; ``more``: all
-    columns."""
+def board_tables(found: Sequence[Track], folder: Path | None = None, *, more: bool = False) -> list[Table]:
+    """Of each section its ranked entries, then its references. ``folder``: where a document is to lie whose names are
+    links to the entries' files; ``more``: all columns."""
     columns = [*COLUMNS, *MORE] if more else COLUMNS
     tables = []
     for section in found:
-        rows = [_row(rank, one, link, more) for rank, one in section.ranked]
-        tables.append(Table(section.title, columns, rows, _notes(section, more)))
-        tables.append(_references(section, [c for c in columns if c not in _OF_RANKS], link, more))
+        rows = [_row(rank, one, more) for rank, one in section.ranked]
+        links = {c.entry.name: relative(c.path, folder) for _, c in section.ranked} if folder else {}
+        tables.append(Table(section.title, columns, rows, _notes(section, more), links))
+        links = {c.entry.name: relative(c.path, folder) for c in section.references} if folder else {}
+        tables.append(_references(section, [c for c in columns if c not in _OF_RANKS], links, more))
     return [t for t in tables if t.rows]
 
 
-def _references(section: Track, columns: Sequence[str], link: Link, more: bool) -> Table:
-    rows = [_row(None, one, link, more) for one in section.references]
+def _references(section: Track, columns: Sequence[str], links: Mapping[str, str], more: bool) -> Table:
+    rows = [_row(None, one, more) for one in section.references]
     place = columns.index("score")
     for name, share in section.floors.items():
         rows.append([name, *[NONE] * (place - 1), percent(share), *[NONE] * (len(columns) - place - 1)])
@@ -108,10 +109,10 @@ def _references(section: Track, columns: Sequence[str], link: Link, more: bool) 
     ] * bool(section.references)
     if section.floors:
         notes.append("base: the shipped base model, untrained; constant answer: the best one of each domain.")
-    return Table(f"References without a rank: {section.title}", columns, rows, notes)
+    return Table(f"References without a rank: {section.title}", columns, rows, notes, links)
 
 
-def _row(rank: Rank | None, one: Checked, link: Link, more: bool) -> list[str]:
+def _row(rank: Rank | None, one: Checked, more: bool) -> list[str]:
     entry = one.entry
     mean = entry.measures.overall
     number, possible = ([cell] for cell in places(rank)) if rank else ([], [])
@@ -124,7 +125,7 @@ def _row(rank: Rank | None, one: Checked, link: Link, more: bool) -> list[str]:
         *possible,
         entry.topology,
         in_short(entry.seeds),
-        link(one),
+        entry.name,
     ]
     return [*shown, *_more(entry)] if more else shown
 
@@ -195,8 +196,3 @@ def _notes(section: Track, more: bool) -> list[str]:
             " one seed alone cannot tell: between such an entry and others no place is closed."
         )
     return notes
-
-
-def beside(folder: Path) -> Link:
-    """Names as Markdown links to their files, from ``folder``."""
-    return lambda one: f"[{one.entry.name}]({relative(one.path, folder)})"

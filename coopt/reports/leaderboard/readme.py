@@ -8,7 +8,7 @@ from pathlib import Path
 from coopt.core import store
 from coopt.core.errors import EntryError
 from coopt.core.tables.table import Table, render
-from coopt.reports.leaderboard.board import Track, beside, board_tables
+from coopt.reports.leaderboard.board import Track, board_tables
 
 BEGIN, END = "<!-- leaderboard: begin (written by make leaderboard) -->", "<!-- leaderboard: end -->"
 _EMPTY = "No entries yet.\n"
@@ -26,7 +26,7 @@ def with_board(text: str, tables: list[Table]) -> str:
 
 def document_tables(found: Sequence[Track], document: Path) -> list[Table]:
     """The tables as they stand in a Markdown file."""
-    return board_tables(found, beside(document.parent))
+    return board_tables(found, document.parent)
 
 
 def write_board(path: Path, found: Sequence[Track]) -> None:

@@ -102,3 +102,11 @@ def test_csv_holds_no_formula(text: str) -> None:
 @pytest.mark.parametrize("text", ["+1.3", "-2.0", "–", "[-1.0, +2.0]", "-", "+1.3 [+1.0, +2.0]"])
 def test_numbers_are_not_quoted(text: str) -> None:
     assert spreadsheet(text) == text
+
+
+def test_a_link_of_coopts_own_leads_somewhere_in_markdown_alone() -> None:
+    made = Table("t", ["name"], [["a|b"], ["[x](y)"]], links={"a|b": "../a.json"})
+    text = render([made], "md")
+    assert "[a\\|b](../a.json)" in text
+    assert "[x](y)" not in text
+    assert "../a.json" not in render([made], "csv")
