@@ -16,6 +16,7 @@ from coopt.core.config.schema import Config
 from coopt.core.errors import DamagedError, RunError
 from coopt.core.seals import SEAL
 from coopt.domains.load import data_hashes
+from coopt.graph.gates.code import file_of
 from coopt.runs.provenance import RECORD, began_with, provenance
 from coopt.runs.run import CONFIG, Run, is_run
 
@@ -32,9 +33,16 @@ def default_name(config: Config) -> str:
 def file_hashes(config: Config) -> dict[str, str]:
     """The user's own files that decide what a run is, by path: a changed graph, gate, mapping or solution is another
     run."""
-    named = config.topology, config.gate.kind.rpartition(":")[0], config.data.solutions, config.data.mapping
-    paths = [Path(name).expanduser() for name in named]
+    named = config.topology, config.data.solutions, config.data.mapping
+    code = [file_of(kind) for kind in (config.gate.kind, *_gates_of_edges(config))]
+    paths = [*(Path(name).expanduser() for name in named), *(found[0] for found in code if found)]
     return {str(p): hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in paths if p.suffix and p.is_file()}
+
+
+def _gates_of_edges(config: Config) -> list[str]:
+    """The kinds of gates that a graph file names; shipped graphs name none."""
+    graph = Path(config.topology)
+    return [s.gate for s in Run(Path(), config).topology.settings.values()] if graph.suffix else []
 
 
 def check_directory(config: Config, directory: Path) -> Run:

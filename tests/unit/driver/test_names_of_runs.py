@@ -30,3 +30,15 @@ def test_a_mapping_is_part_of_what_a_run_is(tmp_path: Path) -> None:
     mine = tmp_path / "mine.toml"
     mine.write_text("x")
     assert list(file_hashes(load_config(data=OWN | {"mapping": str(mine)}))) == [str(mine)]
+
+
+def test_a_gate_that_an_edge_names_is_part_of_what_a_run_is(tmp_path: Path) -> None:
+    gate, graph = tmp_path / "mine.py", tmp_path / "mine.toml"
+    gate.write_text("class Mine: ...\n")
+    nodes = "".join(f'[[nodes]]\nid = "{n}"\n' for n in ("s1", "s2"))
+    graph.write_text(f'{nodes}[[edges]]\ntutor = "s1"\ntutee = "s2"\ngate = "{gate}:Mine"\n')
+    config = load_config(topology=str(graph))
+    assert set(file_hashes(config)) == {str(graph), str(gate)}
+    before = default_name(config)
+    gate.write_text("class Mine: pass\n")
+    assert default_name(config) != before
