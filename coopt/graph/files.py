@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import ParseError, fromstring
 
 import networkx as nx
 
@@ -18,6 +19,7 @@ from coopt.graph.generate import VARYING, generate
 from coopt.graph.topology import EdgeSettings, Topology
 
 SUFFIXES = (".toml", ".json", ".graphml")
+_NODE_LINK_KEYS = {"directed", "multigraph", "graph", "nodes", "links", "edges"}
 
 
 def topology_names() -> list[str]:
@@ -103,8 +105,8 @@ def _read(path: Path) -> dict[str, Any]:
         if path.suffix == ".toml":
             return parse_toml(text)
         if path.suffix == ".json":
-            return _tables(_node_link(parse_json(text)))
-        return _tables(nx.parse_graphml(text))
+            return _node_link(parse_json(text))
+        return _graphml(text)
     except TooMuchError as error:
         raise TopologyError(f"{path}: {error}.") from None
     except (AttributeError, KeyError, TypeError, ParseError, ValueError, nx.NetworkXException) as error:
@@ -112,27 +114,51 @@ def _read(path: Path) -> dict[str, Any]:
         raise TopologyError(f"{path}: not {kind} ({error}).") from None
 
 
-def _node_link(data: Any) -> Any:
+def _node_link(data: Any) -> dict[str, Any]:
+    """The tables of node-link data, from the data themselves: networkx would add the nodes that only edges name."""
     if not isinstance(data, Mapping):
         raise ValueError("no object with nodes and edges")
-    return nx.node_link_graph(dict(data), edges="links" if "links" in data else "edges")
+    if "links" in data and "edges" in data:
+        raise ValueError("it has both links and edges: keep one")
+    if strange := sorted(set(data) - _NODE_LINK_KEYS):
+        raise ValueError(f"unknown key '{strange[0]}'; it may have {', '.join(sorted(_NODE_LINK_KEYS))}")
+    nodes = [(node["id"], {k: v for k, v in node.items() if k != "id"}) for node in data["nodes"]]
+    links = data["links"] if "links" in data else data["edges"]
+    edges = [(e["source"], e["target"], {k: v for k, v in e.items() if k not in ("source", "target")}) for e in links]
+    return _tables(dict(data.get("graph", {})), nodes, edges, directed=bool(data.get("directed", False)))
 
 
-def _tables(graph: Any) -> dict[str, Any]:
-    """The tables that a TOML file would hold: node attributes are node keys, edge attributes edge keys."""
-    edges = []
-    directions = [(a, b, d) for a, b, d in graph.edges(data=True)]
-    if not graph.is_directed():
-        directions += [(b, a, d) for a, b, d in directions]
-    for a, b, attributes in directions:
+def _graphml(text: str) -> dict[str, Any]:
+    """The tables of a GraphML file, whose ids are looked at before networkx adds and merges nodes."""
+    elements = [(element.tag.rpartition("}")[2], element) for element in fromstring(text).iter()]
+    nodes = [element.get("id") for kind, element in elements if kind == "node"]
+    if twice := [node for node, times in Counter(nodes).items() if times > 1]:
+        raise ValueError(f"node '{twice[0]}' appears twice")
+    known = set(nodes)
+    for edge in (element for kind, element in elements if kind == "edge"):
+        for end in (edge.get("source"), edge.get("target")):
+            if end not in known:
+                raise ValueError(f"edge {edge.get('source')} -> {edge.get('target')}: '{end}' is no node")
+    graph = nx.parse_graphml(text)
+    return _tables(graph.graph, graph.nodes(data=True), graph.edges(data=True), directed=graph.is_directed())
+
+
+def _tables(
+    rules: Mapping[str, Any],
+    nodes: Iterable[tuple[Any, Mapping[str, Any]]],
+    edges: Iterable[tuple[Any, Any, Mapping[str, Any]]],
+    *,
+    directed: bool,
+) -> dict[str, Any]:
+    """The tables that a TOML file would hold: attributes of the graph, of nodes and of edges are their keys. An
+    undirected edge is one each way."""
+    both = list(edges)
+    tables = []
+    for a, b, attributes in both if directed else [*both, *((b, a, d) for a, b, d in both)]:
         roles = ("reviewer", "reviewed") if attributes.get("kind") == "review" else ("tutor", "tutee")
-        edges.append({roles[0]: str(a), roles[1]: str(b), **_own(attributes)})
-    tree: dict[str, Any] = {
-        "description": str(graph.graph.get("description", "")),
-        "nodes": [{"id": str(n), **_own(d)} for n, d in graph.nodes(data=True)],
-        "edges": edges,
-    }
-    return tree
+        tables.append({roles[0]: str(a), roles[1]: str(b), **_own(attributes)})
+    own = {key: value for key, value in rules.items() if key not in ("name", "node_default", "edge_default")}
+    return own | {"nodes": [{"id": str(n), **_own(d)} for n, d in nodes], "edges": tables}
 
 
 def _own(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -221,6 +221,19 @@ def test_an_undirected_networkx_file_runs_both_ways(tmp_path: Path, suffix: str)
     assert set(topology.edges) == {("0", "1"), ("1", "0"), ("1", "2"), ("2", "1")}
 
 
+def _linked(target: str = "s2", node: str = "", again: str = "", **rules: str) -> str:
+    """Node-link data of s1 -> ``target``, with a node or an edge more, and keys of the graph or of nobody."""
+    nodes = [{"id": n} for n in ("s1", "s2", node) if n]
+    edges = [{"source": "s1", "target": t} for t in (target, again) if t]
+    inside = {"graph": {"hub": rules.pop("hub")}} if "hub" in rules else {}
+    return json.dumps({"directed": True, "nodes": nodes, "edges": edges} | inside | rules)
+
+
+def _graphml(inside: str) -> str:
+    space = "http://graphml.graphdrawing.org/xmlns"
+    return f'<graphml xmlns="{space}"><graph edgedefault="directed">{inside}</graph></graphml>'
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -229,6 +242,15 @@ def test_an_undirected_networkx_file_runs_both_ways(tmp_path: Path, suffix: str)
         ("g.json", "{}", "not networkx node-link JSON .'nodes'"),
         ("g.json", '{"nodes": 3, "edges": []}', "not networkx node-link JSON"),
         ("g.json", '{"nodes": [{"id": "a", "rôle": 1}], "edges": []}', "unknown node key 'rôle'"),
+        ("g.json", _linked(target="s3"), ".*edge s1 -> s3: tutee 's3' is no node"),
+        ("g.json", _linked(node="s2"), ".*'s2'.*twice"),
+        ("g.json", _linked(again="s2"), ".*s1 -> s2 appears twice"),
+        ("g.json", _linked(hub="s1"), ".*hub"),
+        ("g.json", _linked(colour="red"), ".*unknown key 'colour'"),
+        ("g.json", '{"nodes": [], "links": [], "edges": []}', ".*both links and edges"),
+        ("g.json", '{"nodes": [], "edges": [], "hubs": 1}', ".*unknown key 'hubs'"),
+        ("g.graphml", _graphml('<node id="s1"/><edge source="s1" target="s3"/>'), ".*'s3' is no node"),
+        ("g.graphml", _graphml('<node id="s1"/><node id="s1"/>'), ".*node 's1' appears twice"),
         ("g.graphml", "", "not GraphML"),
         ("g.graphml", "<graphml/>", "not GraphML"),
     ],
