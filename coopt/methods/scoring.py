@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -61,9 +62,14 @@ def score_policy(
 
 
 _LONGEST = 100  # characters of an answer that are kept; a response without an answer can be long
+_DIGEST = 12
 _SAMPLE = 2000  # characters of the sample
 
 
 def _short(answer: str) -> str:
-    """An answer as it is kept, for comparing students with one another."""
-    return " ".join(answer.split())[:_LONGEST]
+    """An answer as it is kept, for comparing students with one another: a long one by its beginning and its digest."""
+    text = " ".join(answer.split())
+    if len(text) <= _LONGEST:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
+    return f"{text[: _LONGEST - _DIGEST - 1]}…{digest}"

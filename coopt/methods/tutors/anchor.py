@@ -8,6 +8,7 @@ which nothing is left once what gives the answer away is taken out counts as emp
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from coopt.domains.base import AnswerKind, Item
 from coopt.domains.thinking import without_thinking
@@ -17,6 +18,7 @@ from coopt.methods.tutors.revealing import leaks
 from coopt.methods.tutors.sanitise import sanitise
 
 _TAG = re.compile(r"<(/?)concept>", re.IGNORECASE)
+_DASHES = dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 # Words that ground nothing: they are in almost every question.
 GENERIC = frozenset(
@@ -32,8 +34,8 @@ GENERIC = frozenset(
 
 
 def words(text: str) -> set[str]:
-    """The words of a text, case folded."""
-    return set(_WORD.findall(text.casefold()))
+    """The words of a text, case folded; characters that look alike to a reader (subscripts, dashes) are one."""
+    return set(_WORD.findall(unicodedata.normalize("NFKC", text).translate(_DASHES).casefold()))
 
 
 def filter_feedback(raw: str, item: Item, kind: AnswerKind, style: Style = "anchored") -> Feedback:

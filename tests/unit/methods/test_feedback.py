@@ -8,7 +8,7 @@ from coopt.domains.base import Item
 from coopt.domains.reprompt import reprompt
 from coopt.domains.scimini.wording import SCIMINI
 from coopt.domains.wording import SCIENCE, fill
-from coopt.methods.tutors.anchor import filter_feedback
+from coopt.methods.tutors.anchor import filter_feedback, words
 from coopt.methods.tutors.revealing import leaks
 from coopt.methods.tutors.sanitise import sanitise
 
@@ -161,3 +161,12 @@ def test_letters_beyond_d_and_numbers_are_removed_where_they_are_answers() -> No
     assert sanitise("Mind it. The answer is G.", "letter", "zz", "q", "J") == "Mind it."
     assert not leaks("There I was right to ask.", "letter", "zz", "q", "J")
     assert "72" not in sanitise("It is 72, so the answer is 72.", "number", "72", "how many?")
+
+
+@pytest.mark.parametrize(("concept", "problem"), [
+    ("H2O", "How heavy is H₂O?"), ("Diels-Alder", "A Diels–Alder reaction"), ("x‑ray", "an X-ray source"),
+    ("μ-law", "the µ-law"),
+])  # fmt: skip
+def test_what_looks_alike_anchors(concept: str, problem: str) -> None:
+    """Subscripts, dashes and letters in several codes: real rows are full of them."""
+    assert words(concept) & words(problem)
