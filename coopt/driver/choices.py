@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -120,8 +121,11 @@ class Journaled:
         return decided_tutors(self.run, graph, where, tutee, gates)
 
     def end_phase(self, method: str, round_: int, tutees: Sequence[str]) -> None:
-        """Journal the edges whose tutor stayed away: the student went on without its feedback for the round."""
+        """Journal the edges whose tutor stayed away: the student went on without its feedback for the round. What the
+        round before left for this one is needed no more."""
         for tutee in tutees:
+            if round_ > 1 and not self.run.config.rounds.keep_states:
+                shutil.rmtree(self.run.phase_files(self.seed, method, round_ - 1, tutee).state, ignore_errors=True)
             first: dict[str, dict[str, Any]] = {}
             for step in self.run.phase_files(self.seed, method, round_, tutee).read_steps():
                 for name, reason in step.get("away", {}).items():

@@ -10,8 +10,8 @@ from coopt.core.config.toml import flat
 
 PRACTICAL = ("critics", "cluster", "tracking")
 """How endpoints are asked, where tasks run and who is shown how far they are: no part of what a run is."""
-_PLACES = (("model", "specialists"),)
-"""Nor is where it keeps what."""
+_PLACES = (("model", "specialists"), ("rounds", "keep_states"))
+"""Nor is where it keeps what, and for how long."""
 GROWING = ("seeds", "methods")
 """A run may be given more of these later."""
 

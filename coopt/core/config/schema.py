@@ -141,7 +141,7 @@ class DataConfig(Section):
 class RoundsConfig(Section):
     """R rounds of K steps (paper Algorithm 1)."""
 
-    NEWER = frozenset({"carry_teacher", "evaluate_every"})
+    NEWER = frozenset({"carry_teacher", "evaluate_every", "keep_states"})
 
     rounds: int = Field(2, ge=1)
     """Rounds (R). Gates decide, and tutors are renewed, between them."""
@@ -163,6 +163,10 @@ class RoundsConfig(Section):
     """Steps between validation scores inside a round, for trajectories; they change no result. 0: at its end alone."""
     checkpoint_every: int = Field(10, ge=1)
     """Steps between resumable checkpoints inside a phase."""
+    keep_states: bool = True
+    """Keep what every round leaves for the next (weights in float32, moments, teacher: 16 bytes a parameter). False: a
+    student's is deleted when its next round is done, and its last one stays; if a later round is damaged, the rounds
+    before it are trained again too. No part of what a run is."""
     collapse_drop: float = Field(0.20, gt=0)
     """A student whose validation accuracy falls by more than this below its start is not trained on."""
 

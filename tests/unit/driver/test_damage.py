@@ -176,6 +176,21 @@ def test_weights_and_transcripts_that_were_taken_away_are_no_damage(run: Path) -
     assert tables(results) == wanted
 
 
+def test_states_that_no_round_needs_any_more_need_not_be_kept(run: Path, tmp_path: Path) -> None:
+    config = config_of()
+    rounds = config.rounds.model_copy(update={"keep_states": False})
+    performed, results = bench(config.model_copy(update={"rounds": rounds}), tmp_path / "lean")
+    there = sorted(str(p.relative_to(tmp_path / "lean/seeds/0")) for p in (tmp_path / "lean").rglob("state"))
+    last = config.rounds.rounds
+    assert there
+    assert all(f"/r{last}/" in place for place in there)
+    assert tables(results) == tables(read_results(run))
+    assert check_run(tmp_path / "lean").whole
+    again, _ = bench(config.model_copy(update={"rounds": rounds}), tmp_path / "lean")
+    assert performed
+    assert again == []
+
+
 def test_what_is_needed_after_all_is_made_again(run: Path) -> None:
     wanted = tables(read_results(run))
     shutil.rmtree(run / "seeds/0/opcod/r1/s2/state")
