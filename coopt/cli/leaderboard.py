@@ -21,7 +21,7 @@ RESULTS = Path("benchmarks/results")
 @leaderboard.command("add")
 def add(
     runs: Annotated[
-        list[Path], typer.Argument(help="A finished run, an arm's folder, or runs that differ in nothing but seeds.")
+        list[Path], typer.Argument(help="A finished run, an arm's folder, or runs that differ only in their seeds.")
     ],
     to: Annotated[Path, typer.Option(help="Where to write.")] = RESULTS / "leaderboard",
 ) -> None:
@@ -68,7 +68,7 @@ def check(
         int | None, typer.Option("--rerun", help="Answer this many random questions again, with --run's students.")
     ] = None,
     run: Annotated[Path | None, typer.Option(help="The entry's run, for --rerun.")] = None,
-    draw: Annotated[int | None, typer.Option(help="Which questions --rerun asks. (default: chosen anew)")] = None,
+    draw: Annotated[int | None, typer.Option(help="Which questions --rerun asks. (default: drawn afresh)")] = None,
 ) -> None:
     """Check entries: schema, hashes, and every number computed again from the per-item outcomes.
 
@@ -109,8 +109,8 @@ def reproduce(
     path: Annotated[Path, typer.Argument(help="An entry: NAME.entry.json.")],
     out: Annotated[Path | None, typer.Option(help="Where to run. (default: runs/reproduced/NAME)")] = None,
     data: Annotated[str | None, typer.Option(help="The entry's rows, if they are not the embedded world's.")] = None,
-    model: Annotated[str | None, typer.Option(help="The entry's base, if it is a folder of its author's own.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes. (default: by cores and students)")] = None,
+    model: Annotated[str | None, typer.Option(help="The entry's base, if it is a folder of the author's.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes. (default: from cores and students)")] = None,
 ) -> None:
     """Run an entry again from the entry alone, and say whether the same came out (exit code 1 if not).
 
@@ -147,7 +147,7 @@ def reproduce(
 
 @leaderboard.command("build")
 def build(
-    directory: Annotated[Path, typer.Argument(help="A folder of entries, with all below it.")] = RESULTS,
+    directory: Annotated[Path, typer.Argument(help="A folder of entries, searched with its subfolders.")] = RESULTS,
     style: Annotated[str, typer.Option("--format", help="rich, md, latex, csv, json or html.")] = "rich",
     out: Annotated[Path | None, typer.Option(help="Write to this file. (default: print)")] = None,
     readme: Annotated[Path | None, typer.Option(help="Also write the table into this Markdown file.")] = None,

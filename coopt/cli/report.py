@@ -30,9 +30,9 @@ Examples:
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="A run directory; for some figures several.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="A run directory; several for some figures.")],
     style: Annotated[str, typer.Option("--format", help="rich, md, csv, json or latex.")] = "rich",
-    everything: Annotated[bool, typer.Option("--all", help="Every table. (other formats than rich: always)")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Every table. (formats other than rich: always)")] = False,
     section: Annotated[
         str | None,
         typer.Option(
@@ -44,10 +44,10 @@ def report(
         bool, typer.Option("--html", help="Write one page with charts, gates and transcripts: --html [FILE.html].")
     ] = False,
     figure: Annotated[
-        str | None, typer.Option(help="Draw one: break-rate, feedback, gates, schedules or step-time.")
+        str | None, typer.Option(help="Draw a figure: break-rate, feedback, gates, schedules or step-time.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The figure: .svg, .pdf or .png. Or the page (default: RUN/report.html).")
+        Path | None, typer.Option(help="The figure (.svg, .pdf or .png) or the page. (default: RUN/report.html)")
     ] = None,
 ) -> None:
     """Print what a run found: the headline, or its tables; write a page with charts and transcripts; draw a figure.
@@ -73,9 +73,7 @@ def report(
         _page(runs[0], out)
         return
     if out is not None:
-        raise ConfigError(
-            "--out is for --html and --figure. Tables go to the standard output: coopt report RUN > FILE."
-        )
+        raise ConfigError("--out is for --html and --figure. Tables go to standard output: coopt report RUN > FILE.")
     if everything and section:
         raise ConfigError("--all or --section, not both.")
     _print(runs[0], formats[style], everything, section)
@@ -129,7 +127,7 @@ def _show_so_far(directory: Path) -> None:
     show_lines(
         [
             f"Tasks:   coopt status {directory}     a page with curves: add --html",
-            f"Steps:   coopt logs {directory}     its coopt bench command again resumes it",
+            f"Steps:   coopt logs {directory}     to resume it, repeat its coopt bench command",
         ],
         console,
     )

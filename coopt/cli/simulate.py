@@ -32,7 +32,7 @@ Examples:
 
 def simulate(
     topology: Annotated[str, typer.Option(help="A shipped topology, or a TOML, JSON or GraphML file.")] = "pair",
-    nodes: Annotated[int | None, typer.Option(help="Students of a generated graph. (default: its file's)")] = None,
+    nodes: Annotated[int | None, typer.Option(help="Students in a generated graph. (default: from its file)")] = None,
     domains: Annotated[str, typer.Option(help="Comma list: phys, chem, mat, bio, or any names.")] = "phys,chem",
     rounds: Annotated[int | None, typer.Option(help="Rounds. (default: the preset's)")] = None,
     gate: Annotated[str | None, typer.Option(help="Gate of opcod. (default: cognizance)")] = None,
@@ -44,9 +44,9 @@ def simulate(
     preset: Annotated[str, typer.Option(help="Settings of the rounds: mini, smol, paper, or a TOML file.")] = "mini",
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=value. Repeatable.")] = None,
     constants: Annotated[
-        Path | None, typer.Option(help="Constants of the model. (default: the committed, calibrated ones)")
+        Path | None, typer.Option(help="Constants of the model. (default: the shipped, calibrated ones)")
     ] = None,
-    constant: Annotated[list[str] | None, typer.Option(help="Change one: KEY=NUMBER. Repeatable.")] = None,
+    constant: Annotated[list[str] | None, typer.Option(help="Change one constant: KEY=NUMBER. Repeatable.")] = None,
     rates: Annotated[
         str, typer.Option(help="Break-rates of feedback: calibrated, or paper (the published ones).")
     ] = "calibrated",
@@ -55,13 +55,13 @@ def simulate(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where --calibrate writes the constants.")] = None,
     predict: Annotated[
-        list[str] | None, typer.Option(help="Play these runs and compare. Repeatable, or a comma list.")
+        list[str] | None, typer.Option(help="Simulate these runs and compare. Repeatable, or a comma list.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     style: Annotated[str, typer.Option("--format", help="rich, md, csv, json or latex.")] = "rich",
     picture: Annotated[Path | None, typer.Option(help="Draw scores and open edges: FILE.svg, .pdf or .png.")] = None,
     trust: Annotated[
-        bool, typer.Option("--trust", help="Import gates that are files outside the working folder: they are code.")
+        bool, typer.Option("--trust", help="Import gates from files outside the working folder: they are code.")
     ] = False,
 ) -> None:
     """The same graphs, gates and schedules with simulated students: any number of them, in seconds.

@@ -23,8 +23,8 @@ _Phase = tuple[dict[str, Any], list[dict[str, Any]]]
 def status(
     run: Annotated[Path | None, typer.Argument(help="A run, or a folder of runs. (default: runs)")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until the run ends.")] = False,
-    html: Annotated[bool, typer.Option("--html", help="Write a page of this moment: curves so far and tasks.")] = False,
-    out: Annotated[Path | None, typer.Option(help="The page of --html. (default: RUN/status.html)")] = None,
+    html: Annotated[bool, typer.Option("--html", help="Write a page of curves so far and tasks.")] = False,
+    out: Annotated[Path | None, typer.Option(help="File for --html. (default: RUN/status.html)")] = None,
 ) -> None:
     """How far runs are: rounds, tasks, speed, time left, errors.
 

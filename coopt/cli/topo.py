@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 topo = typer.Typer(help="List, measure, draw and check topologies.", no_args_is_help=True)
 
 _Name = Annotated[str, typer.Argument(help="A shipped topology, or a TOML, networkx JSON or GraphML file.")]
-_Nodes = Annotated[int | None, typer.Option(help="Students of a generated graph. (default: as its file says)")]
+_Nodes = Annotated[int | None, typer.Option(help="Students in a generated graph. (default: from its file)")]
 _Domains = Annotated[str, typer.Option(help="Comma list: phys, chem, mat, bio, or any names.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 _DOMAINS = "phys,chem"
@@ -52,7 +52,7 @@ def show_(
     domains: _Domains = _DOMAINS,
     preset: Annotated[str, typer.Option(help="Settings of the round: mini, smol, paper, or a TOML file.")] = "mini",
     tokens_per_second: Annotated[
-        float, typer.Option(help="Tokens a second that one device generates and trains on.")
+        float, typer.Option(help="Tokens per second that one device generates and trains on.")
     ] = TOKENS_PER_SECOND,
     as_json: _Json = False,
 ) -> None:

@@ -46,7 +46,7 @@ def check_gpus(config: Config) -> None:
     if size > _MEANT_FOR_CPUS:
         raise ConfigError(
             f"--cluster slurm: jobs would run a model of {size / 1e9:.1f} GB without a GPU. Ask for one: --profile gpu"
-            " (or your own: slurm/gpu.toml), or say that CPUs are meant: --set run.device=cpu."
+            " (or your own: slurm/gpu.toml), or confirm that it is to use CPUs: --set run.device=cpu."
         )
 
 

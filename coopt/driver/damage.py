@@ -117,7 +117,7 @@ def _look_at_tasks(run: Run, found: Checked, reading: Reading) -> None:
         found.damage += [Damage((where / f.name).as_posix(), f.why + first, task.label()) for f in state.faults]
         if state.word == "outdated" and not found.left:  # else it shows when what is left is there
             place = output.relative_to(folder).as_posix()
-            found.damage.append(Damage(place, "was made from something else than what lies there now", task.label()))
+            found.damage.append(Damage(place, "was made from something other than what is there now", task.label()))
         elif state.word == "missing":
             found.left.append(Damage(output.relative_to(folder).as_posix(), "is to be made", task.label()))
             found.damage += [d for d in _needed(task, run) if d.file not in seen]

@@ -125,11 +125,11 @@ def _advice(seen: Look) -> Iterator[str]:
     if seen.read_otherwise:
         yield (f"  {seen.read_otherwise:.1%} are read otherwise by data.extraction = lenient (with lenient: by sdpo).")
     if seen.read < _FEW:
-        yield f"  Few can be read: what counts is told in docs/data.md (between {OPEN} and {CLOSE})."
+        yield f"  Few can be read: docs/data.md says what counts (the text between {OPEN} and {CLOSE})."
     if seen.cut_off > _MANY:
         yield "  Many are cut off: raise sampling.max_response_tokens."
     if seen.right <= max(seen.constant, seen.chance or 0):
-        yield "  No better than one answer to all questions: the model may not read them, or they are too hard for it."
+        yield "  No better than one constant answer: the model may not understand the questions, or they are too hard."
 
 
 def _in_full(text: str) -> list[str]:

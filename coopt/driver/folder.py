@@ -54,7 +54,7 @@ def check_directory(config: Config, directory: Path) -> Run:
         run = Run(directory, _resumed(Run.open(directory).config, config, directory))
         began = _record(directory)
         if began and began["data"] != data_hashes(run.domains):
-            raise RunError(f"{directory}: the data are not those that the run began with. Give another --out.")
+            raise RunError(f"{directory}: the data are not those that the run started with. Give another --out.")
         if began.get("files", file_hashes(config)) != file_hashes(config):
             raise RunError(
                 f"{directory}: {', '.join(file_hashes(config))} changed since the run began. Give another --out, or"
@@ -129,6 +129,6 @@ def locked(directory: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunError(
-                f"{directory}: another coopt bench works on this run. Wait for it, or give another --out."
+                f"{directory}: another coopt bench is working on this run. Wait for it, or give another --out."
             ) from None
         yield

@@ -25,7 +25,7 @@ def next_command(found: Checked) -> str:
     if found.whole or found.running:
         return ""
     command = visible(found.command, kept="") or "the same coopt bench command as before"
-    what = "makes it again, and what hangs on it" if found.damage else "goes on"
+    what = "remakes it, and what depends on it" if found.damage else "resumes it"
     return f"Next ({what}): {command}"
 
 
@@ -36,15 +36,15 @@ def _words(found: Checked) -> Iterator[str]:
     if found.damage:
         yield f"damaged: {_count(len(found.damage), 'file')}"
     if found.running:
-        yield "a bench works on it"
+        yield "a bench is working on it"
     if found.left:
         yield f"not finished: {_count(len(found.left), 'task')} of {found.tasks:,} left"
     elif not found.ended:
-        yield "not finished: its last start did not come to its end"
+        yield "not finished: it did not reach its end when it was last started"
     if found.unsealed:
         yield f"{_count(found.unsealed, 'output')} not sealed (an earlier coopt's)"
     if found.removed:
-        yield f"{_count(len(found.removed), 'file')} taken away that nobody needs"
+        yield f"{_count(len(found.removed), 'file')} removed that nothing needs"
 
 
 def _details(found: Checked) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _details(found: Checked) -> Iterator[str]:
     if len(found.damage) > _SHOWN:
         yield f"  and {len(found.damage) - _SHOWN:,} more that are damaged"
     for name in found.removed[: 0 if found.damage else _SHOWN]:
-        yield f"  taken away: {name}"
+        yield f"  removed: {name}"
 
 
 def _count(number: int, what: str) -> str:

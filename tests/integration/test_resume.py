@@ -101,7 +101,7 @@ def test_two_at_once_are_refused(coopt: Coopt, tmp_path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         done = coopt(*COMMAND)
     assert done.returncode == 2
-    assert "another coopt bench works on this run" in done.stderr
+    assert "another coopt bench is working on this run" in done.stderr
 
 
 @pytest.mark.usefixtures("specialists")

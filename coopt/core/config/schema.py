@@ -33,21 +33,21 @@ class ModelConfig(Section):
     students: dict[str, str] = Field(default_factory=dict)
     """Ready specialists: native domain -> directory. Students of other domains are specialised."""
     specialise: str = "auto"
-    """How students are made strong: world (scimini only), none, own_correct, answers (the right ones alone: cheap, and
+    """How students are made strong: world (scimini only), none, own_correct, answers (only the right ones: cheap, but
     no reasoning is learnt), rationales:FILE (as coopt data rationales writes it). auto: world on scimini, else
     own_correct."""
     weights: Literal["full", "lora"] = "full"
     """What is trained: all weights, or a LoRA adapter on all linear layers."""
     lora_rank: int = Field(8, ge=1)
-    """Rank of a LoRA adapter, of students (weights = lora) and of specialists made of text."""
+    """Rank of LoRA adapters, of students (weights = lora) and of specialists trained on text."""
     shared_base: bool = False
-    """Adapter mode (needs weights = lora): specialists are adapters on the one frozen base too and are trained on, so
-    N students cost one base, and vLLM serves tutee and tutors from one engine."""
+    """Adapter mode (needs weights = lora): specialists, too, are adapters on the one frozen base and are trained
+    further, so N students cost one base, and vLLM serves tutee and tutors from one engine."""
     specialists: str = ""
-    """A folder of specialists: those that another run made there from the same are taken, new ones are put there. A
-    sweep gives its benches one. It changes no result. Empty: every run makes its own."""
+    """A folder of specialists: those that another run made there from the same settings are reused, new ones are added.
+    A sweep gives its benches one. It changes no result. Empty: every run makes its own."""
     dtype: Literal["float32", "bfloat16", "auto"] = "float32"
-    """Precision of compute; auto: bfloat16 on a GPU, float32 on a CPU. Weights are kept, and the loss is computed, in
+    """Compute precision; auto: bfloat16 on a GPU, float32 on a CPU. Weights are kept, and the loss is computed, in
     float32."""
 
 
@@ -61,7 +61,7 @@ class SpecialiseConfig(Section):
     batch: int = Field(16, ge=1)
     """Texts per optimizer step."""
     questions: int = Field(400, ge=1)
-    """Training questions of the native domain that own_correct samples answers for, and answers learns."""
+    """Training questions of the native domain for which own_correct samples answers, and from which answers learns."""
     temperature: float = Field(0.6, gt=0)
     """Temperature of these samples."""
 
@@ -77,9 +77,9 @@ class WorldConfig(Section):
     """The embedded world's specialists (scimini)."""
 
     own_share: float = Field(0.95, ge=0.5, le=1)
-    """Share of its native domain's facts that a specialist knows. The base knows half of every domain's."""
+    """Share of its native domain's facts that a specialist knows. The base knows half of the facts of every domain."""
     foreign_share: tuple[Share, Share] = (0.78, 0.92)
-    """Range of a specialist's share of another domain's facts, divided among the students of a seed."""
+    """Range of a specialist's share of another domain's facts; the students of a seed are spread over it."""
     specialist_steps: int = Field(130, ge=1)
     """Training steps of a specialist."""
     critic_steps: int = Field(160, ge=1)
@@ -99,22 +99,22 @@ class DataConfig(Section):
 
     source: str = "scimini"
     """`scimini`, a file or folder of rows (of SciKnowEval, or with a mapping), or the hub's hicai-zju/SciKnowEval.
-    Empty: the mapping's own ([source]); so it is if a mapping alone is given, or a TOML file here."""
+    Empty: the mapping's own ([source]), as when only a mapping is given, or a TOML file here."""
     mapping: str = ""
     """How rows of another data set are read: a shipped mapping (coopt data mappings) or a TOML file (docs/data.md).
     Empty: SciKnowEval's schema."""
     extraction: Extraction = "sdpo"
-    """How answers are read (docs/data.md). sdpo: what stands behind the last <answer>, as SDPO reads it. strict: a
-    closed <answer> tag with an option's letter, or one number, and nothing else. lenient: also what people's models
-    write."""
+    """How answers are read (docs/data.md). sdpo: what follows the last <answer>, as SDPO reads it. strict: a closed
+    <answer> tag with an option's letter, or one number, and nothing else. lenient: also other ways in which models
+    write answers."""
     validation: int = Field(200, ge=1)
     """Validation questions per domain, at most."""
     rest_to_train: bool = False
-    """Of rows: whether validation questions beyond that are trained on, or left out."""
+    """For rows: whether validation questions beyond that number are trained on (true) or left out (false)."""
     test: int = Field(400, ge=1)
     """Test questions per domain, at most."""
     solutions: str = ""
-    """Worked solutions of the questions: JSON Lines as coopt data rationales writes them. They come before the
+    """Worked solutions of the questions: JSON Lines as coopt data rationales writes them. They take precedence over the
     rows' own. Empty: the rows' own, in their field solution."""
 
     @property
@@ -156,19 +156,19 @@ class RoundsConfig(Section):
     exclude_self: bool = True
     """A rollout may not be its own demonstration. False is Algorithm 1 read literally."""
     carry_state: bool = True
-    """Optimizer, step counter, data order and EMA teacher go on from round to round."""
+    """Optimizer, step counter, data order and EMA teacher carry over from round to round."""
     carry_teacher: bool | None = None
-    """The teacher alone; None: as carry_state. Without, it begins every round as the student of then."""
+    """The same for the teacher alone; None: as carry_state. False: it begins each round as the student of that time."""
     evaluate_every: int = Field(0, ge=0)
-    """Steps between validation scores inside a round, for trajectories; they change no result. 0: at its end alone."""
+    """Steps between validation scores inside a round, for trajectories; they change no result. 0: only at its end."""
     checkpoint_every: int = Field(10, ge=1)
     """Steps between resumable checkpoints inside a phase."""
     keep_states: bool = True
-    """Keep what every round leaves for the next (weights in float32, moments, teacher: 16 bytes a parameter). False: a
-    student's is deleted when its next round is done, and its last one stays; if a later round is damaged, the rounds
-    before it are trained again too. No part of what a run is."""
+    """Keep what every round leaves for the next (weights in float32, moments, teacher: 16 bytes per parameter). False:
+    a student's state is deleted when its next round is done, and its last one stays; if a later round is damaged, the
+    rounds before it are trained again too. It does not define a run."""
     collapse_drop: float = Field(0.20, gt=0)
-    """A student whose validation accuracy falls by more than this below its start is not trained on."""
+    """A student whose validation accuracy falls by more than this below its start is not trained any further."""
 
     @property
     def carries_teacher(self) -> bool:
@@ -181,17 +181,18 @@ class SamplingConfig(Section):
     NEWER = frozenset({"feedback_temperature"})
 
     temperature: float = Field(1.0, gt=0)
-    """Of training rollouts."""
+    """Temperature of training rollouts."""
     eval_temperature: float = Field(0.6, gt=0)
-    """Of answers that are scored."""
+    """Temperature of answers that are scored."""
     eval_top_p: float = Field(0.95, gt=0, le=1)
-    """Nucleus of answers that are scored."""
+    """Nucleus (top-p) of answers that are scored."""
     feedback_temperature: float = Field(0.0, ge=0)
-    """Of critiques (paper Eq. 1 samples them). 0: greedy, and equal rollouts get one critique; above, each its own."""
+    """Temperature of critiques (paper Eq. 1 samples them). 0: greedy, and identical rollouts share one critique; above
+    0, each gets its own."""
     eval_samples: int = Field(8, ge=1)
     """Answers per question of every score (avg@k)."""
     max_response_tokens: int = Field(2048, ge=1)
-    """Longest answer; what is longer is cut off."""
+    """Longest answer; a longer one is cut off."""
     max_feedback_tokens: int = Field(256, ge=1)
     """Longest critique."""
     batch_rows: int = Field(256, ge=1)
@@ -210,12 +211,12 @@ class LossConfig(Section):
     chunk_logits: int = Field(2**25, ge=1)
     """Float32 logits held at once (tokens x vocabulary): 128 MiB by default, a few times that with gradients."""
     batch_tokens: int = Field(16384, ge=64)
-    """Tokens of a micro-batch; gradients are accumulated."""
+    """Tokens per micro-batch; gradients are accumulated."""
     packed: bool = False
-    """Rows packed one after another instead of padded."""
+    """Pack rows one after another instead of padding them."""
     shared_prefixes: bool = False
-    """What the rows of a prompt begin with alike is computed once; for models of plain attention, others ignore it. It
-    pays where responses are short, or alike."""
+    """The prefix that the rows of a prompt share is computed once; only for models with plain attention, others ignore
+    it. It pays where responses are short, or alike."""
 
 
 class TeacherConfig(Section):
@@ -223,7 +224,7 @@ class TeacherConfig(Section):
 
     kind: Literal["ema", "live", "frozen", "trust_region"] = "ema"
     """ema: follows the student. live: the student itself. frozen: the initial student. trust_region: the initial
-    student's logits mixed with the present student's, both after the teacher's prompt."""
+    student's logits mixed with the current student's, both after the teacher's prompt."""
     rate: float = Field(0.05, ge=0, le=1)
     """ema: teacher <- (1 - rate) teacher + rate student, after every step. trust_region: logits <- (1 - rate) initial +
     rate student."""
@@ -235,7 +236,7 @@ class OptimizerConfig(Section):
     lr: float = Field(1e-5, gt=0)
     """Learning rate after warm-up."""
     betas: tuple[float, float] = (0.9, 0.999)
-    """AdamW's decay rates of its two moments."""
+    """AdamW's decay rates for its two moments."""
     eps: float = Field(1e-8, gt=0)
     """AdamW's epsilon."""
     weight_decay: float = Field(0.01, ge=0)
@@ -256,23 +257,23 @@ class GateConfig(Section):
     scope: Literal["edge", "neighbourhood", "graph"] = "edge"
     """Whose best score a tutor is measured against."""
     rate: float | None = Field(None, ge=0, le=1)
-    """Open share of gate random; None: that of the cognizance gate in the same seed (method opcod)."""
+    """Share of open edges of gate random; None: that of the cognizance gate in the same seed (method opcod)."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Free for plug-in gates."""
 
 
 class FeedbackConfig(Section):
-    """What a tutor's text must be to count."""
+    """What form a tutor's text must have to count."""
 
     style: Literal["anchored", "naive", "step", "reference"] = "anchored"
     """anchored: a critique that names a concept of the question. naive: a critique. step: the attempt, rewritten step
-    by step (a critic is given the worked solution). reference: the worked solution itself, no model is asked. The last
-    two take the place of the demonstration."""
+    by step (a critic is given the worked solution). reference: the worked solution itself, without asking a model. The
+    last two take the place of the demonstration."""
     only_without_own: bool = False
     """Feedback only where no own correct rollout exists (not the paper's c = (s, f))."""
     assign: Literal["spread", "best", "sample", "all", "committee"] = "spread"
     """Which of several open tutors reads a rollout: spread (each its share), best (smallest gap), sample (weight
-    exp(-gap)), all (concatenated), committee (spread, and the others score what it wrote from 1 to 5)."""
+    exp(-gap)), all (concatenated), committee (spread, and the others score its text from 1 to 5)."""
     committee_above: float = Field(3.0, ge=1, le=5)
     """The committee keeps a message whose mean score is above this."""
 
@@ -281,17 +282,17 @@ class CriticConfig(Section):
     """Frozen critics behind an OpenAI-compatible endpoint."""
 
     timeout: float = Field(60.0, gt=0)
-    """Seconds until a request is given up, from connecting to the last byte of its answer."""
+    """Seconds after which a request is given up, from connecting to the last byte of its answer."""
     retries: int = Field(4, ge=0)
     """Further tries of a request, with exponential back-off."""
     concurrency: int = Field(8, ge=1)
-    """Requests under way at once, of each worker."""
+    """Requests that each worker has under way at once."""
     when_unavailable: Literal["go_on", "stop"] = "go_on"
-    """An endpoint that does not answer: the edge is marked in the journal and the student goes on without its feedback
-    until the next round, or the run stops."""
+    """If an endpoint does not answer. go_on: the edge is marked in the journal and the student goes on without its
+    feedback until the next round. stop: the run stops."""
     key_variable: str = "COOPT_ENDPOINT_KEY"
     """The environment variable that holds the key, which is sent to the endpoints that the graph names; the key itself
-    goes into no file."""
+    is written to no file."""
 
 
 class BreakRateConfig(Section):
@@ -300,11 +301,11 @@ class BreakRateConfig(Section):
     questions: int = Field(200, ge=0)
     """Validation questions per domain; 0 leaves the probe out."""
     minimum: int = Field(300, ge=1)
-    """Groups with fewer correct rollouts print "too few"."""
+    """For groups with fewer correct rollouts the tables print "too few"."""
 
 
 class RecordConfig(Section):
-    """What is written down of training beside steps and rollouts. It changes no result."""
+    """What is recorded of training besides steps and rollouts. It changes no result."""
 
     advantages_every: int = Field(10, ge=0)
     """Steps between records of per-token advantages (coopt advantages); the first and the last step of a phase are
@@ -314,14 +315,14 @@ class RecordConfig(Section):
 
 
 class RunConfig(Section):
-    """Where and how wide."""
+    """Where a run computes, and on how many threads."""
 
     threads: int = Field(0, ge=0)
     """Torch threads of a worker; 0: cores / workers."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where models compute; auto: a GPU if there is one."""
     bootstrap: int = Field(2000, ge=100)
-    """Resamples of a gate's scores, for its interval and P(flip); 500 at most are drawn."""
+    """Resamples of a gate's scores, for its interval and P(flip); at most 500 are drawn."""
 
 
 class Config(Section):
@@ -338,19 +339,20 @@ class Config(Section):
     adversary: dict[str, AdversaryKind] = Field(default_factory=dict)
     """Nodes whose feedback is hostile, and how. They answer honestly when they are scored."""
     domains: tuple[str, ...] = ("physics", "chemistry")
-    """What is asked about. The embedded world has physics, chemistry, materials and biology; rows bring their own."""
+    """Domains of the questions. The embedded world has physics, chemistry, materials and biology; rows bring their
+    own."""
     methods: tuple[str, ...] = ("sdpo", "opcod")
-    """Rows of the tables. base and init train nothing and stand in every table: without others they are all of it."""
+    """Rows of the tables. base and init train nothing and appear in every table; without others they are all of it."""
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """A method's own settings: options.NAME.KEY."""
     preset: str = "mini"
-    """The preset that these settings began from."""
+    """The preset that these settings started from."""
     smoke: bool = False
-    """Whether the preset's smoke settings were taken: every part once, in half a minute."""
+    """Whether the preset's smoke settings were used: every part once, in half a minute."""
     seed: int = Field(0, ge=0)
     """First run seed."""
     seeds: int = Field(1, ge=1)
-    """Run seeds seed, seed + 1, ...: each draws specialists, rollouts and order anew."""
+    """Number of run seeds: seed, seed + 1, ...; each draws specialists, rollouts and order afresh."""
     model: ModelConfig = ModelConfig()
     specialise: SpecialiseConfig = SpecialiseConfig()
     world: WorldConfig = WorldConfig()

@@ -1,4 +1,4 @@
-"""Where a run's curves are shown besides its own folder. No part of what a run is."""
+"""Where a run's curves are shown besides its own folder. It does not define a run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Tracker = Literal["tensorboard", "trackio", "wandb"]
 
 
 class TrackingConfig(Section):
-    """Experiment trackers (docs/tracking.md). They are told by the driver and change no result."""
+    """Experiment trackers (docs/tracking.md). The driver feeds them; they change no result."""
 
     to: tuple[Tracker, ...] = ()
     """none, or a comma list of tensorboard, trackio and wandb; each needs its extra (pip install 'coopt[trackio]')."""
     project: str = Field("coopt", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
-    """The project of trackio and wandb in which the bench's tracked runs lie."""
+    """The trackio or wandb project that holds the bench's tracked runs."""
 
     @field_validator("to", mode="before")
     @classmethod

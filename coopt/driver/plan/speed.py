@@ -118,7 +118,7 @@ def _check_prompts_fit(policy: Policy, domains: Mapping[str, Domain], config: Co
             if tokens > room:
                 raise ModelError(
                     f"{domain.name} question {item.id} has {tokens} tokens; the model's context of"
-                    f" {policy.context_length} leaves {room} beside sampling.max_response_tokens ="
+                    f" {policy.context_length} leaves {room} after sampling.max_response_tokens ="
                     f" {config.sampling.max_response_tokens}. Lower that setting, or take another --preset (mini for"
                     " tiny models) or another --model."
                 )

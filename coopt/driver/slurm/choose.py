@@ -22,7 +22,7 @@ def make_launcher(run: Run, workers: int, display: Display) -> AbstractContextMa
     live = [job for job in jobs_of(run.directory) if job.live]
     if live:
         raise RunError(
-            f"{run.directory}: {len(live)} jobs of this run wait or run ({live[0].kind} {live[0].id}). Go on with"
-            f" --cluster {live[0].kind}, or end them: coopt cancel {run.directory}."
+            f"{run.directory}: {len(live)} jobs of this run are waiting or running ({live[0].kind} {live[0].id}). Go"
+            f" on with --cluster {live[0].kind}, or end them: coopt cancel {run.directory}."
         )
     return Launcher(run, workers, display)

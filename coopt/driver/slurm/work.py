@@ -40,7 +40,7 @@ class Work:
         me = _holder(self.kind)
         holder = take(leases(run.directory, self.task.label()), me, lambda other: queue_of(other.kind).works(other))
         if holder != me:
-            print(f"{self.task.label()}: job {holder.id} works on it. Nothing to do here.")
+            print(f"{self.task.label()}: job {holder.id} is working on it. Nothing to do here.")
             return
         # A waiting OpenMP thread must not spin: jobs share cores.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -52,7 +52,7 @@ def _begin(run: Run, tracker: str, say: Say) -> _Beside | None:
     try:
         return _Beside(run, tracker, say)
     except Exception as error:  # whatever it is, the bench goes on
-        say(f"tracking.to = {tracker}: does not begin ({type(error).__name__}). The bench goes on without it.")
+        say(f"tracking.to = {tracker}: did not start ({type(error).__name__}). The bench goes on without it.")
         return None
 
 

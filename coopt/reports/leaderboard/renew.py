@@ -26,7 +26,7 @@ def renew_entry(path: Path) -> bool:
     if tree.get("version") == VERSION:
         return False
     if tree.get("version") != VERSION - 1:
-        raise EntryError(f"{path}: schema version {tree.get('version')}. Make it anew: coopt leaderboard add RUN.")
+        raise EntryError(f"{path}: schema version {tree.get('version')}. Make a new one: coopt leaderboard add RUN.")
     beside = path.with_name(Path(tree["outcomes"]["file"]).name)
     data = read_plain(beside, LARGEST_OUTCOMES)
     if hashlib.sha256(data).hexdigest() != tree["outcomes"]["sha256"]:

@@ -69,7 +69,7 @@ def _check_run(checked: Checked, run: Run) -> None:
     if differs:
         raise EntryError(f"{run.directory}: is not the run of {entry.name}: {differs} differs.")
     if entry.method not in run.config.methods or not set(entry.seeds) <= set(run.seeds):
-        raise EntryError(f"{run.directory}: has not all seeds of {entry.name}, or not its method.")
+        raise EntryError(f"{run.directory}: lacks seeds of {entry.name}, or its method.")
     if data_hashes(run.domains) != entry.data:
         raise EntryError(f"{checked.path}: data are not the hashes of the run's questions.")
     check_engine(run.config)

@@ -43,7 +43,7 @@ def stated_config(path: Path, entry: Entry) -> Config:
 def check_words(path: Path, entry: Entry, config: Config) -> None:
     """What an entry says of itself agrees with its settings and with itself. Raises ``EntryError``."""
     if config.smoke:
-        raise EntryError(f"{path}: of a smoke run, whose scores mean nothing. Run it without --smoke.")
+        raise EntryError(f"{path}: from a smoke run, whose scores mean nothing. Run it without --smoke.")
     expected: dict[str, tuple[Any, Any]] = {
         "domains": (list(config.domains), entry.domains),
         "samples": (config.sampling.eval_samples, entry.samples),
@@ -136,7 +136,7 @@ def check_graph(path: Path, entry: Entry, config: Config) -> Topology:
 
 def _shipped(path: Path, entry: Entry, config: Config) -> Topology:
     if entry.graph is not None:
-        raise EntryError(f"{path}: graph: {entry.topology} is a shipped one, of which an entry holds no tables.")
+        raise EntryError(f"{path}: graph: {entry.topology} is a shipped one, for which an entry holds no tables.")
     return load_topology(config.topology, config.domains, config.nodes)
 
 
@@ -147,7 +147,7 @@ def _own(path: Path, entry: Entry) -> Topology:
             " its file, and run again."
         )
     if entry.graph is None:
-        raise EntryError(f"{path}: graph: missing, and {entry.topology} is no shipped one. Add the run again.")
+        raise EntryError(f"{path}: graph: missing, and {entry.topology} is not a shipped one. Add the run again.")
     edges = entry.graph.get("edges")
     if isinstance(edges, list) and len(edges) > _MOST_EDGES:
         raise EntryError(f"{path}: graph: {len(edges):,} edges; an entry may have {_MOST_EDGES:,}.")

@@ -288,7 +288,7 @@ def test_workers_do_not_do_what_jobs_are_doing(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(SlurmQueue, "states", lambda self, ids: dict.fromkeys(ids, "RUNNING"))
     ended: list[str] = []
     monkeypatch.setattr(SlurmQueue, "cancel", lambda self, ids: ended.extend(ids))
-    with pytest.raises(RunError, match=r"1 jobs of this run wait or run \(slurm 5\)"):
+    with pytest.raises(RunError, match=r"1 jobs of this run are waiting or running \(slurm 5\)"):
         make_launcher(run, 1, Display(Console(file=io.StringIO()), 1.0, lambda task: 1.0))
     assert [job.id for job in cancel(run.directory)] == ["5"] == ended
 

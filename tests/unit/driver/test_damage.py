@@ -272,7 +272,7 @@ def test_check_says_what_is_wrong_and_what_mends_it(cli: Command, run: Path) -> 
     assert "seeds/0/sdpo/r1/s1.steps.jsonl is not what was written (its checksum differs)" in text
     assert "; seed 0 sdpo round 1 s1" in text
     assert "seeds/0/base/scores/test/r0/base.json is to be made; seed 0 test scores base round 0" in text
-    assert "Next (makes it again, and what hangs on it): coopt bench --topology pair" in text
+    assert "Next (remakes it, and what depends on it): coopt bench --topology pair" in text
     assert all(len(line) <= 80 for line in done.out.splitlines())
     assert cli("check", "nowhere").code == 2
 

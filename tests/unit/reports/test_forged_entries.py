@@ -141,7 +141,7 @@ def test_what_a_graph_of_ones_own_hands_over_cannot_be_denied(tmp_path: Path) ->
     with pytest.raises(EntryError, match="informed: False, but by the rest of the entry it is True"):
         check_entry(path)
     store.write_json(path, tree | {"informed": False, "graph": None})
-    with pytest.raises(EntryError, match="graph: missing, and mine is no shipped one"):
+    with pytest.raises(EntryError, match="graph: missing, and mine is not a shipped one"):
         check_entry(path)
     store.write_json(path, tree | {"graph": {"nodes": [{"id": "s1"}, {"id": "s3"}], "edges": []}})
     with pytest.raises(EntryError, match="of the graph mine they are"):

@@ -115,7 +115,7 @@ TAMPERED = {
     "too many steps": (_set("costs", 0, "steps", value=10**6), r"costs: 1000000 steps, but by config"),
     "unknown field": (_set("award", value="best"), r"award: extra inputs are not permitted"),
     "unknown setting": (_set("config", "magic", value=1), r"config: unknown setting 'magic'"),
-    "a smoke run": (_set("config", "smoke", value=True), r"of a smoke run, whose scores mean nothing"),
+    "a smoke run": (_set("config", "smoke", value=True), r"from a smoke run, whose scores mean nothing"),
     "seeds that the config does not have": (_set("config", "seed", value=5), r"seeds: \[0, 1\], but .* it is \[5, 6\]"),
     "a seed left out": (_set("config", "seeds", value=3), r"seeds: \[0, 1\], but .* it is \[0, 1, 2\]"),
     "seeds that provenance does not have": (

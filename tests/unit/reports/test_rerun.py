@@ -94,7 +94,7 @@ def test_another_run_or_too_many_questions_are_refused(checked: Checked, run: Ru
         rerun(checked, run, 41, draw=1)
     with pytest.raises(EntryError, match=r"is not the run of small-opcod: gate.tau differs"):
         rerun(checked, write_run(tmp_path / "other", seeds=2, settings=["gate.tau=0.3"]), 3, draw=1)
-    with pytest.raises(EntryError, match="has not all seeds of small-opcod"):
+    with pytest.raises(EntryError, match="lacks seeds of small-opcod"):
         rerun(checked, write_run(tmp_path / "one", seeds=1), 3, draw=1)
     forged = dataclasses.replace(checked, entry=checked.entry.model_copy(update={"data": {"physics": {}}}))
     with pytest.raises(EntryError, match="data are not the hashes of the run's questions"):
