@@ -27,8 +27,8 @@ def break_rate(
 ) -> None:
     """Does one model's feedback turn another's right answers wrong? The paper's Appendix E, without any training.
 
-    Every model answers, every other one critiques each answer, and the first answers again: with and without an own
-    correct answer beside it, and with two controls. Killed, the same command goes on.
+    Every model answers, every other one critiques each answer, and the first answers again: with and without a correct
+    answer of its own to look at, and with two controls. If it is killed, the same command resumes it.
 
     \b
     Examples:

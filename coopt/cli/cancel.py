@@ -13,7 +13,7 @@ from coopt.core.errors import RunError
 def cancel(
     run: Annotated[Path, typer.Argument(help="A run, or a folder of runs: stop a sweep with Ctrl-C first.")],
 ) -> None:
-    """End the jobs of a run that was started with --cluster. The same command goes on from what is finished."""
+    """End the jobs of a run that was started with --cluster. The command that started it resumes it."""
     from coopt.driver.slurm.jobs import cancel as end
     from coopt.driver.slurm.queue import QueueAwayError
     from coopt.driver.status import find_runs

@@ -14,9 +14,9 @@ def compare(
     runs: Annotated[list[Path], typer.Argument(help="Two or more finished runs, or arms' folders of a sweep.")],
     style: Annotated[str, typer.Option("--format", help="rich, md, csv, json or latex.")] = "rich",
 ) -> None:
-    """Set the methods of several runs side by side, paired over the questions that all answered.
+    """Compare the methods of several runs side by side, paired over the questions that all of them answered.
 
-    Runs with other questions, domains or numbers of answers are refused; other settings are listed.
+    Runs that differ in questions, domains or numbers of answers are refused; other differences in settings are listed.
 
     \b
     Examples:

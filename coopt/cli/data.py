@@ -32,7 +32,7 @@ def check(
 ) -> None:
     """Count rows, splits and the best constant answer per domain; say what is left out and why.
 
-    Without --model a prompt's length is counted as one token a character, which no tokenizer exceeds by much.
+    Without --model a prompt's length is counted as one token per character, which no tokenizer exceeds by much.
 
     \b
     Examples:
@@ -196,7 +196,7 @@ def make_base(
     seed: Annotated[int, typer.Option(help="Seed of weights and lessons.")] = 0,
     steps: Annotated[int | None, typer.Option(help="Training steps. (default: the recipe's)")] = None,
 ) -> None:
-    """Train the embedded base model from scratch (about twenty minutes of one core).
+    """Train the embedded base model from scratch (about twenty minutes on one core).
 
     \b
     Example:

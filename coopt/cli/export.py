@@ -15,7 +15,7 @@ def export(
     """Write every answer and every training step of a run as tidy rows: outcomes and steps, as .parquet and .csv.
 
     A row of outcomes is an answer: run, seed, method, round, final, best, student, native, domain, split, item, sample,
-    answer, correct. The tables' scores are the means of the final ones; best: of the round that validation chose. A row
+    answer, correct. The tables' scores are the means of the final ones; best: the round that validation chose. A row
     of steps is one optimizer step: run, seed, method, round, student, step, and its numbers.
 
     \b

@@ -25,7 +25,7 @@ def add(
     ],
     to: Annotated[Path, typer.Option(help="Where to write.")] = RESULTS / "leaderboard",
 ) -> None:
-    """Make entries of a run: one a method, all its seeds, with every answer beside it.
+    """Make entries from a run: one per method, with all its seeds and every answer next to it.
 
     \b
     Examples:
@@ -43,7 +43,7 @@ def add(
 def renew(
     folder: Annotated[Path, typer.Argument(help="A folder of entries.")] = RESULTS / "leaderboard",
 ) -> None:
-    """Bring entries of an earlier coopt up to date: their numbers are worked out anew from their answers.
+    """Bring entries of an earlier coopt up to date: their numbers are recomputed from their answers.
 
     The questions must be at hand: the embedded world's always are.
 
@@ -70,7 +70,7 @@ def check(
     run: Annotated[Path | None, typer.Option(help="The entry's run, for --rerun.")] = None,
     draw: Annotated[int | None, typer.Option(help="Which questions --rerun asks. (default: drawn afresh)")] = None,
 ) -> None:
-    """Check entries: schema, hashes, and every number computed again from the per-item outcomes.
+    """Check entries: schema, hashes, and every number, recomputed from the per-item outcomes.
 
     \b
     Examples:
@@ -112,7 +112,7 @@ def reproduce(
     model: Annotated[str | None, typer.Option(help="The entry's base, if it is a folder of the author's.")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes. (default: from cores and students)")] = None,
 ) -> None:
-    """Run an entry again from the entry alone, and say whether the same came out (exit code 1 if not).
+    """Run an entry again from the entry alone, and say whether the result is the same (exit code 1 if not).
 
     \b
     Examples:
@@ -155,9 +155,9 @@ def build(
         bool, typer.Option("--all", help="All columns. (csv, json and html always have them)")
     ] = False,
 ) -> None:
-    """Make the tables of all entries; one that does not hold stops it.
+    """Make the tables of all entries; an entry that fails its check stops it.
 
-    What was checked before and has not changed is not worked out again (coopt leaderboard check always does).
+    What was checked before and has not changed is not checked again (coopt leaderboard check always does so).
 
     \b
     Examples:

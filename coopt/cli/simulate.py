@@ -66,7 +66,7 @@ def simulate(
 ) -> None:
     """The same graphs, gates and schedules with simulated students: any number of them, in seconds.
 
-    Nothing that it prints is measured, and every table says so.
+    Nothing that it prints was measured, and every table says so.
 
     With --calibrate the model is fitted to real runs; with --predict it is compared with them.
     """

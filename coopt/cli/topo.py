@@ -123,7 +123,7 @@ def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A TOML, networkx JSON or GraphML file.")],
     domains: _Domains = _DOMAINS,
 ) -> None:
-    """Is this graph one that can be trained, with the models and gates that it names? One line; exit code 2 where not.
+    """Can this graph be trained, with the models and gates that it names? One line; exit code 2 if not.
 
     \b
     Example:

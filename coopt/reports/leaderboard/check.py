@@ -44,7 +44,7 @@ def check_entry(path: Path, *, again: bool = True) -> Checked:
     entry, text = read_entry(path)
     beside = path.with_name(entry.outcomes.file)
     if not beside.exists() and not beside.is_symlink():
-        raise EntryError(f"{path}: its outcomes {beside.name} are not beside it.")
+        raise EntryError(f"{path}: its outcomes {beside.name} are not next to it.")
     data = read_plain(beside, LARGEST_OUTCOMES)
     key = kept.key_of(text, data)
     before = None if again else kept.load(key)

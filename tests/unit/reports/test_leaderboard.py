@@ -267,7 +267,7 @@ def test_what_is_no_parquet_is_refused(entry: Path) -> None:
     with pytest.raises(EntryError, match="not a readable Parquet file"):
         check_entry(entry)
     entry.with_name("small-opcod.outcomes.parquet").unlink()
-    with pytest.raises(EntryError, match="are not beside it"):
+    with pytest.raises(EntryError, match="are not next to it"):
         check_entry(entry)
 
 
