@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,11 +52,14 @@ def main() -> None:
         store.write_json(asked.here, perform(asked.parts[0], Size(asked.dry)).model_dump())
         return
     accepted = Accepted(machine=_machine(asked.dry), dry=asked.dry, parts={})
+    path = asked.out or (None if asked.dry else _file(accepted))
+    if path and path.is_file() and asked.parts:  # the other parts stay as they were found
+        accepted.parts = Accepted.model_validate(store.read_json(path)).parts
     end = time.perf_counter() + (asked.limit if not asked.dry else 3600)
     for name in asked.parts or PARTS:
         found = accepted.parts[name] = apart(name, asked.dry, end - time.perf_counter())
         print(f"{name}: {found.state}, {found.seconds:.0f} s", file=sys.stderr, flush=True)
-        if path := asked.out or (None if asked.dry else _file(accepted)):
+        if path:
             store.write_json(path, accepted.model_dump())  # after every part: a call may be cut
     show([accepted.table()], output())
     print(accepted.last_line())
@@ -75,12 +80,15 @@ def apart(name: str, dry: bool, left: float) -> Found:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "found.json"
         command = [sys.executable, "-m", "benchmarks.gpu", name, "--here", str(file), *(["--dry"] if dry else [])]
+        part = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
         try:
-            done = subprocess.run(
-                command, cwd=ROOT, capture_output=True, text=True, timeout=min(left, PARTS[name]), check=False
-            )
-            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            _, said = part.communicate(timeout=min(left, PARTS[name]))
+            last = (said.strip().splitlines() or ["it said nothing"])[-1]
         except subprocess.TimeoutExpired:
+            os.killpg(part.pid, signal.SIGKILL)  # with what it has started: that would be on the card beside the next
+            part.wait()
             last = f"not done after {min(left, PARTS[name]):.0f} s"
         found = Found.model_validate(store.read_json(file)) if file.is_file() else Found(why=last)
     found.seconds = time.perf_counter() - start

@@ -29,7 +29,7 @@ class CooptError(ValueError):
     exit_code = 2
 
     def __str__(self) -> str:
-        line = one_line(super().__str__())
+        line = one_line(str(self.args[0]) if self.args else "")
         return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}... ({len(line):,} characters)"
 
 
@@ -59,9 +59,6 @@ class DamagedError(RunError):
     def __init__(self, message: str, output: Path | None = None) -> None:
         super().__init__(message, output)  # as it is pickled on its way from a worker
         self.output = output
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class EntryError(CooptError):

@@ -106,9 +106,9 @@ def finished(config: Config, out: Path | None = None) -> tuple[Run, Results] | N
         run, results = Run.open(directory), stored_results(directory)
         if config.data.source != WORLD:
             check_directory(config, directory)
+        files = record.get("files") if (record := began_with(directory)) else None
     except CooptError:
         return None  # the usual way says what is the matter
-    files = record.get("files") if (record := began_with(directory)) else None
     same = not differences((run.config, config), *GROWING) and files in (None, file_hashes(config))
     whole = set(config.methods) <= set(results.methods) and set(config.all_seeds) <= set(results.seeds)
     return (run, results) if same and whole and is_whole(run) else None

@@ -40,7 +40,8 @@ def check_run(config: Config) -> None:
 
 def check_gpus(config: Config) -> None:
     """Refuse SLURM jobs without a GPU for a model that is too large to be meant for CPUs. Raises ``ConfigError``."""
-    if config.cluster.kind != "slurm" or config.cluster.gpus or config.run.device == "cpu":
+    asked = config.cluster.gpus or any(key == "gres" or key.startswith("gpus") for key in config.cluster.options)
+    if config.cluster.kind != "slurm" or asked or config.run.device == "cpu":
         return
     size = sum(f.stat().st_size for f in base_directory(config.model.path).glob("*.safetensors"))
     if size > _MEANT_FOR_CPUS:

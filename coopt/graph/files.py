@@ -74,11 +74,16 @@ def tables_of(topology: Topology) -> dict[str, Any]:
 
 def toml_of(tables: Mapping[str, Any]) -> str:
     """Tables as ``tables_of`` makes them, as a TOML file: their values are texts and lists of texts."""
-    lines = [f"{key} = {json.dumps(tables[key])}" for key in ("varies", "hub") if key in tables]
+    lines = [f"{key} = {_text(tables[key])}" for key in ("varies", "hub") if key in tables]
     for name in ("nodes", "edges"):
         for table in tables.get(name, ()):
-            lines += ["", f"[[{name}]]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+            lines += ["", f"[[{name}]]", *(f"{key} = {_text(value)}" for key, value in table.items())]
     return "\n".join(lines) + "\n"
+
+
+def _text(value: Any) -> str:
+    """A text or a list of texts: JSON's are TOML's, but for the escapes of surrogates."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def is_shipped(name: str) -> bool:

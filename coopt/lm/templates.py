@@ -53,6 +53,8 @@ class Renderer:
 
     def render(self, order: Mapping[str, Any]) -> str:
         with self._lock:
+            if self._process is not None and self._process.poll() is not None:  # killed since, as by a full memory
+                self.close()
             if self._process is None:
                 self._process = self._start()
             line = None
@@ -63,8 +65,8 @@ class Renderer:
         if line is None:
             self.close()
             raise ModelError(
-                f"the model's chat template does not end within {SECONDS:g} s, 1 GiB and {MOST_CHARACTERS:,}"
-                " characters. Use another model, or mend its chat_template."
+                f"the model's chat template exceeded its limits ({SECONDS:g} s, 1 GiB, {MOST_CHARACTERS:,}"
+                " characters). Use another model, or mend its chat_template."
             )
         answer = json.loads(line)
         if "error" in answer:

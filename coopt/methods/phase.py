@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -130,6 +130,7 @@ def _resume(phase: Phase) -> int:
             continue
         done = _step_of(checkpoint)
         break
+    _forget_after(files, done)
     found = ranks.from_first(partial(_lines_until, phase, done)) or {}
     for path in files.lines:
         if ranks.leads() and path.is_file():
@@ -183,6 +184,15 @@ def _step_of(checkpoint: Path) -> int:
 
 
 def _forget_old(files: PhaseFiles) -> None:
-    for old in _complete_checkpoints(files)[:-KEEP_CHECKPOINTS] if ranks.leads() else ():
+    _forget(files, _complete_checkpoints(files)[:-KEEP_CHECKPOINTS] if ranks.leads() else ())
+
+
+def _forget_after(files: PhaseFiles, done: int) -> None:
+    """Those that were not taken: left there, they would count as the newest, or be taken with the next one's seal."""
+    _forget(files, [c for c in _complete_checkpoints(files) if _step_of(c) > done] if ranks.leads() else ())
+
+
+def _forget(files: PhaseFiles, checkpoints: Iterable[Path]) -> None:
+    for old in checkpoints:
         shutil.rmtree(old)
         _seal_of_lines(files, _step_of(old)).unlink(missing_ok=True)

@@ -52,7 +52,8 @@ STEP_KEYS = [("run", pa.string()), ("seed", pa.int64()), ("method", pa.string())
 def export_run(run: Run, directory: Path) -> list[Path]:
     """Write outcomes and steps, each as Parquet and as CSV, and each file whole or not at all; their paths."""
     outcomes = _write(directory / "outcomes", SCHEMA, _tables(run))
-    return [*outcomes, *_write(directory / "steps", _step_schema(run), _steps(run))]
+    schema = _step_schema(run)
+    return [*outcomes, *_write(directory / "steps", schema, _steps(run, schema))]
 
 
 def _write(place: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> list[Path]:
@@ -152,9 +153,9 @@ def _step_schema(run: Run) -> pa.Schema:
     return pa.schema([*STEP_KEYS, *((name, pa.float64()) for name in names if name not in keys)])
 
 
-def _steps(run: Run) -> Iterator[pa.Table]:
+def _steps(run: Run, schema: pa.Schema) -> Iterator[pa.Table]:
     """The rows of a phase at a time."""
-    schema, name = _step_schema(run), name_of(run)
+    name = name_of(run)
     for seed, method, round_, student, records in _phases(run):
         where = {"run": name, "seed": seed, "method": method, "round": round_, "student": student}
         yield pa.Table.from_pylist([summed(r) | where | {"step": r["step"]} for r in records], schema=schema)
@@ -163,6 +164,7 @@ def _steps(run: Run) -> Iterator[pa.Table]:
 def _phases(run: Run) -> Iterator[tuple[int, str, int, str, list[Any]]]:
     for seed, method in product(run.seeds, run.config.methods):
         for round_, student in product(range(1, run.rounds_of(method) + 1), run.topology.students):
-            records = store.read_lines(run.phase_files(seed, method, round_, student).steps)
+            files = run.phase_files(seed, method, round_, student)
+            records = files.read_steps() if files.folder.is_dir() else []  # a collapsed student has none
             if records:
                 yield seed, method, round_, student, records

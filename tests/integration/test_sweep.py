@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from coopt.core import store
+from coopt.core import seals, store
 from coopt.runs.measures.summary import summarise
 from coopt.runs.run import Run
 from tests.integration.conftest import Coopt, tables
@@ -74,6 +74,7 @@ def _check_together(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "seed-1/seeds/1", one / "seeds/1")
     with (one / "journal.jsonl").open("a") as journal:
         journal.write((folder / "seed-1/journal.jsonl").read_text())
+    seals.sidecar(one / "config.json").unlink()  # else what is changed here is damage, and mended
     store.write_json(one / "config.json", json.loads((one / "config.json").read_text()) | {"seeds": 2})
     store.write_text(one / "results.json", summarise(Run.open(one)).model_dump_json())
     kept = json.loads((folder / "summary.json").read_text())

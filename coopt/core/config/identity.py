@@ -10,7 +10,7 @@ from coopt.core.config.toml import flat
 
 PRACTICAL = ("critics", "cluster", "tracking")
 """How endpoints are asked, where tasks run and who is shown how far they are: no part of what a run is."""
-_PLACES = (("model", "specialists"), ("rounds", "keep_states"))
+PLACES = (("model", "specialists"), ("rounds", "keep_states"))
 """Nor is where it keeps what, and for how long."""
 GROWING = ("seeds", "methods")
 """A run may be given more of these later."""
@@ -19,7 +19,7 @@ GROWING = ("seeds", "methods")
 def identity(config: Config, *without: str) -> dict[str, Any]:
     """The settings that say what a run is, as a JSON tree; ``without``: sections that may differ here."""
     tree = config.model_dump(mode="json", exclude={*PRACTICAL, *without})
-    for section, key in _PLACES:
+    for section, key in PLACES:
         tree.get(section, {}).pop(key, None)
     return tree
 

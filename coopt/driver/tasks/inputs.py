@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from coopt.core import seals
+from coopt.core.errors import DamagedError
 from coopt.core.names import BASE, INIT, ORACLE
-from coopt.core.seals import Reading, Seal, own_digest
+from coopt.core.seals import REPAIR, Reading, Seal, own_digest
 from coopt.driver.tasks.task import BreakRate, Merge, Score, Specialise, Task, Train
 from coopt.methods.base import Average, Trained
 from coopt.methods.tutors.assign import OpenTutor
@@ -69,7 +71,10 @@ def _logit_teachers(task: Train, run: Run) -> dict[str, str]:
     method = run.trained(task.method)
     if type(method).logit_teachers is Trained.logit_teachers:  # most read no start's scores
         return {}
-    return dict(method.logit_teachers(run.start_scores(task.seed)))
+    try:
+        return dict(method.logit_teachers(run.start_scores(task.seed)))
+    except FileNotFoundError as error:  # not scored yet, or lost: then these come first
+        raise DamagedError(f"{error.filename}: is not there. {REPAIR}", Path(str(error.filename))) from None
 
 
 def check_inputs(task: Task, run: Run, reading: Reading = "all") -> None:

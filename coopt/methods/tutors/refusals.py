@@ -23,6 +23,8 @@ _PROMPT = re.compile(
     r"|too (?:long|large)",
     re.IGNORECASE,
 )
+_TOO_LONG = re.compile(r"context[ _]length|context_window", re.IGNORECASE)
+"""Also where the server names the limit on the answer: another prompt fits with it."""
 _NOT_TAKEN = re.compile(
     r"un(?:supported|recogni[sz]ed|known|expected)|not (?:supported|permitted|allowed)|extra|invalid|deprecated"
     r"|only the default|(?:does|do) not support",
@@ -38,7 +40,7 @@ def refusal_of(error: APIStatusError, optional: Collection[str]) -> Refusal:
         return Refusal("prompt")
     if error.status_code not in _ABOUT_THE_REQUEST:
         return Refusal("server")
-    if error.param in optional:
+    if error.param in optional and not _TOO_LONG.search(said):
         return Refusal("parameter", str(error.param))
     if _PROMPT.search(said):
         return Refusal("prompt")

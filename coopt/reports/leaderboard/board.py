@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from coopt.core.config.identity import PLACES, PRACTICAL
 from coopt.core.config.load import check as check_config
 from coopt.core.config.load import load_config, preset_names
 from coopt.core.config.toml import flat
@@ -32,7 +33,7 @@ _OF_RANKS = ("rank", "place, 95 %")
 MORE = ["score, 95 %", "students", "settings", "start", "native", "mutual Pareto", "headroom", "s/step"]
 """What stands beside them with ``--all``, and wherever a table is read by programs or can be scrolled."""
 _NOT_SETTINGS = {"preset", "smoke", "seed", "seeds", "domains", "methods", "topology", "nodes", "data", "model.path",
-                 "model.specialists", "run", "break_rate", "critics", "cluster", "engine"}  # fmt: skip
+                 "run", "break_rate", "engine", *PRACTICAL, *(".".join(place) for place in PLACES)}  # fmt: skip
 """Settings that other columns show, or that change no result."""
 
 

@@ -34,10 +34,11 @@ def read_plain(path: Path, most: int) -> bytes:
         if path.is_symlink():
             raise EntryError(f"{path}: a link. Give the file itself.") from None
         raise EntryError(f"{path}: cannot be read ({error.strerror}).") from None
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise EntryError(f"{path}: no ordinary file.")
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise EntryError(f"{path}: no ordinary file.")
         data = file.read(most + 1) if found.st_size <= most else b""
     if found.st_size > most or len(data) > most:
         raise EntryError(f"{path}: larger than {most:,} bytes.")

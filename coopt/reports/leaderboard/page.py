@@ -90,7 +90,7 @@ def _details(one: Checked, folder: Path) -> dict[str, Any]:
         "anchor": anchor(entry.name),
         "topology": entry.topology,
         "method": entry.method,
-        "domains": " ".join(entry.domains),
+        "domains": "\t".join(entry.domains),
         "files": {
             "entry": relative(one.path, folder),
             "every answer": relative(one.path.with_name(entry.outcomes.file), folder),

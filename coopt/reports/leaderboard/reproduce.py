@@ -12,6 +12,7 @@ from rich.console import Console
 from coopt.core import store
 from coopt.core.config.cluster import ClusterConfig
 from coopt.core.config.schema import Config
+from coopt.core.config.tracking import TrackingConfig
 from coopt.core.errors import EntryError
 from coopt.core.names import INIT
 from coopt.core.statistics.crossed import ALPHA
@@ -73,7 +74,7 @@ def run_again(
     if entry.graph is not None:
         path = folder / f"{entry.topology}.toml"
         store.write_text(path, toml_of(entry.graph))
-        config = config.model_copy(update={"topology": str(path)})
+        config = config.model_copy(update={"topology": str(path), "nodes": None})  # the file lists them
     if data_hashes(Run(folder, config).domains) != entry.data:
         raise EntryError(f"{checked.path}: the questions here are not the entry's: data has other hashes.")
     whole = list(range(entry.seeds[0], entry.seeds[-1] + 1)) == entry.seeds
@@ -103,7 +104,8 @@ def config_again(checked: Checked, data: str | None = None, model: str | None = 
     if missing:
         raise EntryError(f"{checked.path}: cannot be run from the entry alone: it does not hold {'; '.join(missing)}.")
     methods = _needed(StatedRun(config, topology), entry.method)
-    here = {"cluster": ClusterConfig(), "run": config.run.model_copy(update={"device": "auto", "threads": 0})}
+    here: dict[str, object] = {"cluster": ClusterConfig(), "tracking": TrackingConfig()}
+    here |= {"run": config.run.model_copy(update={"device": "auto", "threads": 0})}
     options = {name: own for name, own in config.options.items() if name in methods}
     model_here = config.model.model_copy(update={"specialists": ""})
     return config.model_copy(update=here | {"methods": methods, "options": options, "model": model_here})

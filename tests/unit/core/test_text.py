@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import pickle
 import unicodedata
+from pathlib import Path
 
 import pytest
 
-from coopt.core.errors import DataError
+from coopt.core.errors import DamagedError, DataError
 from coopt.core.tables.screen import output, show, show_lines
 from coopt.core.tables.table import FORMATS, Table, render
 from coopt.core.text import markdown, one_line, spreadsheet, visible
@@ -110,3 +112,8 @@ def test_a_link_of_coopts_own_leads_somewhere_in_markdown_alone() -> None:
     assert "[a\\|b](../a.json)" in text
     assert "[x](y)" not in text
     assert "../a.json" not in render([made], "csv")
+
+
+def test_damage_is_one_visible_line_too() -> None:
+    assert str(DamagedError("a\x1b[31m\nb")) == "a�[31m b"
+    assert pickle.loads(pickle.dumps(DamagedError("a", Path("x")))).output == Path("x")

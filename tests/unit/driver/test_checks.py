@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from coopt.core.config.load import load_config
-from coopt.core.errors import ConfigError
+from coopt.core.errors import ConfigError, DamagedError
 from coopt.driver.checks import check_gpus
+from coopt.driver.tasks.inputs import inputs
+from coopt.driver.tasks.task import Train
+from coopt.runs.run import Run
 
 
 def test_jobs_without_a_gpu_are_refused_for_a_model_that_needs_one(tmp_path: Path) -> None:
@@ -20,3 +23,11 @@ def test_jobs_without_a_gpu_are_refused_for_a_model_that_needs_one(tmp_path: Pat
     check_gpus(load_config(settings=[*settings, "cluster.gpus=1"]))
     check_gpus(load_config(settings=[*settings, "run.device=cpu"]))
     check_gpus(load_config(settings=["cluster.kind=slurm"]))
+    check_gpus(load_config(settings=[*settings, 'cluster.options={gres = "gpu:1"}']))
+
+
+def test_weights_of_teachers_by_logits_wait_for_the_scores_that_choose_them(tmp_path: Path) -> None:
+    """Not there yet, or lost: the scores come first, and who looks at the run is told so in a line."""
+    run = Run(tmp_path, load_config(methods=["opd"]))
+    with pytest.raises(DamagedError, match="is not there"):
+        inputs(Train(0, "opd", 1, "s1", ()), run)

@@ -60,7 +60,7 @@ def test_it_says_what_transformers_says(template: str) -> None:
 )
 def test_a_template_without_end_is_one_line_and_the_next_is_rendered(template: str) -> None:
     began = time.monotonic()
-    with pytest.raises(ModelError, match="chat template does not end"):
+    with pytest.raises(ModelError, match="chat template exceeded its limits"):
         templates.render(speaking(template), MESSAGES)
     assert time.monotonic() - began < 60
     assert templates.render(speaking("{{ messages[1].content }}"), MESSAGES) == "1\n2"

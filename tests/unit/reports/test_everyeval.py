@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +32,23 @@ def written(entries: Path) -> list[Path]:
     return [write_evaluation(c, entries.parent / "out", 1.8e9) for c in check_folder(entries).good]
 
 
-def test_its_own_validator_finds_nothing(written: list[Path]) -> None:
-    validator = pytest.importorskip("every_eval_ever.validator.validate")
-    for path in written:
-        report = validator.validate_file(path)
-        assert report.valid, report.errors
-        assert report.warnings == []
-        place = path.relative_to(path.parents[4]).as_posix()
-        tree = json.loads(path.read_text())
-        assert validator.check_path_structure(place) == []
-        assert validator.check_score_metadata(tree) == []
-        assert validator.check_model_identity_path(place, tree) == []
-        assert validator.check_model_deployment(tree) == []
-        assert validator.check_companion_exists(place, tree, frozenset()) == []
+if find_spec(
+    "every_eval_ever"
+):  # the extra evals, which wants Python 3.12: no test where it is not, rather than one skipped
+
+    def test_its_own_validator_finds_nothing(written: list[Path]) -> None:
+        validator = import_module("every_eval_ever.validator.validate")
+        for path in written:
+            report = validator.validate_file(path)
+            assert report.valid, report.errors
+            assert report.warnings == []
+            place = path.relative_to(path.parents[4]).as_posix()
+            tree = json.loads(path.read_text())
+            assert validator.check_path_structure(place) == []
+            assert validator.check_score_metadata(tree) == []
+            assert validator.check_model_identity_path(place, tree) == []
+            assert validator.check_model_deployment(tree) == []
+            assert validator.check_companion_exists(place, tree, frozenset()) == []
 
 
 def test_the_numbers_are_the_entrys_each_within_its_bounds(entries: Path, written: list[Path]) -> None:

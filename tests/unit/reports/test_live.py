@@ -156,9 +156,9 @@ def test_it_grows_stops_loading_itself_and_ends_as_the_report(
         with LivePage(run.directory, path, 1e6, said.append):
             until(path.is_file)
             assert 'data-reload="10"' in path.read_text()
-            before = path.read_text()
+            before = path.stat().st_mtime_ns  # the texts may be equal, but for a clock that shows minutes
             run.journal().note("resumed")
-            until(lambda: path.read_text() != before)
+            until(lambda: path.stat().st_mtime_ns != before)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -217,7 +217,7 @@ def test_curves_wait_until_a_short_run_can_afford_them(run: Run, quick: None) ->
     path = run.directory / "report.html"
     with LivePage(run.directory, path, 30.0, print):
         until(path.is_file)
-    assert "Curves follow" in path.read_text()
+    assert "Curves will appear" in path.read_text()
     assert "vegaEmbed;" not in path.read_text()
 
 
@@ -237,7 +237,7 @@ def test_curves_that_are_there_are_not_taken_away(run: Run, quick: None, monkeyp
         rich[0] = False
         run.journal().note("resumed")
         until(lambda: looks.count(False) > 3)
-        assert "Curves follow" not in path.read_text()
+        assert "Curves will appear" not in path.read_text()
         assert 'data-section="scores"' in path.read_text()
 
 
