@@ -19,7 +19,7 @@ from coopt.lm.training.base import TrainRow
 
 TINY = {
     "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "head_dim": 16, "vocab_size": 2000, "max_position_embeddings": 4096,
+    "num_key_value_heads": 2, "head_dim": 32, "vocab_size": 2000, "max_position_embeddings": 4096,
 }  # fmt: skip
 
 
