@@ -76,7 +76,7 @@ def apart(name: str, dry: bool, left: float) -> Found:
     """One part in a process of its own, whatever becomes of that."""
     if left < 10:
         return Found(left_out=True, why="no time was left")
-    start = time.perf_counter()
+    start, limit = time.perf_counter(), min(left, PARTS[name] * (5 if dry else 1))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "found.json"
         command = [sys.executable, "-m", "benchmarks.gpu", name, "--here", str(file), *(["--dry"] if dry else [])]
@@ -84,12 +84,12 @@ def apart(name: str, dry: bool, left: float) -> Found:
             command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
         try:
-            _, said = part.communicate(timeout=min(left, PARTS[name]))
+            _, said = part.communicate(timeout=limit)
             last = (said.strip().splitlines() or ["it said nothing"])[-1]
         except subprocess.TimeoutExpired:
             os.killpg(part.pid, signal.SIGKILL)  # with what it has started: that would be on the card beside the next
             part.wait()
-            last = f"not done after {min(left, PARTS[name]):.0f} s"
+            last = f"not done after {limit:.0f} s"
         found = Found.model_validate(store.read_json(file)) if file.is_file() else Found(why=last)
     found.seconds = time.perf_counter() - start
     return found
