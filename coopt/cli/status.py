@@ -63,9 +63,9 @@ def status(
 def _page(where: Path, out: Path | None) -> None:
     from coopt.driver.status import find_runs
     from coopt.reports.html.live import write_live
-    from coopt.runs.run import Run
+    from coopt.runs.run import Run, is_run
 
-    if not (where / "config.json").is_file() and (found := find_runs(where)):
+    if not is_run(where) and (found := find_runs(where)):
         raise RunError(f"--html shows one run; {where} holds {len(found)}, for example {found[0]}.")
     path = out or where / "status.html"
     status = write_live(Run.open(where), path)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from coopt.core.config.schema import Config
+from coopt.runs.provenance import FROM_PYTHON
 from coopt.runs.results import Results
 
 
@@ -30,7 +31,7 @@ def bench(config: Config, out: str | Path | None = None, workers: int | None = N
         return done[1]
     with _not_imported_again(), trusting(trust):
         made = ready(config, directory, workers)
-        _, results = made.carry_out(made.plan(), ["coopt.bench"], Console(stderr=True))
+        _, results = made.carry_out(made.plan(), [FROM_PYTHON], Console(stderr=True))
     return results
 
 

@@ -5,8 +5,7 @@ Nothing is written. The tasks are those of the one generator, as the journal has
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +21,7 @@ from coopt.driver.tasks.inputs import check_inputs
 from coopt.driver.tasks.task import BreakRate, Task, Train
 from coopt.driver.tasks.whole import look
 from coopt.runs.journal import Journal, read_journal, round_key
-from coopt.runs.provenance import RECORD, began_with
+from coopt.runs.provenance import RECORD, began_with, command_of
 from coopt.runs.results import OldResultsError, results_path, stored_results
 from coopt.runs.run import CONFIG, Run, is_run
 
@@ -111,7 +110,8 @@ def _look_at_tasks(run: Run, found: Checked, reading: Reading) -> None:
         found.files += state.files
         found.size += state.size
         found.unsealed += state.word == "not sealed"
-        found.removed += [(where / name).as_posix() for name in state.removed]
+        kept = [n for n in state.removed if run.config.rounds.keep_states or "/state/" not in n]  # else as it is meant
+        found.removed += [(where / name).as_posix() for name in kept]
         unseen = state.faults and look(task, run, "quick", fresh=False).word != "damaged"
         first = "; delete its folder first: a bench reads files as large when it loads them" if unseen else ""
         found.damage += [Damage((where / f.name).as_posix(), f.why + first, task.label()) for f in state.faults]
@@ -196,10 +196,6 @@ def _digest_of(output: Path) -> str:
 
 def _command(directory: Path) -> str:
     try:
-        record: Mapping[str, object] = began_with(directory) or {}
+        return command_of(began_with(directory) or {})
     except DamagedError:
         return ""
-    words = record.get("arguments")
-    if not isinstance(words, list) or not words or words[0] not in ("bench", "break-rate"):
-        return ""
-    return shlex.join(["coopt", *map(str, words)])

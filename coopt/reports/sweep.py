@@ -16,6 +16,7 @@ from coopt.reports.plan import duration
 from coopt.reports.tables import collapsed_note, verdict_words
 from coopt.runs.compare import Comparison
 from coopt.runs.results import Results
+from coopt.runs.run import is_run
 
 _COLUMNS = ["arm", "method", *RANK, "change", "95 %", "per seed", "verdict", "mutual Pareto", "P, %",
             "n", "seeds"]  # fmt: skip
@@ -150,7 +151,7 @@ def plan_table(
     rows = []
     for place, cell in enumerate(order, start=1):
         e = estimates[cell]
-        begun = (cell.directory / "config.json").is_file()
+        begun = is_run(cell.directory)
         state = "left out by the budget" if cell in left_out else "resumes" if begun else "to run"
         rows.append(
             [str(place), cell.arm.name, str(cell.seed), ", ".join(cell.config.methods), duration(e.left), state]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ PACKAGES = (
 
 
 RECORD = "provenance.json"
+FROM_PYTHON = "coopt.bench"
+"""What stands for the arguments of a run that no command line began."""
 
 
 def began_with(directory: Path) -> dict[str, Any] | None:
@@ -35,6 +38,14 @@ def began_with(directory: Path) -> dict[str, Any] | None:
     if not isinstance(found, dict) or not isinstance(found.get("data"), dict):
         raise DamagedError(f"{path}: is not what was written. {REPAIR}", path)
     return found
+
+
+def command_of(record: Mapping[str, Any]) -> str:
+    """The command line that began a run; empty where there was none (``coopt.bench`` from Python)."""
+    words = record.get("arguments")
+    if not isinstance(words, list) or not words or words[0] == FROM_PYTHON:
+        return ""
+    return shlex.join(["coopt", *map(str, words)])
 
 
 def provenance(hashes: Mapping[str, Any], seeds: range, arguments: list[str]) -> dict[str, Any]:

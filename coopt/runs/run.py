@@ -21,6 +21,7 @@ from coopt.graph.topology import Edge, Topology
 from coopt.methods.base import Average, Method, Trained
 from coopt.methods.registry import everyone, make_method
 from coopt.runs.journal import Journal
+from coopt.runs.provenance import began_with
 
 CONFIG = "config.json"
 
@@ -152,10 +153,9 @@ class Run:
     def provenance(self) -> Mapping[str, Any]:
         """Where its numbers come from (``coopt.runs.provenance``); empty where nothing readable says so."""
         try:
-            found = store.read_json(self.directory / "provenance.json")
-        except (OSError, ValueError):
+            return began_with(self.directory) or {}
+        except DamagedError:
             return {}
-        return found if isinstance(found, dict) else {}
 
     def journal(self, *, mending: bool = False) -> Journal:
         """The run's journal as it is now; reading changes nothing. ``mending``: as for ``Journal``. Raises

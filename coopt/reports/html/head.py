@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from statistics import fmean
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 from coopt.core.tables.cells import signed, span
 from coopt.reports.headline import against, warnings
 from coopt.runs.measures.summary import mean_changes
+from coopt.runs.provenance import command_of
 from coopt.runs.results import Results
 from coopt.runs.run import Run
 
@@ -61,7 +61,7 @@ def origin(run: Run) -> list[tuple[str, str]]:
     record, events = run.provenance(), run.journal().events
     packages = record.get("packages") or {}
     found = [
-        ("command", shlex.join(["coopt", *map(str, record["arguments"])]) if record.get("arguments") else ""),
+        ("command", command_of(record)),
         ("commit", _commit(record.get("commit"), record.get("dirty"))),
         ("begun", _date(events[0]["time"]) if events else ""),
         ("finished", next((_date(e["time"]) for e in reversed(events) if e["event"] == "finished"), "")),

@@ -61,6 +61,7 @@ class LivePage:
         """The finished report in its place."""
         from coopt.reports.html.page import write_page
 
+        self._thread.join()  # a page that is still being drawn would be written over the report
         self._try(lambda: write_page(run, results, self.path))
 
     def may_spend(self, seconds: float) -> bool:

@@ -32,10 +32,10 @@ def written(entries: Path) -> list[Path]:
     return [write_evaluation(c, entries.parent / "out", 1.8e9) for c in check_folder(entries).good]
 
 
-if find_spec(
-    "every_eval_ever"
-):  # the extra evals, which wants Python 3.12: no test where it is not, rather than one skipped
+# Of the extra evals, which wants Python 3.12: no test where it is not installed, rather than one that is skipped.
+if find_spec("every_eval_ever"):
 
+    @pytest.mark.heavy
     def test_its_own_validator_finds_nothing(written: list[Path]) -> None:
         validator = import_module("every_eval_ever.validator.validate")
         for path in written:
