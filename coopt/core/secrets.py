@@ -9,12 +9,13 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 MASK = "***"
 _WORDLIKE = 8
 """A shorter secret is masked where it stands as a word: `me` is in many words."""
+_IN_PROSE = 4
 _NO_SECRETS = frozenset({"", "none", "empty"})  # what is given to a server that wants any key
 _SECRET_NAME = re.compile(r"key|token|secret|pass|pwd|auth|sig|code|cred", re.IGNORECASE)
 
@@ -24,12 +25,15 @@ class Secrets:
 
     def __init__(self, texts: Iterable[str]) -> None:
         forms = {form for text in texts if text.lower() not in _NO_SECRETS for form in _forms(text)}
-        parts = [_pattern(form) for form in sorted(forms, key=len, reverse=True)]
-        self._found = re.compile("|".join(parts)) if parts else None
+        longest_first = sorted(forms, key=len, reverse=True)
+        self._all = _any_of(longest_first)
+        self._in_prose = _any_of([form for form in longest_first if len(form) >= _IN_PROSE])
 
-    def mask(self, text: str) -> str:
-        """``text`` with ``***`` in place of every secret."""
-        return self._found.sub(MASK, text) if self._found else text
+    def mask(self, text: str, *, prose: bool = False) -> str:
+        """``text`` with ``***`` in place of every secret. ``prose``: students read it, so a key of a letter or two stays
+        a word in it."""
+        found = self._in_prose if prose else self._all
+        return found.sub(MASK, text) if found else text
 
 
 def secrets_of(url: str, key: str) -> Secrets:
@@ -81,6 +85,10 @@ def _forms(text: str) -> Iterator[str]:
     raw = text.encode("utf-8", errors="replace")
     for coded in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()):
         yield from (coded, coded.rstrip("="), quote(coded, safe=""))
+
+
+def _any_of(forms: Sequence[str]) -> re.Pattern[str] | None:
+    return re.compile("|".join(map(_pattern, forms))) if forms else None
 
 
 def _pattern(form: str) -> str:

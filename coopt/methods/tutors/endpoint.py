@@ -106,7 +106,7 @@ class EndpointSpeaker:
             return None
         # A lone surrogate is no text that a tokenizer takes.
         text = (content or "").encode("utf-8", errors="replace").decode("utf-8")
-        return self._secrets.mask(text)[: _CHARACTERS * max_tokens]
+        return self._secrets.mask(text, prose=True)[: _CHARACTERS * max_tokens]
 
     def _away(self, reason: object) -> TutorAwayError:
         shown = " ".join(self._secrets.mask(str(reason)).split())[:200]

@@ -32,6 +32,8 @@ def test_a_secret_is_masked_in_every_form(form: str) -> None:
 def test_ordinary_words_stay() -> None:
     secrets = secrets_of("http://me:on@host/v1?stream=false", "none")
     assert secrets.mask("some one on none false me") == "some one *** none false ***"
+    assert Secrets(["x"]).mask("Solve for x: the x-axis", prose=True) == "Solve for x: the x-axis"
+    assert Secrets(["hunter2"]).mask("say hunter2", prose=True) == "say ***"
     assert Secrets([]).mask("all of it") == "all of it"
 
 
