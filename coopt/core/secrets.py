@@ -30,8 +30,8 @@ class Secrets:
         self._in_prose = _any_of([form for form in longest_first if len(form) >= _IN_PROSE])
 
     def mask(self, text: str, *, prose: bool = False) -> str:
-        """``text`` with ``***`` in place of every secret. ``prose``: students read it, so a key of a letter or two stays
-        a word in it."""
+        """``text`` with ``***`` in place of every secret. ``prose``: students read it, so in it a key of a letter or
+        two stays a word."""
         found = self._in_prose if prose else self._all
         return found.sub(MASK, text) if found else text
 
