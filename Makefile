@@ -14,15 +14,18 @@ WITHOUT_CUDA := $(BIN)/python -m pip uninstall --quiet --yes torchvision torchau
 
 OLDEST := .venv-oldest
 
-.PHONY: help bench test test-heavy calibrate oldest lint same leaderboard figures docs perf perf-check gpu-accept gpu-carry smol vllm-cpu peers browser clean
+.PHONY: help bench test test-heavy chaos calibrate fuzz oldest test-versions lint same leaderboard figures docs perf perf-check gpu-accept gpu-carry smol vllm-cpu peers browser clean
 
 help:
 	@echo "make bench       set up .venv and run the main job on the embedded default (CPU, minutes)"
 	@echo "make test        set up .venv and run every test that needs neither root nor a heavy extra"
 	@echo "make test-heavy  install the heavy extras and run the rest"
+	@echo "make chaos       disturb small benches at random (kills, full disks, damage), compare what they come to (COUNT=100, MINUTES=60)"
 	@echo "make oldest      run the tests of models and settings with the oldest libraries that pyproject.toml allows (half a gigabyte of torch, 15 minutes)"
+	@echo "make test-versions  those tests with the oldest and with the newest libraries, and which they were"
 	@echo "make same        BASE=commit: does the code here still do, to the bit, what it did there? (ARGS=NAME for some runs)"
 	@echo "make calibrate   do intervals cover and claims hold? Simulated runs with known truth (SHORT=1: five minutes)"
+	@echo "make fuzz        mutated input for every reader: 10,000 (COUNT=, SEED=; ARGS='--target NAME --case K' for one)"
 	@echo "make leaderboard  check benchmarks/results, write docs/leaderboard.md and dist/leaderboard.html"
 	@echo "make figures     write the figures of README and docs from benchmarks/results (ARGS=--check: name those that differ)"
 	@echo "make docs        build the documents as a site, dist/site, and check every link in it"
@@ -59,6 +62,12 @@ test-heavy: $(BIN)/coopt browser
 	$(WITHOUT_CUDA)
 	$(PYTEST) -n logical --dist loadfile --no-loadscope-reorder -m "heavy" $(ARGS)
 
+# Goes on with the numbers of the call before. As root the disk of a bench can be full and read-only, too.
+COUNT ?= 100
+MINUTES ?= 60
+chaos: $(BIN)/coopt
+	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.chaos --count $(COUNT) --minutes $(MINUTES) $(ARGS)
+
 # Its own environment, in which every dependency is as old as its lower bound says. Of an old torch there may be no build for
 # CPUs: it is put there by itself, without its gigabytes of CUDA.
 $(OLDEST)/bin/coopt: pyproject.toml tests/torch_without_cuda.py
@@ -71,9 +80,15 @@ $(OLDEST)/bin/coopt: pyproject.toml tests/torch_without_cuda.py
 	$(OLDEST)/bin/python tests/torch_without_cuda.py "$$(sed -n 's/^torch==//p' $(OLDEST)/lower-bounds.txt)"
 	@touch $@
 
+VERSIONED := tests/integration/test_pairs_of_settings.py tests/integration/test_architectures.py tests/unit/domains tests/unit/lm
 oldest: $(OLDEST)/bin/coopt
-	HF_HUB_OFFLINE=1 $(OLDEST)/bin/python -m pytest tests/integration/test_pairs_of_settings.py \
-	  tests/integration/test_architectures.py tests/unit/domains tests/unit/lm $(ARGS)
+	HF_HUB_OFFLINE=1 $(OLDEST)/bin/python -m pytest $(VERSIONED) $(ARGS)
+
+# The same tests with the oldest and with the newest libraries; the last lines say which those were.
+test-versions: $(BIN)/coopt oldest
+	$(PYTEST) -n logical --dist worksteal -m "not heavy" $(VERSIONED) $(ARGS)
+	@$(OLDEST)/bin/python tests/versions.py oldest
+	@$(BIN)/python tests/versions.py newest
 
 smol: $(BIN)/coopt
 	$(PIP) --editable ".[smol]"
@@ -94,6 +109,10 @@ same: $(BIN)/coopt
 # Simulated runs with known truth through the tables' own functions. SHORT=1: five minutes.
 calibrate: $(BIN)/coopt
 	$(BIN)/python -m coopt.testing.calibration $(if $(SHORT),--short) $(ARGS)
+
+# A failure prints the command that repeats it.
+fuzz: $(BIN)/coopt
+	$(BIN)/python -m tests.fuzz --count $(or $(COUNT),10000) --seed $(or $(SEED),0) $(ARGS)
 
 leaderboard: $(BIN)/coopt
 	$(BIN)/coopt leaderboard build benchmarks/results --readme docs/leaderboard.md --format html --out dist/leaderboard.html
@@ -133,6 +152,7 @@ gpu-carry: $(BIN)/coopt
 lint: $(BIN)/coopt
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -q --noconftest tests/unit/test_readers.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
 

@@ -115,7 +115,7 @@ def main() -> None:
         for student in run.topology.students
         for trace in traces_of(run, arm, student, items, given.rollouts)
     ]
-    tables = advantage_tables(traces, run.config.run.bootstrap)
+    tables = advantage_tables(traces)
     print(render(tables, "md"))
     if given.html:
         write_page(given.html, str(given.run), traces, tables)

@@ -1,5 +1,5 @@
 """``python -m coopt``."""
 
-from coopt.cli.main import main
+from coopt.cli.entry import main
 
 main()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +19,24 @@ from coopt.lm.policy import Policy, load_policy
 
 quiet_libraries()
 torch.set_num_threads(1)
+os.environ.pop("COLUMNS", None)  # xdist sets it for its workers; tables in pipes obey it
+
+
+_CACHE = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What coopt remembers for the user (speeds, bases, checked entries) is neither read nor written by tests, which
+    would then depend on one another and on the machine's past. The processes of pytest-xdist share one folder."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        config.stash[_CACHE] = folder = tempfile.TemporaryDirectory(prefix="coopt-tests-cache-")
+        os.environ.setdefault("PIP_CACHE_DIR", str(Path.home() / ".cache/pip"))
+        os.environ["XDG_CACHE_HOME"] = folder.name
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _CACHE in config.stash:
+        config.stash[_CACHE].cleanup()
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -29,7 +49,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.longrepr = f"skipped under COOPT_NO_SKIP=1: {report.longrepr}"
 
 
-_LONGEST_FIRST = ("test_smol.py", "test_slurm.py", "test_discriminates.py")
+_LONGEST_FIRST = (
+    "test_slurm.py", "test_chaos.py", "test_damage.py", "test_discriminates.py", "test_ranks.py", "test_vllm.py",
+    "test_smol.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,7 +5,7 @@ table between ``<!--t KEY-->`` and ``<!--/t-->``, each on a line of its own. ``m
 says into every place, ``python -m benchmarks.figures --check`` names the places that say something else.
 
     KEY      ARCHIVE NAME [FORM]
-    ARCHIVE  suites/SUITE   suites/SUITE/ARM   leaderboard/RUN   a folder of version 1 (methods, graphs/ring ...)
+    ARCHIVE  suites/SUITE   suites/SUITE/ARM   leaderboard/RUN   a folder (break-rate, methods, graphs/ring ...)
              leaderboard: all entries, METHOD is then an entry's name
              ARCHIVE+ARCHIVE: their seeds together; ARCHIVE+: those of one
     NAME     what the archive's tables have, below
@@ -24,6 +24,8 @@ Names in an arm or a run (STUDENT s1; EDGE s2->s1; ROUND 0 is the start):
     open|shut METHOD [ROUND|EDGE]         rounds of edges in which the gate was so
     kept|revealed|leaked METHOD [EDGE]    messages of tutors;  accepted METHOD: rationales of a committee
     break|control|fix STATE CONTEXT [BIN] break-rates: STATE open, closed; CONTEXT paper, sf, f; BIN 0-1, 2-4, 5-6, 7
+    ratio closed/open|other/native [matched] CONTEXT [native|other]
+                                          of break-rates; matched: on the same tutees
     seconds METHOD on|off                 of a training step with feedback on or off
     oracle METHOD-METHOD                  where it lies on the way to the oracle
     seeds                                 which

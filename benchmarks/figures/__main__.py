@@ -54,7 +54,8 @@ def figures(files: Sequence[Path], right: Callable[[str], str], *, check: bool) 
         if own and not check:
             store.write_text(file, texts[file])
     count = sum(map(len, found.values()))
-    print(f"{count} figures {'differ from the archives' if check else 'written anew'}.")
+    figure = f"{count} figure{'s' * (count != 1)}"
+    print(f"{figure} not as in the archives." if check else f"{figure} written anew.")
     return 1 if count and check else 0
 
 

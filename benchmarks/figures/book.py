@@ -11,10 +11,9 @@ from typing import NamedTuple
 
 from benchmarks.figures.board import BoardArchive
 from benchmarks.figures.figure import Figure, FigureError, Figures, count
-from benchmarks.figures.old import old_figures, read_old
+from benchmarks.figures.old import figures_in, read_old
 from benchmarks.figures.suites import SuiteArchive
 from benchmarks.figures.together import Source, Together
-from coopt.core import store
 from coopt.core.errors import unknown
 from coopt.reports.leaderboard.answers import answers_of
 
@@ -60,7 +59,7 @@ class Book:
             return self._of_suite(*names)
         if kind == "leaderboard" and len(names) < 2:
             return _alone(self._board("/".join(names)).figures())
-        return _alone(old_figures(read_old(self._old(where))))
+        return _alone(figures_in(self._old(where)))
 
     def _of_suite(self, name: str, arm: str = "") -> Archive:
         suite = self._suite(name)
@@ -95,9 +94,8 @@ class Book:
         return self._boards[run]
 
     def _old(self, where: str) -> Path:
-        """A folder with results of version 1."""
-        files = {p.parent.relative_to(self.results).as_posix(): p for p in self.results.rglob("results.json")}
-        old = [name for name, p in files.items() if store.read_json(p).get("version") == 1]
+        """A folder with results."""
+        old = [p.parent.relative_to(self.results).as_posix() for p in self.results.rglob("results.json")]
         if where not in old:
             raise FigureError(unknown("archive", where, [*old, "suites/SUITE", "leaderboard/RUN"]))
         return self.results / where

@@ -68,6 +68,14 @@ def share(value: float | None, low: float | None = None, high: float | None = No
     return Figure(forms | ({} if n is None else {"n": f"{n:,}"}), value)
 
 
+def times(value: float | None, low: float | None, high: float | None) -> Figure:
+    """A ratio; None: too few answers for it."""
+    if value is None:
+        return Figure({"interval": "too few"})
+    forms = {} if low is None else {"interval": f"{value:.2f} [{low:.2f}, {high:.2f}]"}
+    return Figure(forms | {"point": f"{value:.2f}"}, value)
+
+
 def count(part: int, whole: int) -> Figure:
     """So many of so many."""
     found = part / whole if whole else None

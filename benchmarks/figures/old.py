@@ -1,4 +1,5 @@
-"""Folders of version 1: results without answers. Their intervals leave seeds and shared facts out, so points alone."""
+"""Folders that hold results without answers. The intervals of version 1 leave seeds and shared facts out, so of those
+there are points alone."""
 
 from __future__ import annotations
 
@@ -28,6 +29,12 @@ def read_old(folder: Path) -> Results:
     return Results.model_validate(tree)
 
 
+def figures_in(folder: Path) -> Figures:
+    """What the results of a folder say, by name."""
+    results = read_old(folder)
+    return old_figures(results) if store.read_json(folder / "results.json")["version"] == 1 else figures_of(results)
+
+
 def old_figures(results: Results) -> Figures:
     """The points among the figures of old results."""
     return {name: partial(_points, make) for name, make in figures_of(results).items()}
@@ -43,8 +50,10 @@ def _without(tree: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _rates(rates: Mapping[str, Any]) -> dict[str, Any]:
-    """A rate was its answers, value and interval; of how many questions was not written down."""
-    return {
+    """A rate was its answers, value and interval; of how many questions, and what it is beyond its control, was not
+    written down."""
+    unknown = {f"{name}_more": {"answers": 0, "questions": 0} for name in ("break", "fix")}
+    return unknown | {
         name: {"answers": n, "questions": 0, "rate": rate, "low": low, "high": high}
         for name, (n, rate, low, high) in rates.items()
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from statistics import fmean
 
-from benchmarks.figures.figure import Figure, Figures, count, difference, listed, point, seconds, share, words
+from benchmarks.figures.figure import Figure, Figures, count, difference, listed, point, seconds, share, times, words
 from coopt.graph.topology import Edge
 from coopt.runs.measures.probes import ALL_EDGES
 from coopt.runs.results import ComparisonCell, ParetoCell, RankCell, Results, ScoreCell
@@ -128,6 +128,11 @@ def _rates(results: Results) -> Figures:
         for name, rate in (("break", "break"), ("control", "break_control"), ("fix", "fix")):
             r = c.rates[rate]
             found[f"{name} {c.gate} {c.context}{bin_}"] = partial(share, r.rate, r.low, r.high, r.answers)
+    for m in results.matched:
+        by = "" if m.matched == "none" else " matched"
+        where = "" if m.domain == "all" else f" {m.domain}"
+        name = f"ratio {m.compared.replace(' / ', '/')}{by} {m.context}{where}"
+        found[name] = partial(times, m.ratio, m.low, m.high)
     return found
 
 

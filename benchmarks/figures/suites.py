@@ -18,9 +18,9 @@ from coopt.core.errors import unknown
 from coopt.driver.folder import check_directory
 from coopt.driver.sweep.archive import archive_of, bring
 from coopt.driver.sweep.arms import make_arms
-from coopt.driver.sweep.between import between_arms
+from coopt.driver.sweep.between import between_arms, seed_runs
 from coopt.driver.sweep.cells import Cell, make_cells
-from coopt.driver.sweep.results import ArmResults, arm_states, seed_runs
+from coopt.driver.sweep.results import ArmResults, arm_states
 from coopt.driver.sweep.suite import read_suite, suite_path
 from coopt.runs.compare import Comparison
 from coopt.runs.compare import Difference as Apart
@@ -49,6 +49,7 @@ class SuiteArchive:
         suite = read_suite(suite_path(name))
         arms = make_arms(suite, name)
         cells = make_cells(arms, range(suite.seed, suite.seed + suite.seeds), unpacked / name)
+        self._scores: dict[str, Scores] = {}
         self.cells = [_Kept(c.arm, c.seed, c.sweep) for c in cells]
 
     def suite(self) -> Figures:
@@ -74,10 +75,12 @@ class SuiteArchive:
 
     def scores(self, arm: str) -> Scores:
         """Every answer of an arm, over its seeds."""
-        own = {c.seed: c for c in self._brought if c.arm.name == arm}
-        if not own:
-            raise FigureError(f"suites/{self.name}/{arm}: no seed of this arm is in the archive.")
-        return Scores(seed_runs(own))
+        if arm not in self._scores:
+            own = {c.seed: c for c in self._brought if c.arm.name == arm}
+            if not own:
+                raise FigureError(f"suites/{self.name}/{arm}: no seed of this arm is in the archive.")
+            self._scores[arm] = Scores(seed_runs(own))
+        return self._scores[arm]
 
     @property
     def _archived(self) -> list[Cell]:

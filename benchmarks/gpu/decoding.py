@@ -37,7 +37,7 @@ def measure(size: Size) -> Found:
         found.figures[f"tokens/s, {size.shapes[0]}, bfloat16 on float32 weights, {rows} rows"] = speed
         found.figures[f"peak GiB, {rows} rows"] = peak_gib(size.device)
     rows = size.of(256, 4)
-    speed = _speed(large.in_compute_dtype(), rows, size.of(128, 4))
+    speed = _speed(large.copied(size.device, large.compute_dtype), rows, size.of(128, 4))
     found.figures[f"tokens/s, {size.shapes[0]}, weights in bfloat16, {rows} rows"] = speed
     return found
 

@@ -17,19 +17,22 @@ def measure(size: Size) -> Found:
     from coopt.core.rng import generator
     from coopt.lm.engines.base import Draws, Sampling
     from coopt.lm.engines.vllm import VLLMEngine, close_engines
+    from coopt.lm.training.trainer import make_optimizer
 
     found = Found()
     policy = size.policy(size.shapes[0], dtype="float32" if size.dry else "bfloat16")
     engine = VLLMEngine(size.config("engine.kind=vllm").engine, usual_length=2048)
+    optimizer = make_optimizer(policy, size.config("optimizer.lr=1e-3").optimizer)
     prompts = [[20 + k, *range(30, 60)] for k in range(size.of(256, 4))]
     start = time.perf_counter()
     engine.sync(policy)
     found.figures["s until the first canary"] = time.perf_counter() - start
     swaps, cycles = engine.serving.swaps, 3
     for k in range(cycles):
-        with torch.no_grad():
-            for parameter in policy.model.parameters():
-                parameter.mul_(1 + 1e-3 * (k + 1))
+        for parameter in policy.trainable().values():
+            parameter.grad = torch.ones_like(parameter)
+        optimizer.step()  # as the trainer's: what changed must be seen without being told
+        optimizer.zero_grad(set_to_none=True)
         engine.rest()
         start = time.perf_counter()
         engine.sync(policy)  # the canary raises if the weights are not the policy's

@@ -27,7 +27,8 @@ from coopt.core.tables.table import Table, render
 
 HERE = Path(__file__).parent
 BENCHMARKS = (
-    "startup", "simulator", "decode", "sdpo_step", "feedback_step", "loss_memory", "adapters", "degree", "slurm",
+    "startup", "simulator", "decode", "sdpo_step", "feedback_step", "loss_memory", "adapters", "degree",
+    "lockstep", "slurm",
 )  # fmt: skip
 SLACK = 1.1
 """A ratio is worse if it is beyond the worst one of the baseline by more than this factor."""

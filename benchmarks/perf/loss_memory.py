@@ -30,14 +30,15 @@ from coopt.lm.training.base import StepStats
 from coopt.lm.training.merge import StudentRow, Target
 from coopt.lm.training.trainer import LocalTrainer
 
-Way = Literal["full", "default", "naive", "liger"]
+Way = Literal["full", "default", "reduced", "naive", "liger"]
 WHAT: dict[Way, str] = {
     "full": "JSD over all entries",
     "default": "JSD over the top 100 and the rest (the default)",
+    "reduced": "JSD over all entries, head in bfloat16",
     "naive": "JSD over all entries, all tokens at once",
     "liger": "Liger's fused linear JSD",
 }
-TOP_K = {"full": 0, "default": 100}
+OURS = {"full": ("loss.top_k=0",), "default": (), "reduced": ("loss.top_k=0", "loss.head=bfloat16")}
 VOCABULARY, WIDTH, TOKENS = 151_936, 256, (4096, 3072, 2048, 1024)
 AGREED = 512
 """Tokens on which gradients are compared: some chunks."""
@@ -140,8 +141,8 @@ def prepare(way: Way, tokens: int, device: torch.device, vocabulary: int = VOCAB
     teacher = (student + 0.3 * torch.randn(tokens, WIDTH)).to(device)
     head = torch.nn.Parameter((4 * WIDTH**-0.5 * torch.randn(vocabulary, WIDTH)).to(device))
     student = student.to(device).requires_grad_()
-    if way in TOP_K:
-        return ours(TOP_K[way], student, teacher, head)
+    if way in OURS:
+        return ours(OURS[way], student, teacher, head)
     return {"naive": naive, "liger": liger}[way](student, teacher, head)
 
 
@@ -171,10 +172,12 @@ def liger(student: torch.Tensor, teacher: torch.Tensor, head: torch.nn.Parameter
     return run
 
 
-def ours(top_k: int, student: torch.Tensor, teacher: torch.Tensor, head: torch.nn.Parameter) -> Callable[[], Made]:
+def ours(
+    settings: tuple[str, ...], student: torch.Tensor, teacher: torch.Tensor, head: torch.nn.Parameter
+) -> Callable[[], Made]:
     """One response of all tokens, whose student and teacher read prompts of one token and of two."""
     policy = Policy(_around(head), build_tokenizer())
-    config = load_config(settings=["teacher.kind=live", f"loss.top_k={top_k}"])
+    config = load_config(settings=["teacher.kind=live", *settings])
     trainer = LocalTrainer(policy, config)
     trainer.decoder = Told({1: student, 2: teacher})
     row = StudentRow((1,), (3,) * len(student), [Target((1, 2))])

@@ -15,6 +15,8 @@ from typing import NamedTuple
 from benchmarks.perf.ratio import Ratio, in_fresh_process
 
 DEGREE, ROUNDS, STUDENTS, LIMIT = 8, 100, 10_000, 10.0
+MEMORY = 8e9 / 2**30
+"""GiB that a million students may take."""
 
 
 class Played(NamedTuple):
@@ -50,6 +52,14 @@ def measure(pairs: int) -> list[Ratio]:
             unit="s",
             pairs=[(large.seconds, 10 * p.seconds) for p in small],
             notes=[f"measured once; peak memory {large.memory:.2f} GiB"],
+        ),
+        Ratio(
+            name="simulator/memory",
+            what=f"simulator, ten times the memory of {10 * STUDENTS:,} students, {what}",
+            against="limit: 8 GB for 1,000,000 students",
+            unit="GiB",
+            pairs=[(10 * large.memory, MEMORY)],
+            at_most=1.0,
         ),
     ]
 

@@ -42,6 +42,7 @@ class Added(NamedTuple):
 def measure(pairs: int) -> list[Ratio]:
     with dev_cluster() as folder:
         bench = ["bench", "--smoke", "--topology", "solo", "--method", "sdpo", "--profile", "dev"]
+        bench += ["--set", "cluster.tasks_per_job=1"]
         command = [sys.executable, "-m", "coopt", *bench, "--out", str(folder / "run")]
         subprocess.run(command, check=True, capture_output=True, cwd=folder)
         ours = added(folder / "run")
@@ -102,13 +103,13 @@ def bare_job(folder: Path) -> Added:
 
 
 def added(run: Path) -> list[Added]:
-    """Of every task that a job performed. A job's start is when it took its lease (Python and submitit are imported by
-    then, torch is not), the end of its work the time of its file: it needs one clock for all machines."""
+    """Of every task that a job performed by itself. A job's start is when it took its lease (Python and submitit are
+    imported by then, torch is not), the end of its work the time of its file: it needs one clock for all machines."""
     seen = {line["task"]: line["time"] for line in store.read_lines(run / "jobs/seen.jsonl")}
     found = []
     for job in submitted(run):
         _, holder = newest(leases(run, job.task))
-        if holder is None or holder.id != job.id or job.task not in seen:
+        if len(job.tasks) > 1 or holder is None or holder.id != job.id or job.task not in seen:
             continue
         whole = job.output / seals.COMPLETE if job.output.is_dir() else job.output
         found.append(Added(holder.time - job.submitted, seen[job.task] - whole.stat().st_mtime))
@@ -118,7 +119,7 @@ def added(run: Path) -> list[Added]:
 def main(run: Path) -> None:
     found = added(run)
     if not found:
-        sys.exit(f"{run}: no task of this run was performed as a job.")
+        sys.exit(f"{run}: no task of this run was performed as a job of its own (cluster.tasks_per_job=1).")
     for what, seconds in zip(("submitted to started", "output to seen"), zip(*found, strict=True), strict=True):
         print(f"{what}: median {statistics.median(seconds):.2f} s, from {min(seconds):.2f} to {max(seconds):.2f} s"
               f" ({len(found)} tasks)")  # fmt: skip

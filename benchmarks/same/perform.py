@@ -82,15 +82,17 @@ class Checkout:
             said.write_bytes(error if command.code else out)
 
 
-_running: set[int] = set()
-"""Process groups under way. They are groups of their own because a bench that kills itself kills its group."""
+_running: set[subprocess.Popen[bytes]] = set()
+"""Leaders of process groups under way. They have groups of their own because a bench that kills itself kills its
+group."""
 
 
 def end_all() -> None:
     """Kill every command that is under way."""
-    for group in list(_running):
-        with suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
+    for leader in list(_running):
+        if leader.poll() is None:  # not waited for: the number is its own
+            with suppress(ProcessLookupError):
+                os.killpg(leader.pid, signal.SIGKILL)
 
 
 def _run(words: Sequence[str], folder: Path, environment: dict[str, str]) -> tuple[int, bytes, bytes]:
@@ -99,7 +101,7 @@ def _run(words: Sequence[str], folder: Path, environment: dict[str, str]) -> tup
     process = subprocess.Popen(
         words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=True
     )
-    _running.add(process.pid)
+    _running.add(process)
     try:
         out, error = process.communicate(timeout=_LIMIT)
     except subprocess.TimeoutExpired:
@@ -107,7 +109,7 @@ def _run(words: Sequence[str], folder: Path, environment: dict[str, str]) -> tup
         out, error = process.communicate()
         error += f"\nkilled after {_LIMIT:.0f} s".encode()
     finally:
-        _running.discard(process.pid)
+        _running.discard(process)
     return process.returncode, out, error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,14 +91,20 @@ def bench(
         list[str] | None,
         typer.Option(
             help="With --dry-run: generate=TOKENS or train=TOKENS per second of one GPU, prompt=TOKENS,"
-            " response=TOKENS, gpu_gib=GIB. Works without the model or the rows, too. Repeatable."
+            " response=TOKENS, gpu_gib=GIB, gpus=N (all: docs/sweeps.md). Works without the model or the rows, too."
+            " Repeatable."
         ),
     ] = None,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="The whole pipeline in miniature: half a minute; minutes with a real model.")
     ] = False,
     trust: Annotated[
-        bool, typer.Option("--trust", help="Import gates from files outside the working folder: they are code.")
+        bool,
+        typer.Option(
+            "--trust",
+            help="Import gates from files outside the working folder: they are code. With --dry-run: import and check"
+            " gates.",
+        ),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Train even if no answer of the model can be read.")] = False,
     live: Annotated[
@@ -207,15 +213,17 @@ def _bench(
     as_json: bool,
     everything: bool,
 ) -> None:
-    from coopt.core.processes import warm_up
+    from coopt.core.processes import born, end_with_sweep, preload, warm_up
     from coopt.core.tables.screen import output, show, show_lines
-    from coopt.driver.bench import finished, ready
-    from coopt.driver.checks import check_run, check_settings, imported
+    from coopt.driver.bench import finished, plainly, ready, refuse_if_taken
+    from coopt.driver.checks import check_plan, check_run, check_settings, imported
     from coopt.driver.plan.assumed import parse_assumed
     from coopt.driver.plan.choose import not_here
-    from coopt.driver.tasks.launch import end_with_sweep
+    from coopt.driver.tasks.launch import libraries
+    from coopt.reports.jobs import show_scripts
     from coopt.reports.plan import plan_data, plan_table, plan_tables
 
+    end_with_sweep()
     assumed = parse_assumed(assume)
     stdout, stderr = output(), Console(stderr=True)
     done = None if dry_run else finished(config, out)
@@ -227,26 +235,33 @@ def _bench(
             write_page(run, results, run.directory / "report.html")
         _print_results(run, results, stdout, as_json=as_json, everything=everything)
         return
-    with stderr.status(Text(one_line(f"{_first_line(config)}. Reading models and rows, measuring speeds"))):
-        if not dry_run:
-            warm_up()
-        # A plan needs neither models nor rows.
-        bench = ready(config, out, workers, check_settings if dry_run and not_here(config) else check_run)
-        for name, reason in bench.left_out.items():
-            stderr.print(one_line(f"left out: {name}: {reason}"), markup=False, highlight=False, soft_wrap=True)
-        end_with_sweep()
-        plan = bench.plan(assumed)
-    if dry_run:
-        if as_json:
-            print(json.dumps(plan_data(plan), indent=1))
-        else:
-            show(plan_tables(plan), stdout)
-            show_lines(imported(bench.run), stdout)
-        return
-    show([plan_table(plan)], stderr if as_json else stdout)
-    show_lines(imported(bench.run), stderr if as_json else stdout)
-    with _beside(bench, plan, stderr) if live else nullcontext() as page:
-        run, results = bench.carry_out(plan, sys.argv[1:], stderr, force=force)
+    if not dry_run:
+        refuse_if_taken(config, out)
+    with ExitStack() as alone:
+        with stderr.status(Text(one_line(f"{_first_line(config)}. Reading models and rows, measuring speeds"))):
+            if not dry_run:
+                preload(*libraries(config))
+                warm_up()
+            # A plan needs neither models nor rows, nor the cluster.
+            check = check_run if not dry_run else check_settings if not_here(config) else check_plan
+            bench = ready(config, out, workers, check)
+            for name, reason in bench.left_out.items():
+                stderr.print(one_line(f"left out: {name}: {reason}"), markup=False, highlight=False, soft_wrap=True)
+            if not dry_run:
+                alone.enter_context(bench.alone(born()))
+            plan = bench.plan(assumed, None if dry_run else plainly(stderr))
+        if dry_run:
+            if as_json:
+                print(json.dumps(plan_data(plan), indent=1))
+            else:
+                show(plan_tables(plan), stdout)
+                show_scripts(plan, stdout)
+                show_lines(imported(bench.run), stdout)
+            return
+        show([plan_table(plan)], stderr if as_json else stdout)
+        show_lines(imported(bench.run), stderr if as_json else stdout)
+        with _beside(bench, plan, stderr) if live else nullcontext() as page:
+            run, results = bench.carry_out(plan, sys.argv[1:], stderr, force=force)
     if page:
         page.finish(run, results)
     _print_results(run, results, stdout, as_json=as_json, everything=everything)
@@ -275,25 +290,20 @@ def _first_line(config: Config) -> str:
 def _print_results(run: Run, results: Results, console: Console, *, as_json: bool, everything: bool) -> None:
     from coopt.cli.report import show_headline
     from coopt.core.tables.screen import show, show_lines
+    from coopt.reports.headline import smoke_lines, warnings
     from coopt.reports.sections import screen_tables
 
     where = str(run.directory)
     if as_json:
         print(results.model_dump_json(indent=1))
     elif everything:
+        show_lines(warnings(results), console)
         show(screen_tables(results), console)
     elif run.config.smoke:
-        sizes = ", ".join(f"{c.questions} questions in {c.domain}" for c in results.constants)
-        show_lines(
-            [
-                f"Smoke run finished: every part worked. Its scores mean nothing ({sizes}).",
-                f"Tables: coopt report {where} --all    transcripts: coopt report {where} --html",
-            ],
-            console,
-        )
+        show_lines(smoke_lines(results, where, _students(run)), console)
     else:
         show_headline(results, where, console)
-    if not as_json:
+    if not as_json and (everything or not run.config.smoke):
         console.print(
             f"Run: {where}; trained students: {_students(run)}", markup=False, highlight=False, soft_wrap=True
         )

@@ -13,7 +13,7 @@ from coopt.core.errors import CooptError, RunError
 def check(
     run: Annotated[Path, typer.Argument(help="A run, or a folder of runs.")],
 ) -> None:
-    """Is a run whole? Every file is read and compared with what was written.
+    """Is a run intact? Every file is read and compared with what was written.
 
     Exit code 0: whole; 1: damaged or not finished, with what is wrong and the command that mends it.
 

@@ -23,9 +23,11 @@ def compare(
       coopt compare runs/RING runs/STAR
       coopt compare runs/sweeps/topologies/ring4 runs/sweeps/topologies/star4 --format md
     """
-    from coopt.core.tables.screen import output, show
+    from coopt.cli.smoke import say_smoke
+    from coopt.core.tables.screen import output, show, show_lines
     from coopt.core.tables.table import FORMATS, render
     from coopt.reports.comparison import comparison_tables
+    from coopt.reports.headline import SMOKE
     from coopt.runs.compare import compare_runs
     from coopt.runs.together import open_finished
 
@@ -34,8 +36,12 @@ def compare(
         raise ConfigError(unknown("format", style, FORMATS))
     if len(runs) < 2:
         raise ConfigError("coopt compare needs two runs or more. The methods of one run: coopt report RUN.")
-    tables = comparison_tables(compare_runs([open_finished(run) for run in runs]))
+    opened = [open_finished(run) for run in runs]
+    tables, smoke = comparison_tables(compare_runs(opened)), any(run.config.smoke for run in opened)
     if style == "rich":
+        show_lines([f"WARNING: {SMOKE}"] * smoke, output())
         show(tables, output())
     else:
+        if smoke:
+            say_smoke(formats[style])
         print(render(tables, formats[style]))

@@ -192,36 +192,60 @@ def _speaker(model: str, endpoint: str | None) -> Any:
 
 @data.command("make-base")
 def make_base(
-    out: Annotated[Path, typer.Argument(help="Where to write the model directory.")],
+    out: Annotated[
+        Path | None, typer.Argument(help="Where to write the model directory. (default of --family: the user's cache)")
+    ] = None,
+    family: Annotated[
+        bool, typer.Option("--family", help="The base of the family of worlds (docs/worlds.md).")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of weights and lessons.")] = 0,
     steps: Annotated[int | None, typer.Option(help="Training steps. (default: the recipe's)")] = None,
 ) -> None:
-    """Train the embedded base model from scratch (about twenty minutes on one core).
+    """Train the embedded base model (about twenty minutes on one core; with --family ten).
 
     \b
-    Example:
+    Examples:
       coopt data make-base /tmp/base
+      coopt data make-base --family     # what --model scimini-family reads
     """
     import dataclasses
 
     import torch
     from rich.progress import track
 
-    from coopt.lm.embedded.learn import BASE, train_base
+    from coopt.core import store
+    from coopt.core.quiet import quiet_libraries
+    from coopt.core.tables.screen import output, show
+    from coopt.domains.scimini.facts import common_knowledge
+    from coopt.lm.bases import family_directory
+    from coopt.lm.embedded.learn import BASE, FAMILY_BASE, train_base, train_family
+    from coopt.lm.embedded.measure import measure, measured_table
 
+    if out is None and not family:
+        raise ConfigError("coopt data make-base: say where to write it, for example 'coopt data make-base my-base'.")
+    out = out or family_directory()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out}: not an empty folder. Give another one.")
-    schooling = dataclasses.replace(BASE, steps=steps) if steps else BASE
+    recipe = FAMILY_BASE if family else BASE
+    schooling = dataclasses.replace(recipe, steps=steps) if steps else recipe
+    quiet_libraries()
     torch.set_num_threads(1)  # so that the same weights come out whatever the number of cores
-    ticks = iter(track(range(schooling.steps), "training", console=Console(stderr=True)))
+    screen = Console(stderr=True)
+    ticks = iter(track(range(schooling.steps), "training", console=screen))
     losses: list[float] = []
 
     def report(step: int, loss: float) -> None:
         next(ticks)
         losses.append(loss)
+        if not screen.is_terminal and step % max(1, schooling.steps // 20) == 0:
+            print(f"training: step {step} of {schooling.steps}, loss {loss:.3f}", file=sys.stderr, flush=True)
 
-    model, tokenizer = train_base(seed, schooling, report)
+    model, tokenizer = (train_family if family else train_base)(seed, schooling, report)
     next(ticks, None)  # the bar moves on when the next tick is asked for
-    model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
-    print(f"{out}: {schooling.steps} steps, last loss {losses[-1]:.4f}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with store.new_directory(out) as temporary:
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+    print(f"{out}: {schooling.steps} steps, last loss {losses[-1]:.4f}", flush=True)
+    if family:
+        show([measured_table(measure(model, tokenizer, common_knowledge(), 20 if steps else 200))], output())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,7 @@ import typer
 from coopt.core.errors import ConfigError, EntryError, unknown
 
 if TYPE_CHECKING:
+    from coopt.reports.leaderboard.board import Track
     from coopt.reports.leaderboard.check import Checked
 
 leaderboard = typer.Typer(help="Results that anybody can check.", no_args_is_help=True)
@@ -78,17 +81,16 @@ def check(
       coopt leaderboard check mine/NAME.entry.json
       coopt leaderboard check mine/NAME.entry.json --rerun 20 --run runs/NAME
     """
-    from coopt.reports.leaderboard.check import check_entry
-
     if (questions is None) != (run is None):
         raise ConfigError("--rerun K and --run RUN go together: the run's students answer again.")
     if run is not None and path.is_dir():
         raise ConfigError("--rerun takes one entry: NAME.entry.json.")
-    for checked in _good(path) if path.is_dir() else [check_entry(path)]:
-        answers = sum(grid.size for grid in checked.answers.correct.values())
-        print(f"{checked.path}: ok, every number follows from {answers:,} answers")
-        if run is not None and questions is not None:
-            _rerun(checked, run, questions, secrets.randbits(32) if draw is None else draw)
+    with _holding(path) as good:
+        for checked in good:
+            answers = sum(grid.size for grid in checked.answers.correct.values())
+            print(f"{checked.path}: ok, every number follows from {answers:,} answers")
+            if run is not None and questions is not None:
+                _rerun(checked, run, questions, secrets.randbits(32) if draw is None else draw)
 
 
 def _rerun(checked: Checked, run: Path, questions: int, draw: int) -> None:
@@ -100,7 +102,7 @@ def _rerun(checked: Checked, run: Path, questions: int, draw: int) -> None:
     found = rerun(checked, open_finished(run), questions, draw)
     print(
         f"{checked.path}: {questions} questions (--draw {draw}) answered again: {found.same:,} of {found.answers:,}"
-        " answers are right or wrong as it says"
+        " answers agree with the entry"
     )
 
 
@@ -114,6 +116,8 @@ def reproduce(
 ) -> None:
     """Run an entry again from the entry alone, and say whether the result is the same (exit code 1 if not).
 
+    Says first how long the entry took, which versions it was made with, and what counts as the same.
+
     \b
     Examples:
       coopt leaderboard reproduce mine/NAME.entry.json
@@ -124,6 +128,7 @@ def reproduce(
     from coopt.core.quiet import quiet_libraries
     from coopt.core.tables.screen import output, show, show_lines
     from coopt.reports.leaderboard.check import check_entry
+    from coopt.reports.leaderboard.foretold import made_with
     from coopt.reports.leaderboard.reproduce import compared, reproduction_table, run_again
 
     if path.is_dir():
@@ -139,8 +144,8 @@ def reproduce(
     show([reproduction_table(checked.entry.name, again.rows)], console)
     outcomes = [row.outcome for row in again.rows]
     worst = next(o for o in ("different", "within interval", "equal") if o in outcomes)
-    said = f"{again.same:,} of {again.answers:,} answers are right or wrong as the entry says"
-    show_lines([f"{worst}: {said}. Run: {run.directory}"], console)
+    said = f"{again.same:,} of {again.answers:,} answers agree with the entry"
+    show_lines([*made_with(checked.entry), f"{worst}: {said}. Run: {run.directory}"], console)
     if worst == "different":
         sys.exit(1)
 
@@ -155,7 +160,7 @@ def build(
         bool, typer.Option("--all", help="All columns. (csv, json and html always have them)")
     ] = False,
 ) -> None:
-    """Make the tables of all entries; an entry that fails its check stops it.
+    """Make the tables of all entries that hold. One that fails its check is named (exit code 2, --readme not written).
 
     What was checked before and has not changed is not checked again (coopt leaderboard check always does so).
 
@@ -166,21 +171,29 @@ def build(
       coopt leaderboard build mine --format md
       coopt leaderboard build mine --format html --out page.html
     """
-    from coopt.core import store
-    from coopt.core.tables.screen import output, show
-    from coopt.core.tables.table import FORMATS, render
-    from coopt.reports.leaderboard.board import board_tables, tracks
-    from coopt.reports.leaderboard.page import page
+    from coopt.core.tables.table import FORMATS
+    from coopt.reports.leaderboard.board import tracks
     from coopt.reports.leaderboard.readme import write_board
 
-    formats = {str(f): f for f in FORMATS}
-    if style not in (*formats, "html"):
+    if style not in (*FORMATS, "html"):
         raise ConfigError(unknown("format", style, (*FORMATS, "html")))
     if style == "rich" and out is not None:
         raise ConfigError("--out needs --format md, latex, csv, json or html.")
-    found = tracks(_good(directory, again=False))
+    with _holding(directory, again=False, one=False) as good:
+        found = tracks(good)
+        _show_board(found, style, out, everything=everything)
     if readme is not None:
         write_board(readme, found)
+
+
+def _show_board(found: Sequence[Track], style: str, out: Path | None, *, everything: bool) -> None:
+    """Print the tables, or write them to ``out``."""
+    from coopt.core import store
+    from coopt.core.tables.screen import output, show
+    from coopt.core.tables.table import FORMATS, render
+    from coopt.reports.leaderboard.board import board_tables
+    from coopt.reports.leaderboard.page import page
+
     if style == "rich":
         show(board_tables(found, more=everything), output())
         return
@@ -190,6 +203,7 @@ def build(
     elif style == "md":
         text = render(board_tables(found, folder, more=everything), "md")
     else:
+        formats = {str(f): f for f in FORMATS}
         text = render(board_tables(found, more=everything or style in ("csv", "json")), formats[style])
     if out is None:
         print(text)
@@ -212,11 +226,11 @@ def export(
     """
     from time import time
 
-    from coopt.reports.leaderboard.check import check_entry
     from coopt.reports.leaderboard.everyeval import write_evaluation
 
-    for checked in _good(path, again=False) if path.is_dir() else [check_entry(path)]:
-        print(write_evaluation(checked, out, time()))
+    with _holding(path, again=False) as good:
+        for checked in good:
+            print(write_evaluation(checked, out, time()))
 
 
 @leaderboard.command("schema")
@@ -227,14 +241,20 @@ def schema() -> None:
     print(text(), end="")
 
 
-def _good(directory: Path, *, again: bool = True) -> list[Checked]:
-    """The entries of a folder. Raises ``EntryError`` if one does not hold; all that do not are named."""
-    from coopt.reports.leaderboard.check import check_folder
+@contextmanager
+def _holding(path: Path, *, again: bool = True, one: bool = True) -> Iterator[list[Checked]]:
+    """For the block, the entries at a path that hold; after it, or if none does, an ``EntryError``: those that do not
+    are named. ``again``: as ``check_entry``; ``one``: the path may be an entry's."""
+    from coopt.reports.leaderboard.check import check_entry, check_folder
 
-    folder = check_folder(directory, again=again)
+    if one and not path.is_dir():
+        yield [check_entry(path)]
+        return
+    folder = check_folder(path, again=again)
+    if folder.good or not folder.bad:
+        yield folder.good
     if folder.bad:
         for line in folder.bad[:-1]:
             typer.echo(f"coopt: {line}", err=True)
         count = f" ({len(folder.bad)} of {len(folder.bad) + len(folder.good)} entries refused)"
         raise EntryError(folder.bad[-1] + (count if len(folder.bad) > 1 else ""))
-    return folder.good

@@ -83,8 +83,10 @@ report.__doc__ = f"{report.__doc__}\n\n\b{_EXAMPLES}"
 
 
 def _print(run: Path, style: Format, everything: bool, name: str | None) -> None:
-    from coopt.core.tables.screen import output, show
+    from coopt.cli.smoke import say_smoke
+    from coopt.core.tables.screen import output, show, show_lines
     from coopt.core.tables.table import render
+    from coopt.reports.headline import warnings
     from coopt.reports.sections import all_tables, screen_section, screen_tables, section
     from coopt.runs.measures.summary import read_results
     from coopt.runs.results import UnfinishedError
@@ -106,8 +108,11 @@ def _print(run: Path, style: Format, everything: bool, name: str | None) -> None
     if not tables:
         print(f"{run} has nothing in section {name}.")
     elif style == "rich":
+        show_lines(warnings(results), output())
         show(tables, output())
     else:
+        if results.smoke:
+            say_smoke(style)
         print(render(tables, style))
 
 
@@ -116,11 +121,15 @@ def _show_so_far(directory: Path) -> None:
     from coopt.core.tables.screen import output, show, show_lines
     from coopt.driver.status import run_status
     from coopt.reports.so_far import how_far, so_far_table
+    from coopt.reports.status import silent
     from coopt.runs.measures.trajectories import trajectories
     from coopt.runs.run import Run
 
     run, console = Run.open(directory), output()
-    show_lines([f"{directory}: {how_far(run_status(run), time.time())}"], console)
+    status = run_status(run)
+    show_lines([f"{directory}: {how_far(status, time.time())}"], console)
+    if status.silence:
+        show_lines([f"note: {silent(status.silence)}"], console)
     table = so_far_table(trajectories(run, unfinished=True), len(run.topology.students))
     console.print()
     show([table] if table.rows else [], console)

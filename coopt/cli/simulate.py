@@ -124,13 +124,17 @@ def _simulate(config: Config, model: Constants, rates: str, form: str, picture: 
     from coopt.driver.simulate.published import Published
     from coopt.driver.simulate.summary import simulate_all
     from coopt.graph.files import load_topology
+    from coopt.graph.gates.registry import check_options
     from coopt.reports.figure import check_figure
     from coopt.reports.simulation.tables import simulated_tables
 
     check_config(config)
     if picture is not None:
         check_figure("--picture", picture)
-    world = World(load_topology(config.topology, config.domains, config.nodes), config, model)
+    topology = load_topology(config.topology, config.domains, config.nodes)
+    kinds = (config.gate.kind, *(own.gate for own in topology.settings.values() if own.gate))
+    check_options(config.gate.model_copy(update={"kind": kind}) for kind in kinds)
+    world = World(topology, config, model)
     if rates == "paper":
         world.feedback = Published(world.model, model.contexts, config)
     console = Console(stderr=True, highlight=False)

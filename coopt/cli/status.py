@@ -74,6 +74,7 @@ def _page(where: Path, out: Path | None) -> None:
 
 def _tables(where: Path) -> tuple[list[Table], bool]:
     """The tables of a run, or of all runs in a folder, and whether one is going on. Raises ``RunError``."""
+    from coopt.driver.slurm.queue import glancing
     from coopt.driver.status import RunStatus, find_runs, run_status
     from coopt.reports.status import runs_table, status_tables
     from coopt.runs.run import Run, is_run
@@ -85,12 +86,13 @@ def _tables(where: Path) -> tuple[list[Table], bool]:
     if not found:
         raise RunError(f"{where}: no runs here. coopt bench makes one under runs/; coopt sweep under runs/sweeps/.")
     statuses: list[tuple[str, RunStatus | ValueError]] = []
-    for path in found:
-        try:
-            status: RunStatus | ValueError = run_status(Run.open(path))
-        except ValueError as error:  # one that cannot be read hides no other
-            status = error
-        statuses.append((str(path.relative_to(where)), status))
+    with glancing():
+        for path in found:
+            try:
+                status: RunStatus | ValueError = run_status(Run.open(path))
+            except ValueError as error:  # one that cannot be read hides no other
+                status = error
+            statuses.append((str(path.relative_to(where)), status))
     return [runs_table(statuses)], any(isinstance(s, RunStatus) and s.word == "running" for _, s in statuses)
 
 
@@ -109,8 +111,9 @@ def logs(
       coopt logs runs/NAME s1 --method opcod --last 10
     """
     from coopt.core.tables.screen import output, show
-    from coopt.driver.slurm.jobs import jobs_of
-    from coopt.reports.status import phases_table, steps_table
+    from coopt.driver.slurm.jobs import jobs_and_silence
+    from coopt.driver.slurm.queue import glancing
+    from coopt.reports.status import phases_table, silent, steps_table
     from coopt.runs.run import Run
 
     opened = Run.open(run)
@@ -124,7 +127,9 @@ def logs(
             raise RunError(unknown(what, given, allowed, f"{run}: "))
     wanted = {"student": student, "method": method, "seed": seed}
     phases = [p for p in _phases(opened) if all(v is None or p[0][k] == v for k, v in wanted.items())]
-    jobs = [j for j in jobs_of(run) if student is None or j.task.split()[-1] == student]
+    with glancing():
+        every, silence = jobs_and_silence(run)
+    jobs = [j for j in every if student is None or j.task.split()[-1] == student]
     if not phases and not jobs:
         raise RunError(f"{run}: nothing has been trained yet. coopt status {run} says how far it is.")
     console = output()
@@ -134,6 +139,8 @@ def logs(
         show([steps_table(where, steps[-last:], _gates(opened, where)) for where, steps in phases], console)
     for job in jobs:
         console.print(one_line(f"{job.task}: job {job.id} {job.state}: {job.log}"), markup=False, soft_wrap=True)
+    if silence:
+        console.print(one_line(f"note: {silent(silence)}"), markup=False, soft_wrap=True)
 
 
 def _phases(run: Run) -> Iterator[_Phase]:

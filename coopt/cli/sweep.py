@@ -208,11 +208,13 @@ def _estimates(cells: Sequence[Cell], workers: Callable[[Config], int]) -> dict[
 def _show_tables(cells: Sequence[Cell], style: str) -> None:
     from coopt.core.tables.screen import output, show
     from coopt.core.tables.table import FORMATS, render
-    from coopt.driver.sweep.between import between_arms
-    from coopt.driver.sweep.results import arm_states
+    from coopt.driver.sweep.results import read_cells
     from coopt.reports.sweep import sweep_tables
 
-    tables = sweep_tables(arm_states(cells), between_arms(cells))
+    found = read_cells(cells)
+    for line in found.unread:
+        typer.echo(f"coopt: left out: {line}", err=True)
+    tables = sweep_tables(found.states, found.between)
     if style == "rich":
         show(tables, output())
     else:
@@ -225,7 +227,7 @@ def _finish(outcomes: Sequence[CellEnd], extra: Sequence[str], console: Console)
     left_out = [o.cell.name for o in outcomes if o.state == "left out"]
     if left_out:
         console.print(
-            f"Left out by the budget ({len(left_out)}): {', '.join(left_out)}. The same command goes on with them.",
+            f"Left out by the budget ({len(left_out)}): {', '.join(left_out)}. The same command continues with them.",
             markup=False,
             highlight=False,
         )

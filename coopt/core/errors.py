@@ -6,7 +6,9 @@ CooptError
 ├── DataError        benchmark rows
 ├── ModelError       a model directory
 ├── RunError         a run directory
-│   └── DamagedError a file of it that is not what was written
+│   ├── DamagedError a file of it that is not what was written
+│   └── KilledError  a process of a task was killed: the same task may well be done at the next try
+├── PluginError      a gate or method of somebody's own
 ├── EntryError       a leaderboard entry that cannot be believed
 ├── EngineError      a rollout engine that cannot serve what it should
 └── TrainingError    training had to stop (non-finite loss)
@@ -15,11 +17,14 @@ CooptError
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from coopt.core.text import one_line
 
+# User and password of an address that somebody gave where none is taken; logs keep what is printed.
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/?#]{1,300}@")
 _LONGEST = 4000  # characters of an error; the longest list of allowed names is shorter
 
 
@@ -29,7 +34,7 @@ class CooptError(ValueError):
     exit_code = 2
 
     def __str__(self) -> str:
-        line = one_line(str(self.args[0]) if self.args else "")
+        line = _CREDENTIALS.sub("***@", one_line(str(self.args[0]) if self.args else ""))
         return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}... ({len(line):,} characters)"
 
 
@@ -59,6 +64,14 @@ class DamagedError(RunError):
     def __init__(self, message: str, output: Path | None = None) -> None:
         super().__init__(message, output)  # as it is pickled on its way from a worker
         self.output = output
+
+
+class KilledError(RunError):
+    """Somebody killed a process that a task needs. It is no fault of the task."""
+
+
+class PluginError(CooptError):
+    """A gate or a method, as a rule somebody's own, that does not return what it should."""
 
 
 class EntryError(CooptError):

@@ -48,9 +48,9 @@ class Meter:
 def read_meter(path: Path) -> Reading:
     """The last reading of a task; nothing yet if it has not begun."""
     try:
-        share, tokens, seconds = json.loads(path.read_text())
+        share, tokens, seconds = store.read_json(path)
         return Reading(min(1.0, float(share)), int(tokens), float(seconds))
-    except (FileNotFoundError, ValueError, TypeError, RecursionError):
+    except (FileNotFoundError, ValueError, TypeError, OverflowError):
         return Reading()
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
+from typing import Literal
 
 from coopt.core.errors import ConfigError
 
 ORACLE = "oracle"
-"""A method, and the tutor in it, which is no node of any graph."""
+"""A method, and the tutor in it, which is not a node of any graph."""
 
 INIT, BASE = "init", "base"
 """The initial students, and the base model: what stands beside the methods in folders, scores and tables."""
+
+Order = Literal["s_f", "f_s"]
+"""Which stands first before a self-teacher: its own correct rollout (s) or a tutor's feedback (f)."""
 
 # The domains of the embedded world and of SciKnowEval. Rows may bring any others.
 DOMAIN_NAMES = ("physics", "chemistry", "materials", "biology")
@@ -37,7 +42,7 @@ def resolve_domain(name: str) -> str:
     key = ALIASES.get(key, key)
     if not _SLUG.fullmatch(key) or key in _TAKEN:
         raise ConfigError(
-            f"domain {name.strip()[:60]!r} is no plain name. Give letters, digits, '-' and '_', 40 at most (and not"
+            f"domain {name.strip()[:60]!r} is not a plain name. Use letters, digits, '-' and '_', at most 40 (and not"
             " 'all' or 'mean'), for example law or computer_science."
         )
     return key
@@ -59,7 +64,7 @@ def resolve_domains(names: str | Iterable[str]) -> tuple[str, ...]:
     resolved = tuple(resolve_domain(p) for p in parts if p.strip())
     if not resolved:
         raise ConfigError("--domains is empty. Give a comma list, for example phys,chem.")
-    twice = sorted({d for d in resolved if resolved.count(d) > 1})
+    twice = sorted(name for name, times in Counter(resolved).items() if times > 1)
     if twice:
         raise ConfigError(f"--domains names {', '.join(twice)} twice.")
     return resolved

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from coopt.core import store
+from coopt.core.outside.shapes import Shape
+from coopt.core.shapes.answers import EVALUATIONS
+from coopt.core.shapes.steps import ADVANTAGES, ROLLOUTS, STEPS
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,13 @@ class PhaseFiles:
 
     def read(self, path: Path) -> list[Any]:
         """The records of one of ``lines``, those of a finished phase as it left them. Raises ``DamagedError``."""
-        return store.read_sealed_lines(path, self.folder) if path.is_file() or path not in self.transcripts else []
+        if path in self.transcripts and not path.exists():
+            return []
+        return store.read_sealed_lines(path, self.folder, self._shapes[path])
+
+    @property
+    def _shapes(self) -> dict[Path, Shape]:
+        return dict(zip(self.lines, (STEPS, ROLLOUTS, ADVANTAGES, EVALUATIONS), strict=True))
 
     def read_steps(self) -> list[Any]:
         return self.read(self.steps)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
 from coopt.core.errors import DamagedError
+from coopt.core.outside.files import MOST_OF_A_RUN, UnreadableError, opened, read_bytes, read_text
+from coopt.core.outside.parse import parse_json
 
 COMPLETE = "COMPLETE"
 SEAL = ".seal"
@@ -93,22 +96,29 @@ def read_seal(output: Path) -> Seal | None:
 def read_seal_at(path: Path, output: Path) -> Seal | None:
     """As ``read_seal``; the seal lies at ``path``."""
     try:
-        text = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    try:
-        tree = json.loads(text)
+        tree = parse_json(read_text(path, MOST_OF_A_RUN))
         if tree == {"version": 1}:
             return None
         if tree.pop("own") != own_digest(tree) or tree["version"] != VERSION:
             raise ValueError
         files = {_inside(name): FileSum(*found) for name, found in tree["files"].items()}
-        return Seal(files, tree["from"], tree.get("copy", ""))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return _typed(Seal(files, tree["from"], tree.get("copy", "")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise DamagedError(f"{path}: the seal itself is damaged. {REPAIR}", output) from None
 
 
 REPAIR = "The same coopt bench command as before makes it again (what else is: coopt check RUN)."
+
+
+def _typed(seal: Seal) -> Seal:
+    """A digest of its own is no proof of who wrote it."""
+    names = all(isinstance(s.digest, str) and type(s.size) is int for s in seal.files.values())
+    origins = isinstance(seal.made_from, dict) and all(isinstance(v, str) for v in seal.made_from.values())
+    if not names or not origins or not isinstance(seal.copy, str):
+        raise ValueError
+    return seal
 
 
 def _inside(name: str) -> str:
@@ -145,7 +155,7 @@ def sums(files: Mapping[str, Path]) -> dict[str, FileSum]:
 def _digest(path: Path, start: int) -> bytes:
     """Of one part of a file."""
     found, left = hashlib.sha256(), _PART
-    with path.open("rb") as file:
+    with opened(path) as file:
         file.seek(start)
         while left and (block := file.read(min(_READ, left))):
             found.update(block)
@@ -187,8 +197,12 @@ def _files_in(folder: Path) -> Iterator[Path]:
 # -- looking -------------------------------------------------------------------------------------------
 
 
-Reading = Literal["all", "quick", "none"]
-"""What is read to find damage: everything; not a large file that nobody touched since; sizes alone."""
+Reading = Literal["all", "once", "quick", "none"]
+"""What is read to find damage: everything; not what this process has read before and nobody touched since; not a large
+file that nobody touched since it was sealed; sizes alone."""
+_Stamp = tuple[int, int, int, int]
+_read_before: dict[Path, tuple[_Stamp, FileSum]] = {}
+_SETTLED = 2_000_000_000  # nanoseconds after which another change cannot leave a file's times as they are
 
 
 def faults(output: Path, seal: Seal, part: str = "", reading: Reading = "all") -> list[Fault]:
@@ -208,11 +222,30 @@ def faults(output: Path, seal: Seal, part: str = "", reading: Reading = "all") -
             found.append(Fault(name, "is no file"))
         elif path.stat().st_size != was.size:
             found.append(Fault(name, f"has {path.stat().st_size:,} bytes instead of {was.size:,}"))
-        elif reading == "all" or (reading == "quick" and (was.size < _LARGE or _is_newer(path, seal_path(output)))):
+        elif reading in ("all", "once") or (
+            reading == "quick" and (was.size < _LARGE or _is_newer(path, seal_path(output)))
+        ):
             read[name] = path
-    now = sums(read)
+    now = _sums_once(read) if reading == "once" else sums(read)
     found += [Fault(n, "is not what was written (its checksum differs)") for n in read if now[n] != seal.files[n]]
     return sorted(found)
+
+
+def _sums_once(files: Mapping[str, Path]) -> dict[str, FileSum]:
+    """As ``sums``, but what was read before is not read again."""
+    stamps = {name: _stamp(path) for name, path in files.items()}
+    known = {n: _read_before[p][1] for n, p in files.items() if p in _read_before and _read_before[p][0] == stamps[n]}
+    found = sums({name: path for name, path in files.items() if name not in known})
+    now = time.time_ns()
+    for name, own in found.items():
+        if max(stamps[name][:2]) < now - _SETTLED:
+            _read_before[files[name]] = stamps[name], own
+    return known | found
+
+
+def _stamp(path: Path) -> _Stamp:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
 def _is_newer(path: Path, than: Path) -> bool:
@@ -236,7 +269,9 @@ def checked(path: Path, output: Path, seal: Path | None = None) -> bytes:
     found = read_seal_at(seal or seal_path(output), output)
     was = found.files.get(path.relative_to(output.parent).as_posix()) if found else None
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, MOST_OF_A_RUN)
+    except UnreadableError as error:
+        raise DamagedError(f"{path}: is damaged: {error}. {REPAIR}", output) from None
     except FileNotFoundError:
         if was is None:
             raise

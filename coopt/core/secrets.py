@@ -10,6 +10,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 MASK = "***"
@@ -36,13 +37,13 @@ class Secrets:
         return found.sub(MASK, text) if found else text
 
 
-def secrets_of(url: str, key: str) -> Secrets:
-    """What a request to ``url`` with ``key`` must not leave behind: the key, user and password, and those of the
-    query's values that are long or named like a secret."""
-    user, password = credentials(url)
+def secrets_of(url: str, key: str, proxy: str = "") -> Secrets:
+    """What a request to ``url`` with ``key`` must not leave behind: the key, user and password, also those of the
+    proxy on the way, and those of the query's values that are long or named like a secret."""
+    known = [credentials(address) for address in (url, proxy)]
     values = [v for name, v in query_of(url) if len(v) >= _WORDLIKE or _SECRET_NAME.search(name)]
-    basic = [f"{user}:{password}"] if user or password else []
-    return Secrets([key, user, password, *basic, *values])
+    basic = [f"{user}:{password}" for user, password in known if user or password]
+    return Secrets([key, *chain.from_iterable(known), *basic, *values])
 
 
 def credentials(url: str) -> tuple[str, str]:

@@ -9,15 +9,19 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from coopt.core import seals
 from coopt.core.errors import DamagedError
+from coopt.core.outside.files import MOST_OF_A_RUN, UnreadableError, decoded, opened, read_text
+from coopt.core.outside.parse import parse_lines, parse_own
+from coopt.core.outside.shapes import ANY, Shape, fits, lines_of
 
 COMPLETE = seals.COMPLETE
 _NOTHING: Mapping[str, str] = {}
+_BLOCK = 1 << 16  # bytes that are read at once from the end of a file
 
 
 @contextmanager
@@ -29,7 +33,7 @@ def replacing(path: Path) -> Iterator[Path]:
     os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield name
-        with name.open("rb") as file:
+        with opened(name) as file:
             os.fsync(file.fileno())
         os.replace(name, path)
     except BaseException:
@@ -66,52 +70,56 @@ def write_sealed(
         write_json(seals.sidecar(path), seals.Seal(files, made_from, text if kept else "").tree())
 
 
-def read_sealed(path: Path, output: Path | None = None, parse: Callable[[str], Any] = json.loads) -> Any:
+def read_sealed(
+    path: Path, output: Path | None = None, shape: Shape = ANY, parse: Callable[[str], Any] = parse_own
+) -> Any:
     """The JSON of a file of an output (by default the file is the output). Raises ``DamagedError`` if it is not what
-    was written, or no JSON."""
+    was written, or no JSON of this shape."""
+    content = seals.checked(path, output or path)
     try:
-        return parse(seals.checked(path, output or path).decode())
-    except DamagedError:
-        raise
-    except (ValueError, RecursionError):
-        raise DamagedError(f"{path}: is torn, or no JSON. {seals.REPAIR}", output or path) from None
+        return fits(parse(decoded(content)), shape)
+    except UnreadableError as error:
+        raise DamagedError(f"{path}: is damaged: {error}. {seals.REPAIR}", output or path) from None
 
 
-def read_sealed_lines(path: Path, output: Path) -> list[Any]:
+def read_sealed_lines(path: Path, output: Path, shape: Shape = ANY) -> list[Any]:
     """As ``read_lines``, of a file of an output. Raises ``DamagedError``."""
     try:
-        found: list[Any] = read_sealed(path, output, _lines)
+        found: list[Any] = read_sealed(path, output, parse=lambda text: lines_of(shape)(parse_lines(text)))
         return found
     except FileNotFoundError:
         return []
 
 
-def read_kept(path: Path) -> Any:
+def read_kept(path: Path, shape: Shape = ANY) -> Any:
     """The JSON of a small file, else what its seal has kept of it. Raises ``DamagedError``."""
     try:
-        return read_sealed(path)
+        return read_sealed(path, shape=shape)
     except (DamagedError, FileNotFoundError) as error:
         try:
             seal = seals.read_seal(path)
         except DamagedError:  # the file itself may be whole: what it says is looked at by whoever asks
-            return _unsealed(path, error)
+            return _unsealed(path, shape, error)
         if seal is None or not seal.copy:
             raise
-        return json.loads(seal.copy)
+        try:
+            return fits(parse_own(seal.copy), shape)
+        except UnreadableError:
+            raise DamagedError(f"{path}: is damaged, and so is its copy.", path) from None
 
 
 def read_or(path: Path, default: Any) -> Any:
     """The JSON of a file that only says how far something is; ``default`` if it cannot be read."""
     try:
         return read_json(path)
-    except (FileNotFoundError, ValueError, RecursionError):
+    except (FileNotFoundError, DamagedError):
         return default
 
 
-def _unsealed(path: Path, error: Exception) -> Any:
+def _unsealed(path: Path, shape: Shape, error: Exception) -> Any:
     try:
-        return read_json(path)
-    except (ValueError, RecursionError, FileNotFoundError):
+        return read_json(path, shape)
+    except (DamagedError, FileNotFoundError):
         what = "missing" if isinstance(error, FileNotFoundError) else "damaged"
         raise DamagedError(f"{path}: is {what}, and its copy is damaged.", path) from None
 
@@ -135,8 +143,16 @@ def create_json(path: Path, value: Any) -> bool:
     return True
 
 
-def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+def read_json(path: Path, shape: Shape = ANY) -> Any:
+    """The JSON of a file that is not sealed. Raises ``DamagedError``, and ``FileNotFoundError``."""
+    return _read(path, lambda text: fits(parse_own(text), shape))
+
+
+def _read(path: Path, parse: Callable[[str], Any]) -> Any:
+    try:
+        return parse(read_text(path, MOST_OF_A_RUN))
+    except UnreadableError as error:
+        raise DamagedError(f"{path}: is damaged: {error}. {seals.REPAIR}", path) from None
 
 
 @contextmanager
@@ -170,6 +186,16 @@ def complete_directory(path: Path, made_from: Mapping[str, str] = _NOTHING, besi
     os.replace(temporary_of(path), path)
 
 
+def remove_directory(path: Path) -> None:
+    """Take a directory away at once: whoever is killed meanwhile leaves none of it under its name, and the next call
+    takes the rest."""
+    gone = path.with_name(f"{path.name}.gone")
+    shutil.rmtree(gone, ignore_errors=True)
+    with suppress(OSError):  # there is none, or it may not be touched
+        os.replace(path, gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
 def _same_mode(folder: Path, mode: int) -> None:
     """Libraries write some files (safetensors its weights) for their owner alone; here all have one mode."""
     for file in folder.rglob("*"):
@@ -187,12 +213,46 @@ def append_lines(path: Path, values: Iterable[Any]) -> None:
 
 
 def append_text(path: Path, text: str) -> None:
-    """Append whole lines in one write, flushed to disk."""
+    """Append whole lines in one write, flushed to disk, to a file whose end is mended first."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    mend_end(path)
     with path.open("a", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def mend_end(path: Path) -> None:
+    """Let the last line of a file of records be a whole one: half a record (its writer was killed) goes, anything else
+    (an editor left out the line end) gets its end."""
+    if not path.is_file():
+        return
+    with path.open("r+b") as file:
+        rest = _after_last_line(file)
+        if rest.lstrip().startswith(b"{") and not _is_record(rest):
+            file.truncate(file.seek(0, os.SEEK_END) - len(rest))
+        elif rest:
+            file.seek(0, os.SEEK_END)
+            file.write(b"\n")
+
+
+def _after_last_line(file: BinaryIO) -> bytes:
+    """What a file holds after its last line end."""
+    start = file.seek(0, os.SEEK_END)
+    blocks: list[bytes] = []
+    while start and not (blocks and b"\n" in blocks[-1]):
+        step = min(start, _BLOCK)
+        start = file.seek(start - step)
+        blocks.append(file.read(step))
+    return b"".join(reversed(blocks)).rpartition(b"\n")[2]
+
+
+def _is_record(line: bytes) -> bool:
+    """Whether a line is a whole JSON object: no part of one is."""
+    try:
+        return isinstance(parse_own(decoded(line)), dict)
+    except UnreadableError:
+        return False
 
 
 def rewrite_lines(path: Path, values: Iterable[Any]) -> None:
@@ -200,11 +260,8 @@ def rewrite_lines(path: Path, values: Iterable[Any]) -> None:
     write_text(path, "".join(json.dumps(v, allow_nan=False, sort_keys=True) + "\n" for v in values))
 
 
-def read_lines(path: Path) -> list[Any]:
-    """All whole JSON lines. A torn last line (the writer was killed) is left out."""
-    return _lines(path.read_text(encoding="utf-8")) if path.is_file() else []
-
-
-def _lines(text: str) -> list[Any]:
-    whole = text[: text.rfind("\n") + 1]
-    return [json.loads(line) for line in whole.splitlines() if line]
+def read_lines(path: Path, shape: Shape = ANY) -> list[Any]:
+    """All whole JSON lines; none where there is no file. A torn last line (the writer was killed) is left out. Raises
+    ``DamagedError``."""
+    found: list[Any] = _read(path, lambda text: lines_of(shape)(parse_lines(text))) if path.exists() else []
+    return found

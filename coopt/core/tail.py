@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
+
+from coopt.core.outside.files import opened
+from coopt.core.outside.parse import parse_own
 
 
 class Tail:
@@ -20,15 +22,14 @@ class Tail:
     def new(self) -> list[Any]:
         """The records that came since the last call; nothing where there is no file."""
         try:
-            file = self.path.open("rb")
+            with opened(self.path) as file:
+                found = os.fstat(file.fileno())
+                if found.st_ino != self._inode or found.st_size < self._offset:
+                    self._inode, self._offset = found.st_ino, 0
+                file.seek(self._offset)
+                data = file.read()
         except FileNotFoundError:
             return []
-        with file:
-            found = os.fstat(file.fileno())
-            if found.st_ino != self._inode or found.st_size < self._offset:
-                self._inode, self._offset = found.st_ino, 0
-            file.seek(self._offset)
-            data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
-        return [json.loads(line) for line in whole.split(b"\n") if line]
+        return [parse_own(line.decode("utf-8", errors="replace")) for line in whole.split(b"\n") if line]

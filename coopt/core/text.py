@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode's control (C0, C1), format (bidirectional, zero width, tags), surrogate and line-separating characters."""
@@ -22,10 +23,20 @@ _ENTITY = re.compile(r"&(?=#|[A-Za-z][A-Za-z0-9]*;)")
 
 def visible(text: str, kept: str = "\n\t") -> str:
     """``text`` with a sign in place of every character that steers or hides, but for those ``kept``."""
-    if text.isascii() and text.isprintable():
+    plain = text.translate(dict.fromkeys(map(ord, kept)))
+    if plain.isascii() and plain.isprintable():
         return text
     shown = "".join(c if c in kept or unicodedata.category(c) not in _HIDDEN else "�" for c in text)
     return _UNMARKED.sub("�", shown)
+
+
+def visible_in(value: Any) -> Any:
+    """``value`` with ``visible`` texts, wherever they stand in its lists and tables."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {visible_in(k): visible_in(v) for k, v in value.items()}
+    return [visible_in(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def one_line(text: str) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from coopt.core.errors import DataError
+from coopt.core.outside.files import from_home
 from coopt.domains.formats import ENDINGS, MOST_ROWS, ending_of, rows_of, too_many
 from coopt.domains.hub import hub_rows
 from coopt.domains.rows import Row
 
 HUB_NAME = "hicai-zju/SciKnowEval"
+_MOST_FILES = 100_000  # in a folder, of whatever kind
 _KINDS = f"{', '.join(ENDINGS)} (text ones also as .gz)"
 _OF_DATASETS = frozenset({"dataset_info.json", "dataset_dict.json", "state.json"})
 
@@ -25,7 +28,7 @@ def read_rows(source: str, columns: Sequence[str] = (), most: int | None = None)
     if source.lower() == HUB_NAME.lower():
         yield from islice(hub_rows(HUB_NAME, splits=("test",)), most)
         return
-    path = Path(source).expanduser()
+    path = from_home(source)
     if not path.exists():
         raise DataError(
             f"--data {source}: no such file or folder. Give rows as {_KINDS}, a folder of them, 'scimini', or"
@@ -48,7 +51,11 @@ def read_rows(source: str, columns: Sequence[str] = (), most: int | None = None)
 def _in_folder(path: Path) -> list[Path]:
     """Its files of a known kind. Of a folder that ``datasets`` saved only the rows."""
     found = []
-    for file in sorted(path.rglob("*")):
+    files = (Path(where) / name for where, _, names in os.walk(path) for name in names)
+    listed = list(islice(files, _MOST_FILES + 1))
+    if len(listed) > _MOST_FILES:
+        raise DataError(f"{path}: more than {_MOST_FILES:,} files. Give the folder that holds the rows alone.")
+    for file in sorted(listed):
         hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
         saved = file.name in _OF_DATASETS and any((file.parent / name).is_file() for name in _OF_DATASETS - {file.name})
         if file.is_file() and not hidden and not saved and file.name != "dataset_dict.json" and ending_of(file):

@@ -21,6 +21,7 @@ from coopt.domains.mapping.schema import Source, load_mapping
 from coopt.domains.mapping.splits import as_given
 from coopt.domains.rationales import read_rationales
 from coopt.domains.rows import Row, RowDomain, Selection, best_constant, content_hash, select
+from coopt.domains.scimini.traits import traits_of
 from coopt.domains.scimini.world import scimini_domain
 from coopt.domains.wording import CHOICE, NUMBER, SCIENCE, TEXT, Wording
 
@@ -35,7 +36,8 @@ def load_domains(config: Config) -> Mapping[str, Domain]:
     domains: Mapping[str, RowDomain]
     if config.data.source == WORLD:
         limits = _limits(config.data)
-        domains = {name: scimini_domain(name, config.world.rows, limits, config.domains) for name in config.domains}
+        rows, among, traits = config.world.rows, config.domains, traits_of(config)
+        domains = {name: scimini_domain(name, rows, limits, among, traits) for name in among}
     else:
         domains = _row_domains(config.data, config.domains)
     if not config.data.solutions:
@@ -167,7 +169,7 @@ def check_rows(source: str | None, length: Callable[[str], int], max_tokens: int
             "too_long": sum(length(domain.wording.system + i.prompt) > max_tokens for i in items),
         }
     if not answer["domains"]:
-        what = "no level-3 multiple-choice rows" if not mapping else f"no row is as mapping {mapping} says"
+        what = "no level-3 multiple-choice rows" if not mapping else f"no row fits mapping {mapping}"
         reasons = "; ".join(f"{n:,} rows: {reason}" for reason, n in selection.left_out.most_common(3))
         raise DataError(
             f"{data.named}: {what}. Left out: {reasons or 'nothing'}. coopt data guess FILE proposes a mapping."

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from coopt.core.errors import DataError
+from coopt.core.outside.files import from_home
 from coopt.domains.base import Domain, Item
 from coopt.domains.files import read_rows
 from coopt.domains.scoring import OPEN
@@ -56,7 +56,10 @@ class Solutions(NamedTuple):
 
 def read_rationales(file: str, named: str) -> Solutions:
     """The worked solutions of a file. ``named``: the setting that gave it, for messages. Raises ``DataError``."""
-    if not Path(file).expanduser().is_file():
+    path = from_home(file)
+    if path.is_dir():
+        raise DataError(f"setting {named}: {path} is a folder, not a file.")
+    if not path.exists():
         raise DataError(
             f"setting {named}: no such file. Give JSON Lines with question and rationale (coopt data rationales), or"
             " leave the setting out."

@@ -42,6 +42,11 @@ class Wording:
     """A peer's prompt to write the attempt again, step by step: right steps as they are, the earliest error mended."""
     step_given: str
     """The same for a critic, which is given the worked solution ({solution})."""
+    revision: str = (
+        "{question}\n\nAn earlier attempt of yours:\n\n{response}\n\nWhat a reader said of it:\n\n{feedback}\n\n"
+        "Now solve the question as if for the first time. Mention neither the attempt nor what was said of it."
+    )
+    """The student's prompt to answer again, with its own attempt and a critique before it (RLTF)."""
     example: tuple[str, str] | None = None
     """A question and a well-formed answer, shown only while own correct answers are collected for specialists:
     small models do not keep the format without one."""

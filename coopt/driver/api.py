@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from coopt.core.config.schema import Config
+from coopt.core.outside.files import UnreadableError, read_text
 from coopt.runs.provenance import FROM_PYTHON
 from coopt.runs.results import Results
 
@@ -22,7 +23,7 @@ def bench(config: Config, out: str | Path | None = None, workers: int | None = N
     """
     from rich.console import Console
 
-    from coopt.driver.bench import finished, ready
+    from coopt.driver.bench import finished, plainly, ready
     from coopt.graph.gates.code import trusting
 
     directory = Path(out) if out is not None else None
@@ -31,7 +32,9 @@ def bench(config: Config, out: str | Path | None = None, workers: int | None = N
         return done[1]
     with _not_imported_again(), trusting(trust):
         made = ready(config, directory, workers)
-        _, results = made.carry_out(made.plan(), [FROM_PYTHON], Console(stderr=True))
+        with made.alone():
+            console = Console(stderr=True)
+            _, results = made.carry_out(made.plan(say=plainly(console)), [FROM_PYTHON], console)
     return results
 
 
@@ -53,6 +56,6 @@ def _not_imported_again() -> Iterator[None]:
 
 def _has_guard(script: Path) -> bool:
     try:
-        return "__name__" in script.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        return "__name__" in read_text(script)
+    except (FileNotFoundError, UnreadableError):
         return True

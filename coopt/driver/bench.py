@@ -6,8 +6,9 @@ Command line, Python and sweeps begin here, so that a run is the same whoever st
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from coopt.core import store
 from coopt.core.config.identity import GROWING, differences
 from coopt.core.config.schema import ALL, Config
 from coopt.core.errors import CooptError, DamagedError
+from coopt.core.tables.cells import duration
 from coopt.core.text import visible
 from coopt.domains.load import WORLD
 from coopt.driver.checks import check_run
@@ -25,16 +27,19 @@ from coopt.driver.choices import Journaled
 from coopt.driver.damage import digests, is_whole
 from coopt.driver.every_method import with_every_method
 from coopt.driver.first_look import Say
-from coopt.driver.folder import check_directory, default_name, file_hashes, locked, prepare
+from coopt.driver.folder import check_directory, check_free, default_name, file_hashes, locked, method_hashes, prepare
 from coopt.driver.mending import Mending
 from coopt.driver.plan.assumed import Assumed
 from coopt.driver.plan.choose import make_plan
-from coopt.driver.plan.plan import Plan
+from coopt.driver.plan.plan import Plan, saved_plan
 from coopt.driver.rounds import Launch, seed_tasks
 from coopt.driver.slurm.choose import make_launcher
-from coopt.driver.tasks.launch import worker_threads
+from coopt.driver.slurm.executors import check_place
+from coopt.driver.slurm.jobs import forget_cancel
+from coopt.driver.tasks.cards import cards_here, students_at_once
 from coopt.driver.tasks.progress import Display
-from coopt.driver.tasks.task import Task
+from coopt.driver.tasks.task import Task, is_done
+from coopt.driver.tasks.together import hindrance
 from coopt.driver.tracking.beside import tracked
 from coopt.runs.journal import Journal
 from coopt.runs.measures.summary import summarise
@@ -58,29 +63,49 @@ class Bench:
         """The run that it makes or goes on with."""
         return Run(self.directory, self.config)
 
-    def plan(self, assumed: Assumed | None = None) -> Plan:
-        """What it will do. Measures speeds, which takes seconds."""
-        import torch  # after everything that can be refused at once
+    @contextmanager
+    def alone(self, began: float | None = None) -> Iterator[None]:
+        """While nobody else works on the run. ``began``: when this was asked for (seconds since the epoch; by default
+        now): what was cancelled before goes on, and what is cancelled after that is not begun. Raises ``RunError``."""
+        with locked(self.directory):
+            forget_cancel(self.directory, time.time() if began is None else began)
+            yield
 
-        torch.set_num_threads(worker_threads(self.config, self.workers))  # the probe is to be as fast as a worker
+    def so_far(self) -> str:
+        """What is done already of a run that is resumed, in a line; empty of one that begins."""
+        plan = saved_plan(self.run)
+        done = [is_done(task, self.run) for _, task in plan.tasks()]
+        if not any(done):
+            return ""
+        left, expected = len(done) - sum(done), duration(plan.left_seconds())
+        return f"resuming {self.directory}: {sum(done)} of {len(done)} tasks done, {left} left (about {expected})"
+
+    def plan(self, assumed: Assumed | None = None, say: Say | None = None) -> Plan:
+        """What it will do. Measures speeds, which takes seconds. ``say``: is told before that what is done already."""
+        if say and (line := self.so_far()):
+            say(line)
         return make_plan(self.run, self.workers, assumed)
 
     def carry_out(
         self, plan: Plan, arguments: list[str], console: Console, *, force: bool = False
     ) -> tuple[Run, Results]:
-        """Do everything that is not done yet, with a bar on ``console``. ``arguments``: for the run's provenance;
-        ``force``: train also students none of whose answers can be read."""
-        with locked(self.directory):
-            run = prepare(self.config, self.directory, arguments)
-            plan = replace(plan, run=run)
-            plan.save()
-            say = _plainly(console)
-            with (
-                tracked(run, say),
-                Display(console, plan.worker_seconds(), plan.seconds, workers=self.workers, run=run) as display,
-                make_launcher(run, self.workers, display) as launch,
-            ):
-                return run, run_bench(run, launch, force=force, say=say)
+        """Do everything that is not done yet, with a bar on ``console``; to be called ``alone``. ``arguments``: for the
+        run's provenance; ``force``: train also students none of whose answers can be read."""
+        run = prepare(self.config, self.directory, arguments)
+        plan = replace(plan, run=run)
+        plan.save()
+        say = plainly(console)
+        with (
+            tracked(run, say),
+            Display(console, plan.worker_seconds(), plan.seconds, workers=self.workers, run=run) as display,
+            make_launcher(run, self.workers, display) as launch,
+        ):
+
+            def perform(tasks: Sequence[Task]) -> None:
+                display.expect(task for _, task in plan.tasks())
+                launch(tasks)
+
+            return run, run_bench(run, perform, force=force, say=say)
 
 
 def ready(
@@ -92,8 +117,16 @@ def ready(
     config, left_out = with_every_method(config, check)
     check(config)
     directory = out or Path("runs") / default_name(config)
+    check_place(config.cluster, directory)
     check_directory(config, directory)
     return Bench(config, directory, workers or default_workers(config), left_out)
+
+
+def refuse_if_taken(config: Config, out: Path | None = None) -> None:
+    """Before anything that takes time. Raises ``RunError`` if somebody works on the run of this configuration; what
+    ``all`` is, and so the default name, is known only later."""
+    if out is not None or ALL not in config.methods:
+        check_free(out or Path("runs") / default_name(config))
 
 
 def finished(config: Config, out: Path | None = None) -> tuple[Run, Results] | None:
@@ -110,25 +143,27 @@ def finished(config: Config, out: Path | None = None) -> tuple[Run, Results] | N
     except CooptError:
         return None  # the usual way says what is the matter
     same = not differences((run.config, config), *GROWING) and files in (None, file_hashes(config))
+    own = method_hashes(run.config)
+    same &= all((record or {}).get("methods", {}).get(name, digest) == digest for name, digest in own.items())
     whole = set(config.methods) <= set(results.methods) and set(config.all_seeds) <= set(results.seeds)
     return (run, results) if same and whole and is_whole(run) else None
 
 
 def default_workers(config: Config) -> int:
-    """On CPUs one worker a student up to the cores that its ranks leave; on a GPU one, because workers would share its
-    memory. On SLURM one job a student, or as many as run at once."""
+    """On CPUs one worker a student up to the cores that its ranks leave; on GPUs as many as its ranks leave, because
+    workers would share a GPU's memory. On SLURM one job a student, or as many as run at once; one for all students that
+    go in lockstep."""
     from coopt.graph.files import load_topology
-    from coopt.lm.device import pick_device
 
     students = len(load_topology(config.topology, config.domains, config.nodes).students)
     if config.cluster.kind == "slurm":
-        return min(config.cluster.parallel or students, students)
-    if pick_device(config.run.device).type == "cuda":
-        return 1
+        return min(config.cluster.parallel or students, students) if hindrance(config) else 1
+    if cards := cards_here(config):
+        return students_at_once(len(cards), config, students)
     return max(1, min((os.cpu_count() or 1) // config.parallel.ranks, students))
 
 
-def _plainly(console: Console) -> Say:
+def plainly(console: Console) -> Say:
     """Prints a line as it is."""
     return lambda line: console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
 

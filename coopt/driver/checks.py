@@ -10,10 +10,11 @@ from coopt.core.names import ORACLE
 from coopt.domains.load import check_names, check_solutions
 from coopt.driver.slurm.executors import check_cluster
 from coopt.driver.tracking.beside import check_tracking
-from coopt.graph.gates.code import UnreadGate, file_of
-from coopt.graph.gates.registry import make_gate
+from coopt.graph.gates.code import UnreadGate, file_of, only_looked_at
+from coopt.graph.gates.registry import check_options, make_gate, wants
 from coopt.lm.bases import base_directory
 from coopt.lm.engines.make import check_engine
+from coopt.methods.base import Trained
 from coopt.methods.registry import make_method
 from coopt.methods.students import check_students
 from coopt.methods.tutors.endpoint import check_client
@@ -25,9 +26,14 @@ _MEANT_FOR_CPUS = 1e9
 
 def check_run(config: Config) -> None:
     """Everything that can be refused before work begins. Raises a ``CooptError``."""
+    check_cluster(config.cluster)
+    check_plan(config)
+
+
+def check_plan(config: Config) -> None:
+    """Everything but that this machine has the cluster, which a plan can do without. Raises a ``CooptError``."""
     check_settings(config)
     check_engine(config)
-    check_cluster(config.cluster)
     check_gpus(config)
     check_tracking(config.tracking)
     run = Run(Path(), config)
@@ -39,7 +45,14 @@ def check_run(config: Config) -> None:
 
 
 def check_gpus(config: Config) -> None:
-    """Refuse SLURM jobs without a GPU for a model that is too large to be meant for CPUs. Raises ``ConfigError``."""
+    """Refuse SLURM jobs without a GPU for a model that is too large to be meant for CPUs, and with fewer than their
+    vLLM is split over. Raises ``ConfigError``."""
+    split = config.engine.tensor_parallel if config.engine.kind == "vllm" else 1
+    if config.cluster.kind == "slurm" and 0 < config.cluster.gpus < split:
+        raise ConfigError(
+            f"--cluster slurm: jobs ask for cluster.gpus = {config.cluster.gpus}, and engine.tensor_parallel = {split}"
+            f" splits vLLM over as many. Set cluster.gpus={split}, or engine.tensor_parallel=1."
+        )
     asked = config.cluster.gpus or any(key == "gres" or key.startswith("gpus") for key in config.cluster.options)
     if config.cluster.kind != "slurm" or asked or config.run.device == "cpu":
         return
@@ -75,6 +88,7 @@ def check_settings(config: Config) -> None:
         if run.topology.nodes[critic].endpoint:
             check_client(critic)
     _check_gates(run)
+    _check_gate_options(run)
     _check_adversaries(run)
 
 
@@ -105,6 +119,10 @@ def _check_gates_of(run: Run, name: str) -> None:
                 f"edge {edge}: gate {own.kind} reads scores, and an endpoint is not scored. Give the edge"
                 " gate = 'always', 'never' or 'random'."
             )
+        if wants(gate, "reads_probe") and not config.break_rate.questions:
+            raise ConfigError(
+                f"gate {own.kind} reads the break-rate probe: set break_rate.questions above 0, for example 200."
+            )
         if own.kind == "random" and own.rate is None and ("opcod" not in before or not _measures(run)):
             raise ConfigError(
                 "gate random needs gate.rate, or method opcod with gate cognizance before it in the same run"
@@ -112,11 +130,18 @@ def _check_gates_of(run: Run, name: str) -> None:
             )
 
 
+def _check_gate_options(run: Run) -> None:
+    """Somebody reads each of ``gate.options``: the run's gate, or one on an edge or of a method."""
+    methods = run.config.methods
+    check_options([run.config.gate, *(g for n in methods for g in run.tutoring(n, run.topology)[1].values())])
+
+
 def imported(run: Run) -> list[str]:
-    """A line for each file of code that the run imports: its gates, by setting or edge."""
+    """A line for each file of code that the run imports: its gates, by setting or edge; and whether a plan has not."""
     kinds = {"gate.kind": run.config.gate.kind} | {f"edge {e}": s.gate for e, s in run.topology.settings.items()}
     found = {where: file_of(kind) for where, kind in kinds.items()}
-    return [f"imports code: {file[0]} ({where})" for where, file in found.items() if file]
+    not_now = ". This dry run has neither imported nor checked it: --trust does" if only_looked_at() else ""
+    return [f"imports code: {file[0]} ({where}){not_now}" for where, file in found.items() if file]
 
 
 def _measures(run: Run) -> bool:
@@ -127,7 +152,9 @@ def _measures(run: Run) -> bool:
 def _check_styles_of(run: Run, name: str) -> None:
     """Tutors that hand the worked solution over, or are given it, have one to read."""
     graph, gates = run.tutoring(name, run.topology)
-    for edge in gates:
+    method = run.method(name)
+    reads = isinstance(method, Trained) and method.reads_peers  # such peers write no feedback
+    for edge in () if reads else gates:
         if run.informs(graph, edge):
             style = graph.style_of(edge) or run.config.feedback.style
             check_solutions(run.domains, f"method {name}: edge {edge} of style {style}")

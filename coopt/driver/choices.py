@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
+from coopt.core import store
 from coopt.core.errors import DamagedError
 from coopt.core.fault_points import fault_point
 from coopt.core.names import INIT, ORACLE
@@ -23,7 +23,8 @@ from coopt.graph.schedule import phases
 from coopt.graph.topology import Edge, Topology
 from coopt.methods.tutors.assign import OpenTutor
 from coopt.runs.journal import Journal, RoundKey, round_key
-from coopt.runs.measures.summary import best_round
+from coopt.runs.measures.effects import probed_effects
+from coopt.runs.measures.scores import Scores
 from coopt.runs.run import Run
 
 
@@ -34,6 +35,10 @@ class Foreseen:
     run: Run
     seed: int
     journal: Journal
+    _known: dict[str, tuple[Topology, dict[str, list[OpenTutor]]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """method -> the graph of its last round, and ``_all_open`` on it."""
 
     def graph(self) -> Topology:
         hub = self.journal.all("hub").get(str(self.seed))
@@ -50,8 +55,17 @@ class Foreseen:
         decided = self.journal.all("gates").get(round_key(self.seed, method, round_))
         if decided is not None:
             return decided_tutors(self.run, graph, RoundKey(self.seed, method, round_), tutee, decided)
-        gates = self.run.trained(method).gates(graph, self.run.config.gate)
-        return tuple(OpenTutor(e.tutor, 0, self.run.config.domains) for e in gates if e.tutee == tutee)
+        return tuple(self._all_open(graph, method).get(tutee, ()))
+
+    def _all_open(self, graph: Topology, method: str) -> dict[str, list[OpenTutor]]:
+        """tutee -> its tutors with every gate open; worked out once for all that are trained on a graph in turn."""
+        known = self._known.get(method)
+        if known is None or known[0] is not graph:
+            found: dict[str, list[OpenTutor]] = {}
+            for edge in self.run.trained(method).gates(graph, self.run.config.gate):
+                found.setdefault(edge.tutee, []).append(OpenTutor(edge.tutor, 0, self.run.config.domains))
+            known = self._known[method] = graph, found
+        return known[1]
 
     def end_phase(self, method: str, round_: int, tutees: Sequence[str]) -> None: ...
 
@@ -63,7 +77,7 @@ class Foreseen:
         scored = (self.run.scores_path(self.seed, method, "validation", r, student) for r in range(last + 1))
         with suppress(DamagedError):
             if all(path.is_file() for path in scored):
-                return best_round(self.run, self.seed, method, student)
+                return Scores(self.run).best_round(self.seed, method, student)
         return max(1, last - 1)
 
 
@@ -125,7 +139,7 @@ class Journaled:
         round before left for this one is needed no more."""
         for tutee in tutees:
             if round_ > 1 and not self.run.config.rounds.keep_states:
-                shutil.rmtree(self.run.phase_files(self.seed, method, round_ - 1, tutee).state, ignore_errors=True)
+                store.remove_directory(self.run.phase_files(self.seed, method, round_ - 1, tutee).state)
             first: dict[str, dict[str, Any]] = {}
             for step in self.run.phase_files(self.seed, method, round_, tutee).read_steps():
                 for name, reason in step.get("away", {}).items():
@@ -139,7 +153,7 @@ class Journaled:
         self._find_collapsed(method, last + 1, self._scores(method, last))
 
     def best_round(self, method: str, student: str) -> int:
-        return best_round(self.run, self.seed, method, student)
+        return Scores(self.run).best_round(self.seed, method, student)
 
     def _start(self) -> dict[str, Any]:
         return self._scores(INIT, 0)
@@ -189,6 +203,7 @@ class Journaled:
             matched_rate=self._open_share() if r else None,
             purpose=purpose,
             designs=self._designs,
+            probed=partial(probed_effects, self.run, self.seed),
         )
 
     @cached_property

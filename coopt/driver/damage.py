@@ -15,8 +15,8 @@ from coopt.core.errors import CooptError, DamagedError, RunError
 from coopt.core.phase_files import PhaseFiles
 from coopt.core.seals import Reading
 from coopt.driver.choices import Foreseen
+from coopt.driver.folder import is_locked
 from coopt.driver.rounds import seed_tasks
-from coopt.driver.status import is_locked
 from coopt.driver.tasks.inputs import check_inputs
 from coopt.driver.tasks.task import BreakRate, Task, Train
 from coopt.driver.tasks.whole import look
@@ -138,7 +138,7 @@ def _tasks(run: Run, journal: Journal) -> Iterator[tuple[Task, bool]]:
 def _needed(task: Task, run: Run) -> Iterator[Damage]:
     """What a task that is to be done cannot do without, and the checkpoints from which it would go on."""
     try:
-        check_inputs(task, run, "none")
+        check_inputs(task, run)
     except DamagedError as error:
         yield _damage(error, run.directory)
     if isinstance(task, Train):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from coopt.core.config.schema import ALL, Config
 from coopt.core.errors import ConfigError, CooptError
-from coopt.driver.checks import check_one_method, check_run
+from coopt.driver.checks import check_one_method, check_run, check_settings
 from coopt.methods.registry import all_methods
 from coopt.runs.run import Run
 
@@ -29,7 +29,7 @@ def with_every_method(config: Config, check: Callable[[Config], None] = check_ru
     for name in all_methods():
         more = config.model_copy(update={"methods": (*config.methods, name)})
         try:
-            check_one_method(Run(Path(), more), name, models=check is check_run)
+            check_one_method(Run(Path(), more), name, models=check is not check_settings)
         except CooptError as error:
             left_out[name] = str(error)
         else:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from coopt.core.config.schema import Config
+from coopt.core.config.ways import EMBEDDED
 from coopt.core.errors import RunError
 from coopt.core.names import INIT
 from coopt.core.text import visible
@@ -139,6 +141,15 @@ def _in_full(text: str) -> list[str]:
     return [*lines[:_LINES], *(["[...]"] if cut else [])]
 
 
+def _another_model(config: Config) -> str:
+    if config.model.path in EMBEDDED and config.data.source != WORLD:
+        return (
+            "The embedded model knows only its own world: give --model DIR (an instruction-tuned model), or make smol"
+            " and --preset smol"
+        )
+    return "Raise that setting, or use an instruction-tuned model"
+
+
 def _nothing_read(seen: Look, run: Run) -> str:
     limit, lenient = run.config.sampling.max_response_tokens, ""
     if seen.read_otherwise and run.config.data.extraction != "lenient":
@@ -147,6 +158,6 @@ def _nothing_read(seen: Look, run: Run) -> str:
     return (
         f"none of the students' {seen.answers:,} answers to validation questions can be read: what counts stands"
         f" between {OPEN} and {CLOSE}. {seen.cut_off:.0%} were cut off at sampling.max_response_tokens = {limit}"
-        f" (mean length {seen.tokens:,.0f}).{lenient} One of them ends: {one!r}. Nothing was trained. Raise that"
-        " setting, or use an instruction-tuned model; --force trains all the same."
+        f" (mean length {seen.tokens:,.0f}).{lenient} One of them ends: {one!r}. Nothing was trained."
+        f" {_another_model(run.config)}; --force trains all the same."
     )

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from coopt.core import seals, store
 from coopt.core.config.identity import GROWING, differences, identity
 from coopt.core.config.schema import Config
 from coopt.core.errors import DamagedError, RunError
+from coopt.core.outside.files import from_home, opened, read_bytes
 from coopt.core.seals import SEAL
 from coopt.domains.load import data_hashes
 from coopt.graph.gates.code import file_of
+from coopt.methods.registry import code_of
 from coopt.runs.provenance import RECORD, began_with, provenance
 from coopt.runs.run import CONFIG, Run, is_run
 
@@ -35,8 +37,13 @@ def file_hashes(config: Config) -> dict[str, str]:
     run."""
     named = config.topology, config.data.solutions, config.data.mapping
     code = [file_of(kind) for kind in (config.gate.kind, *_gates_of_edges(config))]
-    paths = [*(Path(name).expanduser() for name in named), *(found[0] for found in code if found)]
-    return {str(p): hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in paths if p.suffix and p.is_file()}
+    paths = [*(from_home(name) for name in named), *(found[0] for found in code if found)]
+    return {str(p): hashlib.sha256(read_bytes(p, None)).hexdigest()[:16] for p in paths if p.suffix and p.is_file()}
+
+
+def method_hashes(config: Config) -> dict[str, str]:
+    """The same of methods that are not coopt's own, by name: whoever edits one begins another run."""
+    return {name: hashlib.sha256(read_bytes(path)).hexdigest()[:16] for name, path in code_of(config.methods).items()}
 
 
 def _gates_of_edges(config: Config) -> list[str]:
@@ -59,6 +66,12 @@ def check_directory(config: Config, directory: Path) -> Run:
             raise RunError(
                 f"{directory}: {', '.join(file_hashes(config))} changed since the run began. Give another --out, or"
                 " restore the file to resume."
+            )
+        now, then = method_hashes(run.config), began.get("methods", {})
+        if edited := [str(code_of([name])[name]) for name, digest in now.items() if then.get(name, digest) != digest]:
+            raise RunError(
+                f"{directory}: {', '.join(edited)} changed since the run began. Give another --out, or restore the file"
+                " to resume."
             )
         return run
     if directory.exists() and not directory.is_dir():
@@ -91,6 +104,8 @@ def prepare(config: Config, directory: Path, arguments: list[str]) -> Run:
         there = provenance(data_hashes(run.domains), config.all_seeds, arguments) | {"files": file_hashes(config)}
         there |= {} if is_new else {"renewed": True}
     if there:
+        if own := method_hashes(run.config):  # those that came later, too
+            there = there | {"methods": own | there.get("methods", {})}
         _keep(record, there)
     _keep(directory / CONFIG, run.config.model_dump(mode="json"))
     return run
@@ -122,13 +137,45 @@ def _resumed(old: Config, new: Config, directory: Path) -> Config:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """One process a run. Raises ``RunError`` if another one has it."""
+    """One process a run. Raises ``RunError`` if another one has it. Nothing is left of a folder in which nothing was
+    begun."""
+    made = [p for p in (directory, *directory.parents) if not p.exists()]
     directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "run.lock").open("a") as file:
+    lock = directory / "run.lock"
+    with lock.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunError(
-                f"{directory}: another coopt bench is working on this run. Wait for it, or give another --out."
-            ) from None
-        yield
+            raise _taken(directory) from None
+        try:
+            yield
+        finally:
+            if made and list(directory.iterdir()) == [lock]:
+                with suppress(OSError):
+                    lock.unlink()
+                    for folder in made:
+                        folder.rmdir()
+
+
+def check_free(directory: Path) -> None:
+    """Raises ``RunError`` if another process works on the run: before anything that takes time, or that it writes."""
+    if is_locked(directory):
+        raise _taken(directory)
+
+
+def _taken(directory: Path) -> RunError:
+    return RunError(f"{directory}: another coopt bench is working on this run. Wait for it, or give another --out.")
+
+
+def is_locked(directory: Path) -> bool:
+    """Whether a bench works on the run. It asks by a shared lock, which it holds for microseconds: other readers do not
+    mind it, and a bench that is refused by it is started again by the same command."""
+    lock = directory / "run.lock"
+    if not lock.is_file():
+        return False
+    with opened(lock) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

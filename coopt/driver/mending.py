@@ -38,7 +38,7 @@ class Mending:
             elif found.word == "outdated":
                 self._again(task, "what it was made from has changed")
             elif found.word == "missing":
-                check_inputs(task, self.run, "none")
+                check_inputs(task, self.run)
 
     def after(self, error: DamagedError) -> None:
         """Take away the output in which a task has found damage. Raises the error if that does not help."""

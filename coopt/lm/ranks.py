@@ -21,7 +21,8 @@ import torch.distributed as dist
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, start_processes
 
 from coopt.core import store
-from coopt.core.errors import CooptError, RunError
+from coopt.core.errors import CooptError, KilledError, RunError
+from coopt.core.kernel import OutOfMemory
 from coopt.core.processes import process_context, start_worker
 
 T = TypeVar("T")
@@ -143,7 +144,7 @@ def launch_ranks(
     place = Rendezvous(ranks, meeting.port, max(1, torch.get_num_threads() // ranks), backend, timeout)
     processes = process_context()
     errors = processes.SimpleQueue()
-    started = (place, errors, work, tuple(arguments))
+    started, memory = (place, errors, work, tuple(arguments)), OutOfMemory()
     context = start_processes(_enter, started, nprocs=ranks, join=False, start_method=processes.get_start_method())
     try:
         while not context.join(grace_period=_GRACE):
@@ -152,7 +153,8 @@ def launch_ranks(
         told = []
         while not errors.empty():
             told.append(errors.get())
-        raise _cause([p.exitcode or 0 for p in context.processes], told, died) from None
+        waited = timeout if _uses_gpus(backend) else None
+        raise _cause([p.exitcode or 0 for p in context.processes], told, died, memory, waited) from None
 
 
 class Rendezvous(NamedTuple):
@@ -195,15 +197,20 @@ def _timed_out(error: Exception, own: int, timeout: timedelta) -> Exception:
     )
 
 
-def _cause(codes: Sequence[int], told: Sequence[Exception], died: Exception) -> Exception:
-    """Why the ranks ended: what one of them killed makes the others say is no cause."""
+def _cause(
+    codes: Sequence[int], told: Sequence[Exception], died: Exception, memory: OutOfMemory, waited: timedelta | None
+) -> Exception:
+    """Why the ranks ended: what one of them killed makes the others say is no cause. ``waited``: what NCCL bears."""
     for error in told:
         if isinstance(error, CooptError):
             return error
     for own, code in enumerate(codes):
         if code < 0 and code != -signal.SIGTERM:  # SIGTERM is how the others are ended
-            return RunError(
-                f"rank {own} of {len(codes)} was killed by {signal.Signals(-code).name} (out of memory?). Nothing"
+            nccl = ""
+            if waited is not None and -code == signal.SIGABRT:
+                nccl = f" (NCCL does that after {waited.total_seconds():.0f} s without an answer of another rank)"
+            return KilledError(
+                f"rank {own} of {len(codes)} was killed by {signal.Signals(-code).name}{nccl or memory.why()}. Nothing"
                 " finished is lost: run the same command again to resume."
             )
     return told[0] if told else died

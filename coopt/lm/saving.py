@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from coopt.core.errors import ModelError
+from coopt.core.temporary import own_folder
 from coopt.lm.policy import Policy, load_policy, load_tokenizer, save_policy
 from coopt.lm.training.adapters import make_trainable
 
@@ -20,17 +21,19 @@ _TOLERANCE = 1e-3
 def check_saving(policy: Policy, directory: Path) -> None:
     """Save the model with a new adapter, load it again, and compare. Of a large model only the parts that are not
     weights. ``directory``: where it came from, for the message. Raises ``ModelError``."""
-    with TemporaryDirectory(prefix="coopt-saving-") as folder:
+    with TemporaryDirectory(prefix="saving-", dir=own_folder()) as folder:
         try:
             found = _differences(policy, Path(folder))
         except Exception as error:  # save_pretrained raises many kinds
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ModelError(
-                f"model '{directory}': loads, but cannot be saved again ({reason[:200]}). Nothing was trained. Mend its"
-                " files (generation_config.json is the usual one), or use another model."
+                f"model '{directory}': loads, but cannot be saved again ({reason[:200]}). Nothing was trained. Fix its"
+                " files (usually generation_config.json), or use another model."
             ) from None
     if found:
-        raise ModelError(f"model '{directory}': saved and loaded again it has other {found}. Nothing was trained.")
+        raise ModelError(
+            f"model '{directory}': its {found} changed when it was saved and loaded again. Nothing was trained."
+        )
 
 
 def _differences(policy: Policy, folder: Path) -> str:

@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F
-from transformers import get_cosine_schedule_with_warmup
 
 from coopt.core.config.schema import Config
 from coopt.core.config.ways import RATIONALES, way_of
 from coopt.core.errors import DataError, ModelError
 from coopt.core.meter import Meter
 from coopt.core.rng import generator
+from coopt.core.temporary import importing_torch
 from coopt.domains.base import Domain, Item
 from coopt.domains.rationales import read_rationales
 from coopt.domains.scoring import CLOSE, OPEN
@@ -23,6 +23,10 @@ from coopt.lm.engines.make import make_engine
 from coopt.lm.policy import Policy
 from coopt.lm.training.adapters import make_trainable
 from coopt.lm.training.forward import hidden_states, logits32
+from coopt.lm.training.recompute import recompute_activations
+
+with importing_torch():
+    from transformers import get_cosine_schedule_with_warmup
 
 _WARMUP_SHARE = 0.1
 
@@ -54,6 +58,8 @@ def specialise_on_text(policy: Policy, config: Config, domain: Domain, key: Sequ
                 " Raise specialise.questions or sampling.max_response_tokens, or give rationales:FILE."
             )
     student = make_trainable(policy, "lora", config.model.lora_rank, *key, "specialise")
+    if config.parallel.activation_checkpointing:
+        recompute_activations(student)
     _fit(student, examples, config, key)
     return student
 
@@ -77,6 +83,7 @@ def _own_correct(
     shown = [policy.prompt_ids(domain.wording, i.prompt, example=True) for i in items]
     how = Sampling(config.specialise.temperature, config.sampling.max_response_tokens)
     groups = engine.generate(shown, config.rounds.rollouts, how, Draws(generator(*key, "own_correct")))
+    engine.rest()  # its share of the GPU is for the fine-tuning now
     found = [
         Example(tuple(prompt), y.tokens)
         for item, prompt, ys in zip(items, prompts, groups, strict=True)

@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-from peft import PeftModel
 
 from coopt.core.config.schema import Config
 from coopt.lm.bases import base_directory
@@ -24,11 +23,13 @@ def load_student(config: Config, directory: Path, device: str = "", *, trained: 
     ``trained``: by whoever loads it; else it only writes and is read."""
     device, own = device or config.run.device, directory.resolve()
     own_weights = not (own / ADAPTER).is_dir() and own != base_directory(config.model.path)
-    if not config.model.shared_base or own_weights:
+    if not config.one_base or own_weights:
         return load_policy(directory, dtype=config.model.dtype, device=device, trained=trained)
     base = shared_base(base_directory(config.model.path), config.model.dtype, device)
     model = shared_copy(base.model)
     if (own / ADAPTER).is_dir():
+        from peft import PeftModel
+
         model = PeftModel.from_pretrained(model, own / ADAPTER).eval()
     return replace(base, model=model)
 

@@ -22,6 +22,9 @@ from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from coopt.core.errors import ModelError
+from coopt.core.outside.files import read_text
+from coopt.core.outside.parse import parse_own
+from coopt.core.temporary import marks
 from coopt.lm.embedded.tokenizer import CHAT_TEMPLATE
 
 SECONDS = 20.0
@@ -66,9 +69,9 @@ class Renderer:
             self.close()
             raise ModelError(
                 f"the model's chat template exceeded its limits ({SECONDS:g} s, 1 GiB, {MOST_CHARACTERS:,}"
-                " characters). Use another model, or mend its chat_template."
+                " characters). Use another model, or fix its chat_template."
             )
-        answer = json.loads(line)
+        answer = parse_own(line.decode())
         if "error" in answer:
             raise TemplateError(answer["error"])
         return str(answer["text"])
@@ -91,7 +94,7 @@ class Renderer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": path},
+            env=os.environ | {"PYTHONPATH": path} | marks(),
         )
         self._process = process
         if self._read(time.monotonic() + _START) is None:
@@ -120,7 +123,7 @@ def serve(orders: IO[str], answers: IO[str]) -> None:
     """The process itself: an order a line, an answer a line; ends with whoever asks."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    used = int(read_text(Path("/proc/self/statm")).split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + _MOST_MEMORY,) * 2)
     print("{}", file=answers, flush=True)
     for line in orders:
@@ -128,7 +131,7 @@ def serve(orders: IO[str], answers: IO[str]) -> None:
         # Whoever asks may be gone by the time that a template does not end.
         limit = int(spent.ru_utime + spent.ru_stime + SECONDS) + 2
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-        order = json.loads(line)
+        order = parse_own(line)
         try:
             rendered = render_jinja_template(
                 [order["messages"]], chat_template=order["template"], add_generation_prompt=True, **order["more"]

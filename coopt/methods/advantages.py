@@ -15,7 +15,8 @@ from tokenizers.decoders import DecodeStream
 
 from coopt.lm.policy import Policy
 from coopt.lm.training.base import TrainRow
-from coopt.lm.training.objectives import Objective, PolicyGradient
+from coopt.lm.training.objectives import Objective, PolicyGradient, of_kind, teacher_advantage
+from coopt.lm.training.surrogates import Floored, ForeignSequences, Sequences
 from coopt.methods.rollouts import RolloutGroup
 from coopt.methods.step import Learnt, Step
 
@@ -25,20 +26,22 @@ _DIGITS = 4
 
 def advantage_records(step: Step, learnt: Learnt) -> list[dict[str, Any]]:
     """One record a rollout. Every rank must call it; the trainer's weights are not changed."""
-    source = _source(step.tutee.trainer.objective)
-    if source is None:
-        return []
-    rows: dict[tuple[tuple[int, ...], tuple[int, ...]], TrainRow] = {}
+    objective = step.tutee.trainer.objective
+    # By the whole sequence: a row may have the rollout's first tokens in its prompt (sdft with skip).
+    rows: dict[tuple[int, ...], TrainRow] = {}
     for row in (r for part in learnt.parts for r in part):
-        rows.setdefault((row.student_prompt, row.response), row)
-    chosen = []
+        rows.setdefault((*row.student_prompt, *row.response), row)
+    chosen: list[tuple[Source, RolloutGroup, int, TrainRow]] = []
     for group, j in _spread(learnt.groups, step.config.record.advantages_rollouts):
-        found = rows.get((group.rollouts[j].prompt, group.rollouts[j].tokens))
-        if found is not None:  # without a context there is no teacher
-            chosen.append((group, j, found))
-    values = _values(step, source, [row for *_, row in chosen])
+        found = rows.get((*group.rollouts[j].prompt, *group.rollouts[j].tokens))
+        source = None if found is None else _source(of_kind(objective, found.kind))
+        if found is not None and source is not None:  # without a context there is no teacher
+            chosen.append((source, group, j, found))
+    taught = [row for source, *_, row in chosen if source == "teacher"]
+    told = iter(step.tutee.trainer.measure(taught, teacher_advantage))
+    values = [next(told) if source == "teacher" else [row.advantage] * len(row.response) for source, *_, row in chosen]
     return [
-        _record(step, source, *which, advantages)
+        _record(step, *which, advantages)
         for which, advantages in zip(chosen, values, strict=True)
         if all(map(math.isfinite, advantages))  # if not, the update says so and stops
     ]
@@ -46,7 +49,7 @@ def advantage_records(step: Step, learnt: Learnt) -> list[dict[str, Any]]:
 
 def _source(objective: Objective) -> Source | None:
     """Where a token's advantage comes from. The teacher that a policy gradient may have is its KL's reference."""
-    if isinstance(objective, PolicyGradient):
+    if isinstance(objective, (PolicyGradient, Floored, Sequences, ForeignSequences)):
         return "reward"
     return "teacher" if objective.reads == "teacher" else None
 
@@ -57,12 +60,6 @@ def _spread(groups: Sequence[RolloutGroup], limit: int) -> Iterator[tuple[Rollou
         j, p = divmod(k, len(groups))
         if j < len(groups[p].rollouts):
             yield groups[p], j
-
-
-def _values(step: Step, source: Source, rows: Sequence[TrainRow]) -> list[list[float]]:
-    if source == "reward":
-        return [[row.advantage] * len(row.response) for row in rows]
-    return step.tutee.trainer.advantages(rows)
 
 
 def _record(

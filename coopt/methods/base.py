@@ -9,7 +9,7 @@ average weights (``Average``) have none of these hooks.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from coopt.core.config.schema import Config, GateConfig
@@ -18,7 +18,7 @@ from coopt.domains.base import Domain
 from coopt.domains.load import check_solutions
 from coopt.graph.cost import messages_a_rollout
 from coopt.graph.topology import Edge, Topology
-from coopt.methods.step import Learnt, Step
+from coopt.methods.step import Learnt, Step, Tutee
 
 if TYPE_CHECKING:  # its module imports torch, which the command line does without
     from coopt.lm.training.objectives import Objective
@@ -41,6 +41,10 @@ class Method(ABC):
 
     def __init__(self, options: Any = None) -> None:
         self.options: Any = options if options is not None else self.Options()
+        self.in_run({})
+
+    def in_run(self, options: Mapping[str, Mapping[str, Any]]) -> None:  # noqa: B027 (most need nothing)
+        """The options of all methods of its run. Raises ``ConfigError``."""
 
     def check(self, config: Config, domains: Mapping[str, Domain]) -> None:  # noqa: B027 (most need nothing)
         """Refuse a run that has not what the method needs. Raises ``ConfigError``."""
@@ -63,8 +67,13 @@ class Trained(Method):
     its tutors hand over."""
     rolls_out: ClassVar[bool] = True
     """Whether students answer the prompts; without, the method learns from the data alone."""
+    tokens_of: str = ""
+    """The method at whose tokens it stops (``Tutee.budget``); empty: at none."""
     frozen_tutors: ClassVar[bool] = False
     """Whether tutors stay the initial students in every round."""
+    reads_peers: ClassVar[bool] = False
+    """Whether the weights of open tutors, as they are at the round's start, are the trainer's peers: to write rollouts,
+    or to teach by their logits."""
 
     def check(self, config: Config, domains: Mapping[str, Domain]) -> None:
         if self.informed:
@@ -73,6 +82,14 @@ class Trained(Method):
     def configure(self, config: Config) -> Config:
         """The run's settings as this method trains with them."""
         return config
+
+    def responses(self, config: Config, tutors: int) -> float:
+        """Responses that are drawn for each prompt, with ``tutors`` tutors, for the plan."""
+        return config.rounds.rollouts if self.rolls_out else 0
+
+    def most_responses(self, config: Config, tutors: int) -> float:
+        """The most of them, revisions and peers' among them, for the bound on an entry's tokens."""
+        return max(config.rounds.rollouts, self.responses(config, tutors))
 
     def messages(self, config: Config, tutors: int) -> float:
         """Texts that ``tutors`` tutors should write about a rollout, for the plan."""
@@ -90,6 +107,14 @@ class Trained(Method):
     def logit_teachers(self, starts: Starts) -> Mapping[str, str]:
         """domain -> the student whose frozen start gives its logits as the teacher there; empty: none does."""
         return {}
+
+    def outside_teachers(self) -> Mapping[str, str]:
+        """name -> a model (as ``model.path`` names it) that is no student's and teaches by its logits."""
+        return {}
+
+    def trains_on(self, tutee: Tutee) -> Sequence[str]:
+        """The domains whose training questions a tutee gets in its round."""
+        return tutee.trained_on or tutee.config.domains
 
     @abstractmethod
     def objective(self, config: Config) -> Objective:

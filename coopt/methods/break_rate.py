@@ -49,8 +49,10 @@ def probe_tutee(
     tutors: Mapping[Edge, Tutor],
     config: Config,
     key: Sequence[object],
+    first: Mapping[str, Sequence[RolloutGroup]] | None = None,
 ) -> dict[str, Any]:
-    """All answers of one tutee before and after, as 0/1 grids; None where a context does not exist.
+    """All answers of one tutee before and after, as 0/1 grids; None where a context does not exist. ``first``: its
+    answers before, by domain, where they are there already (``first_answers``).
 
     ``{"domains": {name: {"items", "before", "again", "s", "paper_control", "edges": {edge: {"f", "sf", "paper",
     "kept"}}}}, "away", "texts"}``;
@@ -59,9 +61,17 @@ def probe_tutee(
     answer: dict[str, Any] = {"version": 1, "domains": {}, "away": {}, "texts": []}
     for name, domain in domains.items():
         probe = _Probe(tutee, engine, domain, config, (*key, name), answer["away"])
-        answer["domains"][name] = probe.run(tutors)
+        groups = first[name] if first else probe.before(domain.items("validation"))
+        answer["domains"][name] = probe.run(groups, tutors)
         answer["texts"] += probe.texts
     return answer
+
+
+def first_answers(
+    tutee: Policy, engine: Engine, domain: Domain, items: Sequence[Item], config: Config, key: Sequence[object]
+) -> list[RolloutGroup]:
+    """n answers to each question at training temperature."""
+    return _Probe(tutee, engine, domain, config, key, {}).before(items)
 
 
 class _Probe:
@@ -88,9 +98,7 @@ class _Probe:
         again: ``again``, ``s`` and ``paper_control`` beside each rollout, ``f``, ``sf`` and ``paper`` beside each
         message."""
 
-    def run(self, tutors: Mapping[Edge, Tutor]) -> dict[str, Any]:
-        items = list(self.domain.items("validation"))
-        groups = self._answers(items)
+    def run(self, groups: Sequence[RolloutGroup], tutors: Mapping[Edge, Tutor]) -> dict[str, Any]:
         demos = [earliest_correct(g, self.config.rounds.exclude_self) for g in groups]
         nothing: Grid = [[None] * len(g.rollouts) for g in groups]
         everywhere: Grid = [[""] * len(g.rollouts) for g in groups]
@@ -100,7 +108,7 @@ class _Probe:
         control = _first(self._again(groups, itself, nothing, itself), own, again)
         self.texts = [_record(*parts) for parts in zip(groups, again, own, control, strict=True)]
         result: dict[str, Any] = {
-            "items": [i.id for i in items],
+            "items": [g.item.id for g in groups],
             "before": [[int(r) for r in g.rewards] for g in groups],
             "again": _right(again),
             "s": _right(own),
@@ -130,7 +138,7 @@ class _Probe:
                     rollout["messages"] += _message(edge.tutor, *parts)
         return result
 
-    def _answers(self, items: Sequence[Item]) -> list[RolloutGroup]:
+    def before(self, items: Sequence[Item]) -> list[RolloutGroup]:
         self.engine.sync(self.tutee)
         prompts = [self.tutee.prompt_ids(self.domain.wording, i.prompt) for i in items]
         draws = Draws(generator(*self.key, "before"))
@@ -167,11 +175,12 @@ class _Probe:
     def _again(self, groups: Sequence[RolloutGroup], demos: Grid, feedback: Grid, where: Grid) -> Grid:
         """Answer again (``_Answer``) with context (s, f) wherever ``where`` is not None."""
         wording, room = self.domain.wording, self.tutee.context_length - self.how.max_tokens
+        order = self.config.feedback.order
         places, prompts = [], []
         for p, group in enumerate(groups):
             for j in range(len(group.rollouts)):
                 if where[p][j] is not None:
-                    text = reprompt(wording, group.item.prompt, demos[p][j], feedback[p][j])
+                    text = reprompt(wording, group.item.prompt, demos[p][j], feedback[p][j], order=order)
                     ids = self.tutee.prompt_ids(wording, text)
                     if len(ids) <= room:
                         places.append((p, j))

@@ -5,7 +5,6 @@ With several ranks each of them runs all of this alike, and rank 0 writes.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,8 +15,10 @@ from typing import Any
 from coopt.core import store
 from coopt.core.blame import blame
 from coopt.core.config.schema import Config
-from coopt.core.errors import DamagedError
+from coopt.core.errors import DamagedError, PluginError
 from coopt.core.fault_points import fault_point
+from coopt.core.outside.files import decoded, read_bytes
+from coopt.core.outside.parse import parse_lines
 from coopt.core.phase_files import PhaseFiles
 from coopt.core.seals import Seal, read_seal_at, sum_of
 from coopt.lm import ranks
@@ -27,7 +28,7 @@ from coopt.methods.advantages import advantage_records
 from coopt.methods.base import Trained
 from coopt.methods.records import group_records, step_record
 from coopt.methods.scoring import score_policy
-from coopt.methods.step import Step, Tutee
+from coopt.methods.step import Learnt, Step, Tutee
 
 KEEP_CHECKPOINTS = 2  # the newest may be damaged by what killed the run
 
@@ -42,11 +43,20 @@ class Phase:
     on_step: Callable[[int], None] = lambda tokens: None
     made_from: Mapping[str, str] = field(default_factory=dict)
     """Fingerprints of what it trains from and with, for its seal."""
+    past: list[dict[str, Any]] = field(default_factory=list)
+    """The records of its steps so far."""
     order: PromptOrder = field(init=False)
 
     def __post_init__(self) -> None:
         who = self.tutee
-        self.order = PromptOrder(who.domains, who.trained_on or who.config.domains, who.seed, who.name)
+        self.order = PromptOrder(
+            who.domains,
+            self.method.trains_on(who),
+            who.seed,
+            who.name,
+            who.native.get(who.name, ""),
+            who.config.data.native_share,
+        )
 
     @property
     def config(self) -> Config:
@@ -64,6 +74,7 @@ def train_phase(phase: Phase) -> None:
     rounds, trainer, files = phase.config.rounds, phase.tutee.trainer, phase.files
     for k in range(done, rounds.steps):
         record, groups = train_step(phase, phase.first_step + k)
+        phase.past.append(record)
         if ranks.leads():
             store.append_lines(files.steps, [record])
             store.append_lines(files.rollouts, groups)
@@ -88,8 +99,10 @@ def train_step(phase: Phase, number: int) -> tuple[dict[str, Any], list[dict[str
     # With the state carried over, rounds go on in the order of prompts; else each begins it anew.
     restarts = 0 if phase.config.rounds.carry_state else phase.first_step
     tutee = phase.tutee
-    step = Step(tutee, number, phase.order.batch(number - restarts, phase.config.rounds.prompts))
+    items = phase.order.batch(number - restarts, phase.config.rounds.prompts)
+    step = Step(tutee, number, items, past=phase.past)
     learnt = phase.method.learn(step)
+    check_learnt(phase.method.name, learnt)
     tutee.engine.rest()
     with blame(f"tutee {tutee.name}"):
         if _advantages_are_due(phase, number):
@@ -100,6 +113,16 @@ def train_step(phase: Phase, number: int) -> tuple[dict[str, Any], list[dict[str
         stats = tutee.trainer.update_in_parts(learnt.parts, learnt.examples // len(learnt.parts))
     step.clock.lap("update")
     return step_record(step, learnt, stats), group_records(number, learnt.groups)
+
+
+def check_learnt(method: str, learnt: Learnt) -> None:
+    """What a method's ``learn`` returned. Raises ``PluginError``."""
+    if not isinstance(learnt, Learnt):
+        raise PluginError(f"method {method}: learn returned a {type(learnt).__name__}; expected Learnt(parts, groups).")
+    if not learnt.parts:
+        raise PluginError(
+            f"method {method}: learn returned no parts; expected a list of rows for each update (a part may be empty)."
+        )
 
 
 def _evaluate(phase: Phase, number: int) -> None:
@@ -135,7 +158,8 @@ def _resume(phase: Phase) -> int:
     for path in files.lines:
         if ranks.leads() and path.is_file():
             store.rewrite_lines(path, found.get(path, []))
-    if steps := found.get(files.steps):
+    phase.past = found.get(files.steps, [])
+    if steps := phase.past:
         phase.tutee.away |= steps[-1]["away"]  # who stayed away in this phase is not asked again in it
     return done
 
@@ -143,7 +167,7 @@ def _resume(phase: Phase) -> int:
 def _seal_lines(phase: Phase, done: int) -> None:
     """Before a checkpoint is there: what was written by then, and what the phase is made from."""
     if ranks.leads():
-        whole = {p.name: sum_of(p.read_bytes()) for p in phase.files.lines if p.is_file()}
+        whole = {p.name: sum_of(read_bytes(p, None)) for p in phase.files.lines if p.is_file()}
         store.write_json(_seal_of_lines(phase.files, done), Seal(whole, phase.made_from).tree())
 
 
@@ -162,15 +186,15 @@ def _lines_until(phase: Phase, done: int) -> dict[Path, list[Any]] | None:
         if seal and any(seal.made_from.get(k, v) != v for k, v in phase.made_from.items() if v):
             return None
         for path in files.lines:
-            content = path.read_bytes() if path.is_file() else b""
+            content = read_bytes(path, None) if path.is_file() else b""
             if seal and path.name in seal.files:
                 was = seal.files[path.name]
                 content = content[: was.size]
                 if sum_of(content) != was:
                     return None
-            records = [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+            records = parse_lines(decoded(content))
             found[path] = [x for x in records if x["step"] < phase.first_step + done]
-    except (DamagedError, ValueError, KeyError, TypeError, RecursionError):
+    except (DamagedError, ValueError, KeyError, TypeError):
         return None
     return found
 

@@ -51,6 +51,7 @@ def write_rationales(
 
     Raises ``TutorAwayError`` if the speaker stays away.
     """
+    store.mend_end(path)  # it may come from an editor, whose last row counts
     there = {row.get("item") for row in store.read_lines(path)}
     counts = []
     for name, domain in domains.items():

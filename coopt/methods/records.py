@@ -34,7 +34,7 @@ def step_record(step: Step, learnt: Learnt, stats: StepStats) -> dict[str, Any]:
         "outcomes": {name: Counter(m.feedback.outcome for m in ms if m.feedback) for name, ms in own.items()},
         "told": {name: _told_record(ms) for name, ms in own.items()},
         "tokens": {
-            "rollout": sum(len(y.tokens) for y in rollouts),
+            "rollout": sum(len(y.tokens) for y in rollouts) + learnt.more_tokens,
             "feedback": _feedback_tokens(step, learnt),
             "trained": stats.trained_tokens,
         },

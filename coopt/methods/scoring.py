@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coopt.core.config.schema import SamplingConfig
+from coopt.core.rendezvous import seconds
 from coopt.core.rng import generator
 from coopt.domains.base import Domain, Split
 from coopt.domains.scoring import is_read_otherwise
@@ -30,7 +30,7 @@ def score_policy(
     differently (``coopt.domains.scoring``); ``sample``: one response. ``key`` names the random numbers; they do not
     depend on the policy.
     """
-    start = time.perf_counter()
+    start = seconds()
     engine.sync(policy)
     how = Sampling(sampling.eval_temperature, sampling.max_response_tokens, sampling.eval_top_p)
     answer: dict[str, Any] = {"version": 1, "split": split, "domains": {}}
@@ -57,7 +57,7 @@ def score_policy(
             "tokens": sum(len(g.tokens) for g in everything),
             "sample": everything[0].text[:_SAMPLE] if everything else "",
         }
-    answer["seconds"] = time.perf_counter() - start
+    answer["seconds"] = seconds() - start
     return answer
 
 

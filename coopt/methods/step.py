@@ -5,13 +5,15 @@ A method rolls out, asks tutors, and turns what it has into rows; the phase then
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from coopt.core.blame import blame
 from coopt.core.config.schema import Config
+from coopt.core.rendezvous import at_once, seconds
 from coopt.core.rng import generator, stable_hash
 from coopt.domains.base import Domain, Item
 from coopt.domains.reprompt import reprompt
@@ -36,17 +38,17 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds = dict.fromkeys(PARTS, 0.0)
-        self.started = self._last = time.perf_counter()
+        self.started = self._last = seconds()
 
     def lap(self, name: str) -> None:
         """What has passed since the last call was for this part."""
-        now = time.perf_counter()
+        now = seconds()
         self.seconds[name] += now - self._last
         self._last = now
 
     def total(self) -> dict[str, float]:
         """The parts, and all of the step until now."""
-        return {**self.seconds, "total": time.perf_counter() - self.started}
+        return {**self.seconds, "total": seconds() - self.started}
 
 
 @dataclass
@@ -61,13 +63,20 @@ class Tutee:
     trainer: Trainer
     engine: Engine
     tutors: Mapping[str, Tutor]
-    """The models behind ``open_tutors``, by name."""
+    """The models behind ``open_tutors``, by name. Their weights are the trainer's ``peers``, if the method reads these
+    (``Trained.reads_peers``)."""
     open_tutors: Sequence[OpenTutor] = ()
     """The round's open edges into the tutee."""
     trained_on: tuple[str, ...] = ()
     """Its training domains; empty: the run's."""
+    native: Mapping[str, str] = field(default_factory=dict)
+    """Student -> the domain that it starts strong in, of all students."""
     logit_teachers: Mapping[str, str] = field(default_factory=dict)
     """domain -> the peer of the trainer that is its teacher there (``Trained.logit_teachers``)."""
+    budget: float = math.inf
+    """Tokens that all its steps may cost, where its method is matched to another's."""
+    spent: int = 0
+    """What its earlier rounds have cost."""
     away: dict[str, str] = field(default_factory=dict)
     """Tutors that stopped answering in this round, and what was the matter."""
 
@@ -86,6 +95,8 @@ class Learnt:
     """Responses left out because prompt and response do not fit the model's context: nothing is cut."""
     texts: Sequence[str] = ()
     """What tutors wrote beside what they told on rollouts, each distinct request once."""
+    more_tokens: int = 0
+    """Tokens of responses that were drawn beside ``groups``: revisions, peers' rollouts."""
     counts: Mapping[str, Any] = field(default_factory=dict)
     """What else belongs in the step's record."""
 
@@ -98,6 +109,8 @@ class Step:
     number: int
     items: Sequence[Item]
     clock: Clock = field(default_factory=Clock)
+    past: Sequence[Mapping[str, Any]] = ()
+    """The records of the phase's steps before, first to last, also of a phase that was killed."""
     _prompts: dict[tuple[str, Context], tuple[int, ...]] = field(default_factory=dict)
 
     @property
@@ -114,31 +127,44 @@ class Step:
 
     def roll_out(self) -> list[RolloutGroup]:
         """n rollouts of each prompt by the tutee, with rewards."""
-        tutee, config = self.tutee, self.config
-        tutee.engine.sync(tutee.trainer.serving())
         prompts = [self.prompt_ids(i) for i in self.items]
-        how = Sampling(config.sampling.temperature, config.sampling.max_response_tokens)
-        draws = Draws(generator(tutee.seed, tutee.name, self.number, "rollout"))
-        answers = tutee.engine.generate([list(p) for p in prompts], config.rounds.rollouts, how, draws)
+        return self.draw(self.tutee.trainer.serving(), self.items, prompts, self.config.rounds.rollouts, "rollout")
+
+    def draw(
+        self, policy: Policy, items: Sequence[Item], prompts: Sequence[Sequence[int]], samples: int, *key: str
+    ) -> list[RolloutGroup]:
+        """What a policy answers after the prompts (token ids, one for each item), with rewards. ``key`` names the
+        random numbers; "rollout" alone are those of ``roll_out``."""
+        tutee, sampling = self.tutee, self.config.sampling
+        tutee.engine.sync(policy)
+        how = Sampling(sampling.temperature, sampling.max_response_tokens)
+        draws = Draws(generator(tutee.seed, tutee.name, self.number, *key))
+        answers = tutee.engine.generate([list(p) for p in prompts], samples, how, draws)
         groups = [
             RolloutGroup(i, tuple(rewarded(self.domains[i.domain], i, prompt, y) for y in ys))
-            for i, prompt, ys in zip(self.items, prompts, answers, strict=True)
+            for i, prompt, ys in zip(items, prompts, answers, strict=True)
         ]
         self.clock.lap("rollout")
         return groups
 
-    def ask_tutors(self, groups: Sequence[RolloutGroup]) -> list[RolloutGroup]:
+    def ask_tutors(
+        self, groups: Sequence[RolloutGroup], about: Callable[[Rollout], bool] = lambda y: True
+    ) -> list[RolloutGroup]:
         """The rollouts with what the open tutors say on them, each on those that it is assigned; filtered, and with
-        the rule ``committee`` judged by the others."""
+        the rule ``committee`` judged by the others. ``about``: which rollouts anybody is asked about."""
         asked = self._assign(groups)
         told: list[list[list[Told]]] = [[[] for _ in g.rollouts] for g in groups]
-        for name, tutor in self.tutee.tutors.items():
-            places = [(p, j) for p, row in enumerate(asked) for j, who in enumerate(row) if name in who]
-            requests = [
+        tutors, places, requests = self.tutee.tutors, {}, {}
+        for name in tutors:
+            mine = [(p, j) for p, row in enumerate(asked) for j, who in enumerate(row) if name in who]
+            places[name] = [(p, j) for p, j in mine if about(groups[p].rollouts[j])]
+            requests[name] = [
                 Request(groups[p].item, groups[p].rollouts[j].shown, self._draw(name, groups[p].item, j))
-                for p, j in places
+                for p, j in places[name]
             ]
-            for (p, j), request, raw in zip(places, requests, self.ask(name, "critique", requests), strict=True):
+        answers = at_once([partial(self.ask, name, "critique", requests[name]) for name in tutors])
+        for (name, tutor), raws in zip(tutors.items(), answers, strict=True):
+            for (p, j), request, raw in zip(places[name], requests[name], raws, strict=True):
                 kind = self.domains[request.item.domain].answer
                 kept = None if raw is None else filter_feedback(raw, request.item, kind, tutor.style)
                 told[p][j].append(Told(name, raw or "", kept, raw is None, rewrite=tutor.style in REWRITES))
@@ -194,7 +220,7 @@ class Step:
             if y.context == PLAIN:
                 continue
             teacher = self.prompt_ids(y.item, y.context)
-            if self._fits(teacher, y.tokens):
+            if self.fits(teacher, y.tokens):
                 rows.append(plain_row(y)._replace(teacher_prompt=teacher))
             else:
                 too_long += 1
@@ -203,9 +229,10 @@ class Step:
     def imitate(self, prompt: Sequence[int], text: str) -> TrainRow | None:
         """``text`` as the response to be written after ``prompt``; None if that is too long for the model."""
         prompt, response = tuple(prompt), self.policy.response_ids(text)
-        return TrainRow(prompt, prompt, response) if self._fits(prompt, response) else None
+        return TrainRow(prompt, prompt, response) if self.fits(prompt, response) else None
 
-    def _fits(self, prompt: Sequence[int], response: Sequence[int]) -> bool:
+    def fits(self, prompt: Sequence[int], response: Sequence[int]) -> bool:
+        """Whether the student's context has room for both."""
         return len(prompt) + len(response) <= self.policy.context_length
 
     def prompt_ids(self, item: Item, context: Context = PLAIN) -> tuple[int, ...]:
@@ -213,7 +240,8 @@ class Step:
         key = item.id, context
         if key not in self._prompts:
             wording = self.domains[item.domain].wording
-            self._prompts[key] = tuple(self.policy.prompt_ids(wording, reprompt(wording, item.prompt, *context)))
+            text = reprompt(wording, item.prompt, *context, order=self.config.feedback.order)
+            self._prompts[key] = tuple(self.policy.prompt_ids(wording, text))
         return self._prompts[key]
 
 

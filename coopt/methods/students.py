@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from coopt.core.config.schema import Config
-from coopt.core.config.ways import RATIONALES, WAYS, way_of
+from coopt.core.config.schema import Config, WorldConfig
+from coopt.core.config.ways import EMBEDDED, FAMILY, KNOBS, RATIONALES, WAYS, way_of
 from coopt.core.errors import ConfigError, CooptError
 from coopt.core.meter import Meter
+from coopt.core.outside.files import from_home, read_text
 from coopt.core.version import __version__
 from coopt.domains.base import Domain
 from coopt.domains.rationales import read_rationales
 from coopt.domains.rows import content_hash
 from coopt.domains.scimini.facts import Fact
 from coopt.domains.scimini.tasks import TaskMix
+from coopt.domains.scimini.traits import Traits, traits_of
 from coopt.graph.files import load_topology
 from coopt.graph.topology import Node, Topology
 from coopt.lm.bases import base_directory, check_model_files
@@ -28,14 +30,18 @@ def check_students(config: Config, topology: Topology) -> None:
     way = way_of(config)
     if way not in WAYS and not way.startswith(RATIONALES):
         raise ConfigError(f"setting model.specialise = '{way}'. Allowed: {', '.join(WAYS)}.")
-    if way == "world" and (config.data.source != "scimini" or config.model.path != "scimini"):
+    if way == "world" and (config.data.source != "scimini" or config.model.path not in EMBEDDED):
         raise ConfigError("setting model.specialise = 'world' needs the embedded data and base. Else use none,"
                           " own_correct, answers or rationales:FILE (--set model.specialise=own_correct).")  # fmt: skip
+    turned = [k for k in KNOBS if getattr(config.world, k) != WorldConfig.model_fields[k].default]
+    if turned and not traits_of(config).family:
+        raise ConfigError(f"setting world.{turned[0]} is of the family of worlds, which has a base of its own: add"
+                          f" --model {FAMILY} (docs/worlds.md).")  # fmt: skip
     if way.startswith(RATIONALES):
         read_rationales(way.removeprefix(RATIONALES), f"model.specialise = '{way}'")
-    if config.model.shared_base and config.model.weights != "lora":
+    if config.one_base and config.model.weights != "lora":
         raise ConfigError("setting model.shared_base = true needs adapters: add --set model.weights=lora.")
-    if config.model.shared_base and config.parallel.ranks > 1:
+    if config.one_base and config.parallel.ranks > 1:
         raise ConfigError("setting model.shared_base = true needs parallel.ranks = 1: a base that students share is not"
                           " sharded. Leave one of the two out.")  # fmt: skip
     for domain, directory in config.model.students.items():
@@ -111,13 +117,15 @@ def recipe(
     origin, is_start = _origin(config, node)
     if is_start:
         return None
-    model = config.model.model_dump(include={"weights", "lora_rank", "shared_base", "dtype"})
+    model = config.model.model_dump(include={"weights", "lora_rank", "dtype"}) | {"shared_base": config.one_base}
     files = {p.name: [p.stat().st_size, p.stat().st_mtime_ns] for p in sorted(origin.iterdir()) if p.is_file()}
     common = {"way": way, "seed": seed, "model": model, "origin": [str(origin.resolve()), files]}
     common |= {"coopt": __version__, **{p: version(p) for p in ("torch", "transformers", "peft")}}
     if way == "world":
         lessons = _lessons(config, topology, seed, student)
         own = {"known": sorted(map(str, lessons.known)), "mix": astuple(lessons.mix), "steps": lessons.steps}
+        if lessons.traits.family:
+            own["traits"] = asdict(lessons.traits)
         return common | own | {"student": student, "domains": list(config.domains)}
     domain = domains[node.native]
     questions = content_hash(*(repr(i) for i in domain.items("train")), repr(domain.wording))
@@ -127,7 +135,7 @@ def recipe(
         "specialise": config.specialise.model_dump(),
     }
     if way.startswith(RATIONALES):
-        made["rationales"] = content_hash(Path(way.removeprefix(RATIONALES)).expanduser().read_text(encoding="utf-8"))
+        made["rationales"] = content_hash(read_text(from_home(way.removeprefix(RATIONALES)), None))
     if way == "own_correct":
         made["sampled"] = [
             config.rounds.rollouts, config.sampling.max_response_tokens, config.data.extraction, config.engine.kind,
@@ -149,10 +157,11 @@ class _Lessons(NamedTuple):
     known: frozenset[Fact]
     mix: TaskMix
     steps: int
+    traits: Traits
 
 
 def _lessons(config: Config, topology: Topology, seed: int, student: str) -> _Lessons:
-    from coopt.lm.embedded.specialist import CRITIC_MIX, MIX, generalist_facts, known_facts
+    from coopt.lm.embedded.specialist import CRITIC_MIX, FAMILY_MIX, MIX, generalist_facts, known_facts
 
     world, critic = config.world, topology.nodes[student].role == "critic"
     if critic and not topology.nodes[student].native:
@@ -160,7 +169,10 @@ def _lessons(config: Config, topology: Topology, seed: int, student: str) -> _Le
     else:
         natives = {n.id: n.native for n in topology.nodes.values() if n.native}
         known = known_facts(natives, student, seed, world.own_share, world.foreign_share, config.domains)
-    return _Lessons(known, *((CRITIC_MIX, world.critic_steps) if critic else (MIX, world.specialist_steps)))
+    traits = traits_of(config)
+    if critic:
+        return _Lessons(known, CRITIC_MIX, world.critic_steps, traits)
+    return _Lessons(known, FAMILY_MIX if traits.family else MIX, world.specialist_steps, traits)
 
 
 def _world_specialist(config: Config, topology: Topology, seed: int, student: str, target: Path, meter: Meter) -> None:
@@ -170,10 +182,11 @@ def _world_specialist(config: Config, topology: Topology, seed: int, student: st
     from coopt.lm.shared import load_student
     from coopt.lm.training.adapters import make_trainable
 
-    known, mix, steps = _lessons(config, topology, seed, student)
-    meter.units = steps
+    lessons = _lessons(config, topology, seed, student)
+    meter.units = lessons.steps
     policy, key = load_student(config, base_directory(config.model.path), trained=True), (seed, student)
-    if config.model.shared_base:
+    if config.one_base:
         policy = make_trainable(policy, "lora", config.model.lora_rank, *key, "specialise")
-    teach(policy.model, policy.tokenizer, known, config.domains, steps, key, lambda *_: meter.add(1), mix)
+    teach(policy.model, policy.tokenizer, lessons.known, config.domains, lessons.steps, key, lambda *_: meter.add(1),
+          lessons.mix, lessons.traits)  # fmt: skip
     save_policy(policy, target)

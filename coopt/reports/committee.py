@@ -27,7 +27,7 @@ def acceptance_table(results: Results, *, by_judges: bool = True) -> Table:
     columns = ["method", "author", "rationales", "mean score", "accepted, %", *(f"by {j}, %" for j in judges)]
     judged = [
         "by a judge: share of its readable scores that are above the bound, in brackets their mean. Scores are 1 to 5;"
-        " judges do not see the worked solution. Rationales: one a question with a mistake and author.",
+        " judges do not see the worked solution. Rationales: one per question with a mistake and author.",
     ]
     notes = [
         *(judged if by_judges else []),

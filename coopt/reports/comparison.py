@@ -6,8 +6,11 @@ from coopt.core.statistics.crossed import LEAST_SEEDS
 from coopt.core.statistics.proportions import proportion_interval
 from coopt.core.tables.cells import percent, places, probability, signed, span
 from coopt.core.tables.table import Table
+from coopt.reports.verdicts import reasons, worded
 from coopt.runs.compare import Comparison
 
+_NAMED = 4
+"""Pairs that are not compared, by name; more are counted."""
 RANK = ["rank", "place, 95 %"]
 RANK_NOTE = "rank: by change; place: all true places lie in these at once with 95 % (pairs, Holm, in every seed)."
 INTERVALS = "Intervals (95 %) and p: over seeds and questions with their clusters (docs/statistics.md)."
@@ -41,7 +44,7 @@ def _side_by_side(found: Comparison) -> Table:
             span(line.change.low, line.change.high, "+.1f"),
             " ".join(map(signed, line.change.per_seed)),
             probability(line.change.p),
-            line.change.verdict,
+            worded(line.change.verdict, line.change.low, line.change.high, line.change.p),
         ]
         for line in found.lines
     ]
@@ -68,7 +71,7 @@ def _side_by_side(found: Comparison) -> Table:
         "p (Holm)",
         "verdict",
     ]
-    return Table("Methods of several runs", columns, rows, notes)
+    return Table("Methods of several runs", columns, rows, notes + reasons(rows))
 
 
 def differences_table(found: Comparison) -> Table:
@@ -81,7 +84,7 @@ def differences_table(found: Comparison) -> Table:
             span(d.moved.low, d.moved.high, "+.1f"),
             " ".join(map(signed, d.moved.per_seed)),
             probability(d.moved.p),
-            words.get(d.moved.verdict, d.moved.verdict),
+            worded(words.get(d.moved.verdict, d.moved.verdict), d.moved.low, d.moved.high, d.moved.p),
         ]
         for d in found.differences
     ]
@@ -96,8 +99,23 @@ def differences_table(found: Comparison) -> Table:
         "Methods compared, difference of the changes, percent",
         columns,
         rows,
-        [f"{seeds} {note} p: Holm over the table."],
+        [f"{seeds} {note} p: Holm over the table.", *_not_compared(found), *reasons(rows)],
     )
+
+
+def _not_compared(found: Comparison) -> list[str]:
+    """Which pairs have no row, and how to get one."""
+    left = found.not_compared
+    if not left:
+        return []
+    shown = ", ".join(f"{a} - {b}" for a, b in left[:_NAMED])
+    count = len(left) + len(found.differences)
+    return [
+        f"{len(found.differences)} of {count} pairs: every method against {found.lines[0].side}, and against its"
+        f" namesake in an earlier run, because every further pair makes Holm's correction stricter. Not compared:"
+        f" {shown}{f' and {len(left) - _NAMED} more' if len(left) > _NAMED else ''}. For these: coopt compare with"
+        " another run first; for methods of one run: coopt report RUN --section comparisons."
+    ]
 
 
 def _settings(found: Comparison) -> Table:

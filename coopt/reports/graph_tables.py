@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from coopt.core.tables.cells import NONE, percent, signed, span
 from coopt.core.tables.table import Table
+from coopt.reports.verdicts import reasons, worded
 from coopt.runs.measures.probes import ALL_EDGES
 from coopt.runs.order import by_edge
 from coopt.runs.results import GateCell, Results
@@ -36,13 +37,13 @@ def rank_table(results: Results) -> Table:
             signed(c.gain),
             span(c.low, c.high, "+.1f"),
             " ".join(signed(x) for x in c.per_seed),
-            c.verdict,
+            worded(c.verdict, c.low, c.high, c.p),
         ]
         for c in results.ranks
     ]
     note = "Mean of all domains, test split; rank 1 was the strongest at the start of its seed."
     columns = ["method", "rank", "students", "gain", "95 %", "per seed", "verdict"]
-    return Table("Gain by initial rank, percent", columns, rows, [note])
+    return Table("Gain by initial rank, percent", columns, rows, [note, *reasons(rows)])
 
 
 def consensus_table(results: Results) -> Table:

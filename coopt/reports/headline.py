@@ -8,8 +8,10 @@ from statistics import fmean
 
 from coopt.core.names import BASE, INIT
 from coopt.core.statistics.crossed import LEAST_SEEDS
+from coopt.core.statistics.verdicts import FEW
 from coopt.core.tables.cells import NONE, percent, signed, span
 from coopt.core.tables.table import Table
+from coopt.reports.verdicts import CORRECTED, HOLM, in_a_sentence, worded
 from coopt.runs.results import ComparisonCell, Results, ScoreCell
 
 _FEW_QUESTIONS = 30
@@ -18,6 +20,7 @@ _CELLS, _METHODS = 12, 3
 """A table of students has so many rows and methods at most; above it is one of methods."""
 _SAID = 5
 """Methods with a sentence of their own."""
+SMOKE = "a smoke run: its scores mean nothing."
 _SHOWN = {"improves": "*", "worse": "*"}
 
 
@@ -26,7 +29,8 @@ def headline(results: Results) -> list[str]:
     methods = _best_first(results)
     lines = [*warnings(results), *(_sentence(results, m) for m in methods[:_SAID])]
     if len(methods) > _SAID:
-        lines.append(f"{len(methods) - _SAID} more methods: see the table.")
+        more = len(methods) - _SAID
+        lines.append(f"{more} more method{'s' * (more > 1)}: see the table.")
     if methods and len(results.seeds) >= LEAST_SEEDS:
         seeds = ", ".join(map(str, results.seeds))
         lines.append(f"Over seeds {seeds}: about other specialists and other orders of prompts, too.")
@@ -36,6 +40,7 @@ def headline(results: Results) -> list[str]:
 def warnings(results: Results) -> list[str]:
     """What makes the numbers below worth little, and what to do: a line of 80 columns each."""
     found = [
+        SMOKE if results.smoke else "",
         _all_zero(results),
         _nothing_read(results),
         _nothing_right(results),
@@ -79,7 +84,7 @@ def _few_questions(results: Results) -> str:
     sizes = sorted({c.questions for c in few})
     shown = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     names = few[0].domain if len(few) == 1 else f"{len(few)} domains"
-    return f"n = {shown} in {names}, below {_FEW_QUESTIONS} questions. Use --set data.test=200."
+    return f"n = {shown} in {names} (fewer than {_FEW_QUESTIONS}). Use --set data.test=200."
 
 
 def _few_seeds(results: Results) -> str:
@@ -91,7 +96,7 @@ def _few_seeds(results: Results) -> str:
 
 def _away(results: Results) -> str:
     away = len(results.unavailable)
-    return f"tutors stayed away in {away} round{'s' * (away > 1)}: --section feedback." if away else ""
+    return f"tutors did not answer in {away} round{'s' * (away > 1)}: --section feedback." if away else ""
 
 
 def _best_first(results: Results) -> list[str]:
@@ -111,17 +116,20 @@ def _sentence(results: Results, method: str) -> str:
     moved = [c.change for c in cells if c.change is not None]
     counts = [(word, sum(c.verdict == v for c in cells)) for word, v in (("improved", "improves"), ("worse", "worse"))]
     shown = ", ".join(f"{n} of {len(cells)} scores shown {word}" for word, n in counts if n)
-    parts = [f"{method}: mean change {signed(fmean(moved))} points ({shown or 'no change shown'})"]
+    corrected = any(worded(c.verdict, c.change_low, c.change_high, c.p) == HOLM for c in cells)
+    none = f"no change shown{f', {CORRECTED}' * corrected}"
+    if all(c.verdict == FEW for c in cells):
+        none = FEW
+    parts = [f"{method}: mean change {signed(fmean(moved))} points ({shown or none})"]
     versus = against(results, method)
     if versus:
-        parts.append(
-            f"against {versus.baseline} {signed(versus.difference)} {span(versus.low, versus.high, '+.1f')}"
-            f" ({versus.verdict})"
-        )
+        verdict = in_a_sentence(versus.verdict, versus.low, versus.high, versus.p)
+        found = f"{signed(versus.difference)} {span(versus.low, versus.high, '+.1f')}"
+        parts.append(f"against {versus.baseline} {found} ({verdict})")
     mutual = next((c for c in results.pareto if c.method == method and c.student == "mutual"), None)
     if mutual and len(results.native) > 1:
-        words = {"yes": "shown", "no": "a loss is shown", "not settled": "not settled"}
-        parts.append(f"mutual Pareto improvement: {'yes' if mutual.point else 'no'} as scored, {words[mutual.verdict]}")
+        verdict = "no (a loss is shown)" if mutual.verdict == "no" else mutual.verdict
+        parts.append(f"mutual Pareto improvement: {'yes' if mutual.point else 'no'} by the scores, verdict: {verdict}")
     return "; ".join(parts) + "."
 
 
@@ -153,7 +161,8 @@ def _of_students(results: Results, starts: Sequence[ScoreCell]) -> Table:
     sizes = sorted({c.questions for c in results.constants})
     note = (
         f"avg@{starts[0].samples} in percent, {' to '.join(map(str, sizes))} test questions per domain; change with its"
-        " 95 % interval; *: shown (docs/statistics.md)."
+        " 95 % interval (for that change alone); *: shown after Holm's correction for all that the run claims"
+        " (docs/statistics.md)."
     )
     return Table("Scores", ["student", "start", *results.methods], rows, [note])
 
@@ -181,21 +190,37 @@ def methods_table(results: Results) -> Table:
                 f"{signed(versus.difference)} {span(versus.low, versus.high, '+.1f')}" if versus else NONE,
             ]
         )
-    columns = ["method", "score", "change", "of a score", "shown +/-", f"against {(results.methods or ['–'])[0]}"]
+    columns = ["method", "score", "change", "range", "shown +/-", f"against {(results.methods or ['–'])[0]}"]
     note = (
         f"Percent, means of {len(results.native)} students x {len(results.domains)} domains ({len(starts)} scores);"
-        " shown +/-: how many are shown to be better or worse than at the start. Each student: --section scores."
+        " range: the smallest and the largest change of a score; shown +/-: how many are shown to be better or worse"
+        " than at the start. Each student: --section scores."
     )
     return Table("Methods", columns, rows, [note])
+
+
+def smoke_lines(results: Results, run: str, students: str) -> list[str]:
+    """All that a smoke run ends with. ``students``: where the trained ones lie in the run."""
+    sizes = sorted({c.questions for c in results.constants})
+    shown = " to ".join(map(str, sizes[:1] + sizes[1:][-1:]))
+    return [
+        f"Smoke run finished: every part worked. Its scores mean nothing (n = {shown}).",
+        f"Tables: coopt report {run} --all (or --html)",
+        f"Students: {run}/{students}",
+    ]
 
 
 def footlines(results: Results, run: str) -> list[str]:
     """Gates, cost, and where to look next."""
     lines = []
-    for method in results.methods:
-        own = [g for g in results.gates if g.method == method and g.reason not in ("always", "never")]
-        if own:
-            lines.append(f"Gates of {method}: {sum(g.open for g in own)} of {len(own)} decisions open.")
+    gates = {
+        m: own
+        for m in results.methods
+        if (own := [g for g in results.gates if g.method == m and g.reason not in ("always", "never")])
+    }
+    if gates:
+        counts = [f"of {m}: {sum(g.open for g in own)} of {len(own)}" for m, own in gates.items()]
+        lines.append(f"Gates {'; '.join([f'{counts[0]} decisions open', *counts[1:]])}.")
     costs = [
         f"{m} {sum(c.seconds_per_step * c.steps for c in steps) / max(1, sum(c.steps for c in steps)):.2f}"
         for m in results.methods
@@ -206,6 +231,7 @@ def footlines(results: Results, run: str) -> list[str]:
         lines.append(f"Cost: seconds per training step: {', '.join(costs)}; {memory:.1f} GiB per worker at most.")
     return [
         *lines,
-        f"Everything: coopt report {run} --all     one part: --section break-rates",
-        f"A page:     coopt report {run} --html    for pandas: coopt export {run}",
+        f"Every table: coopt report {run} --all (one part: --section break-rates)",
+        f"A page:      coopt report {run} --html",
+        f"For pandas:  coopt export {run}",
     ]

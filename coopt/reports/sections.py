@@ -13,7 +13,14 @@ from coopt.core.errors import ConfigError, unknown
 from coopt.core.tables.ends import Ends, by_its_ends
 from coopt.core.tables.fit import MOST_ROWS
 from coopt.core.tables.table import Table
-from coopt.reports.break_tables import break_matrices, break_table, difficulty_table, edge_table, has_matrices
+from coopt.reports.break_tables import (
+    break_matrices,
+    break_table,
+    difficulty_table,
+    edge_table,
+    has_matrices,
+    matched_table,
+)
 from coopt.reports.committee import acceptance_table
 from coopt.reports.graph_tables import consensus_table, history_table, hostile_table, rank_table
 from coopt.reports.headline import methods_table
@@ -25,6 +32,7 @@ from coopt.reports.tables import (
     feedback_table,
     gate_table,
     pareto_table,
+    regret_table,
     samples_table,
     score_table,
     standings_table,
@@ -47,16 +55,16 @@ SECTIONS: Mapping[str, _Tables] = {
     "comparisons": lambda r: [comparison_table(r)],
     "ranking": lambda r: [standings_table(r), rank_table(r)],
     "consensus": lambda r: [consensus_table(r)],
-    "gates": lambda r: [gate_table(r), history_table(r)],
+    "gates": lambda r: [gate_table(r), history_table(r), regret_table(r)],
     "feedback": lambda r: [feedback_table(r), acceptance_table(r), hostile_table(r)],
-    "break-rates": lambda r: [break_table(r), difficulty_table(r)],
+    "break-rates": lambda r: [break_table(r), matched_table(r), difficulty_table(r)],
     "matrix": lambda r: break_matrices(r),
     "cost": lambda r: [cost_table(r)],
 }
 _ON_SCREENS: Mapping[str, _Tables] = {
     "scores": lambda r: [*([methods_table(r)] if _has_many(r) else []), score_table(r)],
     "feedback": lambda r: [feedback_table(r), acceptance_table(r, by_judges=not _has_many(r)), hostile_table(r)],
-    "break-rates": lambda r: [break_table(r, edges=not has_matrices(r)), difficulty_table(r)],
+    "break-rates": lambda r: [break_table(r, edges=not has_matrices(r)), matched_table(r), difficulty_table(r)],
     "matrix": lambda r: [edge_table(r)] if _has_many(r) else break_matrices(r),
 }
 """Where a screen has other tables than a file."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
-from coopt.core.tables.cells import NONE, percent
+from coopt.core.tables.cells import NONE, duration, percent
 from coopt.core.tables.table import Table
 from coopt.driver.status import RunStatus
-from coopt.reports.plan import duration
 from coopt.runs.measures.trajectories import MEAN, Point
 
 NO_VERDICTS = "These numbers will change; verdicts come at the end."
@@ -38,7 +37,7 @@ def so_far_table(points: Sequence[Point], students: int) -> Table:
     ]
     note = (
         f"Validation, mean of all domains, of {students} students (in brackets how many are scored, where not all) and"
-        " of the seeds that are there. "
+        " of the seeds so far. "
     )
     columns = ["method", *("start" if r == 0 else f"round {r}" for r in rounds)]
     return Table("Validation scores so far, percent", columns, rows, [note + NO_VERDICTS])

@@ -5,27 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from coopt.core.tables.cells import NONE, percent
+from coopt.core.errors import DamagedError
+from coopt.core.tables.cells import NONE, duration, percent
 from coopt.core.tables.table import Table
 from coopt.driver.status import RunStatus, TaskStatus, clock
 from coopt.driver.tasks.task import Merge, Score, Train
-from coopt.reports.plan import duration
 
 
 def runs_table(statuses: Iterable[tuple[str, RunStatus | ValueError]]) -> Table:
     """One row a run; of one that cannot be read, why."""
-    rows = []
+    rows, silences = [], []
     for name, s in statuses:
         if not isinstance(s, RunStatus):
-            rows.append([name, "damaged", NONE, NONE, NONE, (str(s).splitlines() or [type(s).__name__])[0]])
+            word = "damaged" if isinstance(s, DamagedError) else "not readable here"
+            rows.append([name, word, NONE, NONE, NONE, (str(s).splitlines() or [type(s).__name__])[0]])
             continue
+        silences += [s.silence] if s.silence else []
         config = s.run.config
         seeds = " ".join(map(str, config.all_seeds))
         running = ", ".join(t.task.label() for t in s.tasks if t.word == "running")
         done = f"{s.count('done')} of {len(s.tasks) - s.count('left out')} ({percent(s.share, 0)} %)"
         rows.append([name, s.word, ", ".join(config.methods), seeds, done, s.error or running or NONE])
     columns = ["run", "state", "methods", "seeds", "tasks", "now, or why it failed"]
-    return Table("Runs", columns, rows, ["one run: coopt status RUN; the same command as before resumes a stopped one"])
+    notes = ["one run: coopt status RUN; the same command as before resumes a stopped one"]
+    return Table("Runs", columns, rows, notes + [silent(why) for why in dict.fromkeys(silences)])
 
 
 def status_tables(status: RunStatus, now: float) -> list[Table]:
@@ -60,12 +63,19 @@ def _work(status: RunStatus, now: float) -> Table:
     left = status.seconds_left(now)
     if left is not None:
         notes.append(f"left: {duration(left)}; speed now: {status.tokens_per_second:,.0f} tokens/s")
+    if status.silence:
+        notes.append(silent(status.silence))
     if status.error:
         notes.append(f"the run failed: {status.error}")
     if any(t.word == "left out" for t in status.tasks):
         notes.append("left out: training of students that have collapsed")
     columns = ["seed", "work", "round", "done", "running", "waiting", "left out"]
     return Table(f"{status.run.directory}: {percent(status.share, 0)} % of the tasks", columns, rows, notes)
+
+
+def silent(why: str) -> str:
+    """What the user reads where the states of jobs are not known."""
+    return f"{why}: jobs are shown as the run's folder has them"
 
 
 def _running(status: RunStatus) -> Table:
@@ -132,7 +142,7 @@ def steps_table(where: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], ga
     title = f"seed {where['seed']} {where['method']} round {where['round']} {where['student']}"
     columns = ["step", "loss", "grad norm", "lr", "reward, %", "with target", "kept, %", "tokens/s", "s", "GiB"]
     away = dict(kv for s in steps for kv in s.get("away", {}).items())
-    notes = [*gates, *(f"{tutor} stayed away: {why}" for tutor, why in away.items())]
+    notes = [*gates, *(f"{tutor} did not answer: {why}" for tutor, why in away.items())]
     return Table(title, columns, rows, notes)
 
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from coopt.core.statistics.crossed import LEAST_SEEDS
-from coopt.core.tables.cells import NONE, domain_of, percent, places, signed, span, yes
+from coopt.core.tables.cells import NONE, domain_of, duration, percent, places, signed, span, yes
 from coopt.core.tables.table import Table
 from coopt.driver.sweep.cells import Cell
 from coopt.driver.sweep.estimate import TimeEstimate
 from coopt.driver.sweep.results import ArmState
 from coopt.reports.comparison import FEW_SEEDS, INTERVALS, PARETO_RULE, RANK, RANK_NOTE, differences_table
-from coopt.reports.plan import duration
 from coopt.reports.tables import collapsed_note, verdict_words
+from coopt.reports.verdicts import reasons, worded
 from coopt.runs.compare import Comparison
 from coopt.runs.results import Results
 from coopt.runs.run import is_run
@@ -42,7 +42,7 @@ def arm_table(states: Sequence[ArmState], between: Sequence[Comparison]) -> Tabl
                     signed(cell.difference),
                     span(cell.low, cell.high, "+.1f"),
                     " ".join(map(signed, cell.per_seed)),
-                    {"better": "improves"}.get(cell.verdict, cell.verdict),
+                    worded({"better": "improves"}.get(cell.verdict, cell.verdict), cell.low, cell.high, cell.p),
                     f"{yes(pareto.point)} ({pareto.verdict})",
                     percent(pareto.probability, 0),
                     _count(results),
@@ -50,17 +50,18 @@ def arm_table(states: Sequence[ArmState], between: Sequence[Comparison]) -> Tabl
                 ]
             )
     notes = [
-        "change: against the initial students, mean of all students and domains, percent points. n: test questions of"
-        f" all domains x answers. {INTERVALS}",
+        "change: against the initial students, mean of all students and domains, percentage points. n: test questions"
+        f" of all domains x answers. {INTERVALS}",
         "mutual Pareto: for every student no domain lower and one higher, in brackets its verdict; P: its probability."
         f" {PARETO_RULE}",
     ]
     single = [state.arm for state in states if state.found and len(state.found.results.seeds) < LEAST_SEEDS]
     if single:
-        notes.append(f"{FEW_SEEDS} So in: {', '.join(single)}.")
+        notes.append(f"{FEW_SEEDS} This applies to: {', '.join(single)}.")
     notes += [f"Ranked together, in seeds {' '.join(map(str, b.seeds))}: {', '.join(b.runs)}." for b in between]
     if between:
         notes.append(RANK_NOTE)
+    notes += reasons(rows)
     shown = [k for k, name in enumerate(_COLUMNS) if between or name not in RANK]
     return Table("Arms", [_COLUMNS[k] for k in shown], [[row[k] for k in shown] for row in rows], notes)
 
@@ -83,10 +84,11 @@ def comparison_table(states: Sequence[ArmState]) -> Table:
         for c in cells:
             if c.student == "all" or alone:
                 per_seed = " ".join(map(signed, c.per_seed))
-                span_ = span(c.low, c.high, "+.1f")
-                rows.append([state.arm, f"{c.method} - {c.baseline}", signed(c.difference), span_, per_seed, c.verdict])
+                span_, verdict = span(c.low, c.high, "+.1f"), worded(c.verdict, c.low, c.high, c.p)
+                rows.append([state.arm, f"{c.method} - {c.baseline}", signed(c.difference), span_, per_seed, verdict])
     columns = ["arm", "methods", "difference", "95 %", "per seed", "verdict"]
-    return Table("Methods compared within an arm, mean of all students and domains, percent", columns, rows)
+    title = "Methods compared within an arm, mean of all students and domains, percent"
+    return Table(title, columns, rows, reasons(rows))
 
 
 def validation_table(states: Sequence[ArmState]) -> Table:
@@ -133,7 +135,7 @@ def change_table(states: Sequence[ArmState]) -> Table:
     notes = ["Verdicts here, and those of mutual Pareto, are corrected within each arm."]
     for state in states:
         notes += collapsed_note(state.found.results.scores, f"{state.arm}, ") if state.found else []
-    return Table("Change by student and domain, percent", columns, rows, notes)
+    return Table("Change by student and domain, percent", columns, rows, notes + reasons(rows))
 
 
 def sweep_tables(states: Sequence[ArmState], between: Sequence[Comparison]) -> list[Table]:
@@ -164,6 +166,8 @@ def plan_table(
     ]
     if any(estimates[c].assumed for c in order):
         notes.append("times are assumed where a model or rows are not here: coopt bench --dry-run says what is assumed")
+    elif order:
+        notes += dict.fromkeys(reason for c in order for reason in estimates[c].why)
     return Table(f"Sweep: {name}", ["", "arm", "seed", "methods", "time", "state"], rows, notes)
 
 

@@ -13,6 +13,7 @@ from coopt.core.tables.table import Table
 from coopt.methods.rollouts import OUTCOMES
 from coopt.reports.comparison import FEW_SEEDS, INTERVALS, PARETO_RULE
 from coopt.reports.graph_tables import decisions
+from coopt.reports.verdicts import reasons, worded
 from coopt.runs.measures.cost import PARTS
 from coopt.runs.measures.probes import ALL_EDGES
 from coopt.runs.results import FeedbackCell, GateCell, Results, ScoreCell
@@ -51,7 +52,9 @@ def score_table(results: Results) -> Table:
         )
     columns = ["method", "student", "domain", "avg@k", "95 %", "change", "95 %  "]
     columns += ["per seed"] if several else []
-    return Table("Test scores, percent", [*columns, "verdict", "best-val"], rows, _score_notes(results))
+    return Table(
+        "Test scores, percent", [*columns, "verdict", "best-val"], rows, [*_score_notes(results), *reasons(rows)]
+    )
 
 
 def samples_table(results: Results) -> Table:
@@ -75,7 +78,8 @@ def samples_table(results: Results) -> Table:
 
 def verdict_words(cell: ScoreCell) -> str:
     """The verdict, marked where training was stopped (:func:`collapsed_note` says when)."""
-    return f"{cell.verdict or NONE}; collapsed" if cell.collapsed else cell.verdict or NONE
+    words = worded(cell.verdict, cell.change_low, cell.change_high, cell.p)
+    return f"{words}; collapsed" if cell.collapsed else words
 
 
 def collapsed_note(cells: Sequence[ScoreCell], arm: str = "") -> list[str]:
@@ -162,7 +166,7 @@ def comparison_table(results: Results) -> Table:
             span(c.low, c.high, "+.1f"),
             " ".join(signed(x) for x in c.per_seed),
             probability(c.p),
-            c.verdict,
+            worded(c.verdict, c.low, c.high, c.p),
             *(
                 [f"{percent(c.of_oracle[0], 0)} {span(*c.of_oracle[1:], '.0f')}" if c.of_oracle else NONE]
                 if oracle
@@ -182,16 +186,15 @@ def comparison_table(results: Results) -> Table:
         "Methods compared, mean of all domains, percent",
         [*columns, "of oracle"] if oracle else columns,
         rows,
-        notes,
+        notes + reasons(rows),
     )
 
 
 def standings_table(results: Results) -> Table:
     """Ranks of the methods."""
-    scores = [round(c.score, 9) for c in results.standings]
     rows = [
         [
-            *places(Rank(1 + sum(s > round(c.score, 9) for s in scores), c.rank, c.rank_last)),
+            *places(Rank(c.rank, c.rank_first, c.rank_last)),
             c.who,
             percent(c.score),
             span(c.low, c.high),
@@ -228,7 +231,24 @@ def gate_table(results: Results) -> Table:
     ]
     columns = ["seed", "method", "round", "tutor -> tutee", "gate", "reason", "gap", "95 %", "P(flip)"]
     note = "P(flip): how often the gate would decide otherwise of these students on other validation questions."
-    return Table("Gate decisions", columns, rows, [note])
+    return Table("Gate decisions", columns, rows, [note], keys=4)
+
+
+def regret_table(results: Results) -> Table:
+    """What each gate loses against the best subset of edges, by validation questions."""
+    rows = [
+        [c.gate, str(c.questions), f"{100 * c.worth:.2f}", f"{100 * c.regret:.2f}", f"{c.flip:.2f}"]
+        for c in results.regrets
+    ]
+    columns = ["gate", "questions", "worth", "regret", "P(flip)"]
+    note = (
+        "worth: points of right answers that what the gate opens adds, a mean over edges and domains; regret: how much"
+        " more the best subset of edges adds. By the break-rate probe of the initial students (f beyond its control),"
+        " as if edges added up. questions: that the gate reads, per domain. P(flip): how often an edge is decided"
+        " otherwise than on all of them. Gate benefit decides on the very answers that judge it, and the best subset is"
+        " the maximum over the same noisy estimates: so benefit is favoured, and the regret of the others is too large."
+    )
+    return Table("Gates as decisions", columns, rows, [note])
 
 
 def _state(gate: GateCell, results: Results) -> str:
@@ -262,7 +282,7 @@ def feedback_table(results: Results) -> Table:
     note = (
         "Percent of messages. revealed: the raw message gave the answer away (the sanitiser removes it; fair and"
         " rewritten attempts are meant to hold it); leak rate: kept messages that still do. unread: too long for the"
-        " tutor, or it was away (a count)."
+        " tutor, or it did not answer (a count)."
         + (" voted down: kept messages that the committee rejected." if committee else "")
     )
     away = [f"Unavailable: {where}: {why}" for where, why in results.unavailable.items()]

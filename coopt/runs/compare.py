@@ -7,6 +7,7 @@ with the same students, differences of changes are differences of scores.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +57,8 @@ class Difference(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """``left_out``: run -> its seeds that not all have; ``settings``: setting -> its values, where runs differ."""
+    """``left_out``: run -> its seeds that not all have; ``settings``: setting -> its values, where runs differ;
+    ``not_compared``: pairs of sides without a difference."""
 
     runs: list[str]
     seeds: list[int]
@@ -65,6 +67,7 @@ class Comparison(NamedTuple):
     settings: dict[str, list[Any]]
     lines: list[Line]
     differences: list[Difference]
+    not_compared: list[tuple[Side, Side]]
 
 
 def compare_runs(runs: Sequence[Run], *, within: bool = True) -> Comparison:
@@ -92,6 +95,7 @@ def compare_runs(runs: Sequence[Run], *, within: bool = True) -> Comparison:
         settings=differences([r.config for r in runs], "seed", "seeds", "methods"),
         lines=[_line(scores[s.run], s, m, places[str(s)]) for s, m in zip(sides, moved, strict=True)],
         differences=[Difference(a, b, m) for (a, b), m in apart.items()],
+        not_compared=[(b, a) for a, b in combinations(sides, 2) if (b, a) not in apart and (within or a.run != b.run)],
     )
 
 
@@ -110,7 +114,7 @@ def _check_comparable(runs: Sequence[Run], names: Sequence[str]) -> None:
     for name, run in zip(names[1:], runs[1:], strict=True):
         facts = {
             "domains": (set(first.config.domains), set(run.config.domains)),
-            "answers a question (k)": (first.config.sampling.eval_samples, run.config.sampling.eval_samples),
+            "answers per question (k)": (first.config.sampling.eval_samples, run.config.sampling.eval_samples),
             "test questions": (questions_of(first), questions_of(run)),
         }
         for what, (one, other) in facts.items():

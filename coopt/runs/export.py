@@ -15,9 +15,8 @@ from coopt.core import store
 from coopt.core.names import BASE, INIT
 from coopt.core.text import FORMULA, NUMBERS
 from coopt.domains.base import SPLITS, Split
-from coopt.runs.measures.scores import CRITIC
+from coopt.runs.measures.scores import CRITIC, Scores
 from coopt.runs.measures.steps import summed
-from coopt.runs.measures.summary import best_round
 from coopt.runs.run import Run
 from coopt.runs.together import name_of
 
@@ -51,8 +50,8 @@ STEP_KEYS = [("run", pa.string()), ("seed", pa.int64()), ("method", pa.string())
 
 def export_run(run: Run, directory: Path) -> list[Path]:
     """Write outcomes and steps, each as Parquet and as CSV, and each file whole or not at all; their paths."""
+    schema = _step_schema(run)  # reads all steps: what is damaged there is said before anything is written
     outcomes = _write(directory / "outcomes", SCHEMA, _tables(run))
-    schema = _step_schema(run)
     return [*outcomes, *_write(directory / "steps", schema, _steps(run, schema))]
 
 
@@ -112,12 +111,13 @@ def _table(run: Run, seed: int, method: str, rounds: range, students: list[str])
     """What was scored (a round in between has no test scores), a row an answer."""
     found = []
     last, here = rounds[-1], method in run.config.methods
-    best = {s: best_round(run, seed, method, s) if here else last for s in students}
+    scores = Scores(run)
+    best = {s: scores.best_round(seed, method, s) if here else last for s in students}
     for round_, split, student in product(rounds, SPLITS, students):
         place = run.scores_path(seed, INIT if method == CRITIC else method, split, round_, student)
         if place.is_file():
             scored = _Scored(seed, method, round_, student, split, place, last, best[student])
-            domains = store.read_sealed(place)["domains"]
+            domains = run.answers_in(place)["domains"]
             found += [_rows(run, scored, name, result) for name, result in domains.items()]
     return pa.concat_tables(found) if found else SCHEMA.empty_table()
 

@@ -13,7 +13,11 @@ from typing import Any, NamedTuple
 
 from coopt.core import store
 from coopt.core.errors import DamagedError
+from coopt.core.outside.files import MOST_OF_A_RUN, UnreadableError, read_bytes
+from coopt.core.outside.parse import parse_own
+from coopt.core.outside.shapes import ANY, fits
 from coopt.core.seals import REPAIR
+from coopt.core.shapes.journal import DECISIONS, EVENT, OF_ROUNDS, ROUND_KEY
 
 _SUM = re.compile(r'(\{.*), "sum": "([0-9a-f]{16})"\}', re.DOTALL)
 
@@ -61,7 +65,7 @@ class Journal:
         if not mending:
             for p, lines in zip((path, *more), (own, *others), strict=True):
                 if lines.faults:
-                    raise DamagedError(f"{p}: {lines.faults[0]}. {REPAIR}")
+                    raise DamagedError(f"{p}: {lines.faults[0]}. {REPAIR}", p)
         self.faults = own.faults
         self._own, self._last, self._spoilt = own.events, own.last, bool(own.faults) or own.torn
         self.events: list[dict[str, Any]] = [e for lines in (own, *others) for e in lines.events]
@@ -100,9 +104,12 @@ class Journal:
 
 def read_journal(path: Path) -> Lines:
     """The lines of a file that are whole; none if there is no file. A torn last line is left out."""
-    if not path.is_file():
+    try:
+        *lines, rest = read_bytes(path, MOST_OF_A_RUN).split(b"\n")
+    except FileNotFoundError:
         return Lines([], [], "", False)
-    *lines, rest = path.read_bytes().split(b"\n")
+    except UnreadableError as error:
+        return Lines([], [f"it is damaged: {error}"], "", False)
     found = [_parsed(line.decode(errors="replace")) for line in lines]
     first = next((k for k, line in enumerate(found) if line and line.sum), len(found))
     # Lines of an earlier coopt have no checksum; none of them follows one that has.
@@ -134,12 +141,16 @@ def _parsed(text: str) -> _Line | None:
     if sealed and found != _sum(body):
         return None
     try:
-        event = json.loads(body)
+        event = parse_own(body)
         before = event.pop("before", "")
-        if not {"event", "key", "time", "value"} <= set(event):
+        if not isinstance(before, str) or not isinstance(fits(event, EVENT), dict):
             return None
+        kind = event["event"]
+        fits(event["value"], DECISIONS.get(kind, ANY))
+        if kind in OF_ROUNDS:
+            fits(event["key"], ROUND_KEY)
         return _Line(event, found, before)
-    except (ValueError, AttributeError, TypeError, RecursionError):
+    except (ValueError, AttributeError, TypeError):
         return None
 
 

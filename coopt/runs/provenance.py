@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ import psutil
 
 from coopt.core import store
 from coopt.core.errors import DamagedError
+from coopt.core.gpus import may_have_gpu
 from coopt.core.seals import REPAIR
+from coopt.core.shapes.journal import ORIGIN
+from coopt.core.text import one_line
 from coopt.core.version import __version__
 
 PACKAGES = (
@@ -34,9 +38,7 @@ def began_with(directory: Path) -> dict[str, Any] | None:
     path = directory / RECORD
     if not store.is_kept(path):
         return None
-    found = store.read_kept(path)
-    if not isinstance(found, dict) or not isinstance(found.get("data"), dict):
-        raise DamagedError(f"{path}: is not what was written. {REPAIR}", path)
+    found: dict[str, Any] = store.read_kept(path, ORIGIN)
     return found
 
 
@@ -46,6 +48,19 @@ def command_of(record: Mapping[str, Any]) -> str:
     if not isinstance(words, list) or not words or words[0] == FROM_PYTHON:
         return ""
     return shlex.join(["coopt", *map(str, words)])
+
+
+def told(error: DamagedError) -> str:
+    """The line of an error, with the command that began the run in place of "the same command"; as it is where that is
+    not known."""
+    for folder in error.output.parents if error.output else ():
+        with suppress(DamagedError):
+            if command := command_of(began_with(folder) or {}):
+                again = (
+                    f"Make it again: {command} (what else is damaged: {shlex.join(['coopt', 'check', str(folder)])})."
+                )
+                return one_line(str(error.args[0]).replace(REPAIR, again))
+    return str(error)
 
 
 def provenance(hashes: Mapping[str, Any], seeds: range, arguments: list[str]) -> dict[str, Any]:
@@ -80,6 +95,8 @@ def _version(name: str) -> str | None:
 
 
 def _gpus() -> list[str]:
+    if not may_have_gpu():
+        return []
     import torch
 
     return [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]

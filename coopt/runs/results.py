@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 from coopt.core import store
 from coopt.core.errors import DamagedError, RunError
 from coopt.core.seals import REPAIR
+from coopt.core.statistics.ranking import ranks_of
 from coopt.runs.order import by_edge, by_node
 from coopt.runs.shown import Shown
+
+RATES = ("break", "break_control", "break_more", "fix", "fix_control", "fix_more")
+
+
+def _has(*names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Refuses a table without these names."""
+
+    def check(table: dict[str, Any]) -> dict[str, Any]:
+        if missing := [name for name in names if name not in table]:
+            raise ValueError(f"{missing[0]} is missing")
+        return table
+
+    return check
 
 
 class Record(BaseModel):
@@ -182,9 +197,11 @@ class StandingCell(Record):
 
     who: str
     rank: int
+    """By the score: 1 + the number of those with a larger one."""
+    rank_first: int
     """The first place that is possible: 1 + the number of those that are shown to be better, in every seed too."""
     rank_last: int
-    """The last one: all places lie from rank to here at once with 95 %."""
+    """The last one: all places lie from the first to here at once with 95 %."""
     score: float
     low: float
     high: float
@@ -281,8 +298,42 @@ class BreakCell(Record):
     gate: str
     context: Context
     difficulty: str
-    rates: dict[str, RateCell]
+    rates: Annotated[dict[str, RateCell], AfterValidator(_has(*RATES))]
     """break, break_control, break_more (the one minus the other), and the same of fix"""
+
+
+class RegretCell(Record):
+    """What a gate that reads so many validation questions is worth on the initial students, and loses against the best
+    subset of edges: shares of right answers, a mean over edges, domains and ``seeds``."""
+
+    gate: str
+    questions: int
+    worth: float
+    regret: float
+    flip: float
+    """How often an edge is decided otherwise than on all questions."""
+    seeds: int
+
+
+Matching = Literal["none", "tutee", "tutee and domain"]
+
+
+class MatchedCell(Record):
+    """Break-rates of two kinds of edges on the same tutees: ``closed / open``, or the tutors' ``other / native``
+    domains. ``ratio``: first over second, with its interval; None where either is zero, or has too few answers."""
+
+    compared: str
+    matched: Matching
+    domain: Literal["all", "native", "other"]
+    """Of the tutor: all of them, its native one, or the others."""
+    context: Context
+    strata: int
+    """Tutees (and domains) that have both kinds; 1 where nothing is matched."""
+    first: RateCell
+    second: RateCell
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 class CostCell(Record):
@@ -321,6 +372,8 @@ class Results(Shown, Record):
     gates: list[GateCell]
     feedback: list[FeedbackCell]
     break_rates: list[BreakCell]
+    matched: list[MatchedCell] = []
+    regrets: list[RegretCell] = []
     costs: list[CostCell]
     ranks: list[RankCell] = []
     consensus: list[ConsensusCell] = []
@@ -331,6 +384,19 @@ class Results(Shown, Record):
     """seed/method/round/edge -> why an endpoint stayed away in that round (the journal has the step)."""
     no_own_correct: float | None
     """Share of the first step's prompts without a correct rollout."""
+    smoke: bool = False
+    """The whole pipeline in miniature: its scores mean nothing."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ranked_by_the_score(cls, tree: Any) -> Any:
+        """Results were written in which ``rank`` was the first possible place."""
+        cells = tree.get("standings") if isinstance(tree, dict) else None
+        if not isinstance(cells, list) or not all(_is_before_first_places(c) for c in cells):
+            return tree
+        found = ranks_of([c["score"] for c in cells])
+        told = [c | {"rank": rank, "rank_first": c["rank"]} for c, rank in zip(cells, found, strict=True)]
+        return tree | {"standings": told}
 
     @model_validator(mode="after")
     def _in_the_graphs_order(self) -> Self:
@@ -345,6 +411,11 @@ class Results(Shown, Record):
             for author in committee.authors:
                 author.judges.sort(key=lambda j: node(j.judge))
         return self
+
+
+def _is_before_first_places(cell: Any) -> bool:
+    known = isinstance(cell, dict) and "rank_first" not in cell and "rank" in cell
+    return known and isinstance(cell.get("score"), int | float) and 0 <= cell["score"] <= 1
 
 
 class UnfinishedError(RunError):

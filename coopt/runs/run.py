@@ -13,6 +13,9 @@ from coopt.core.config.schema import Config, GateConfig
 from coopt.core.errors import ConfigError, DamagedError, RunError
 from coopt.core.names import BASE, INIT
 from coopt.core.phase_files import PhaseFiles
+from coopt.core.seals import REPAIR
+from coopt.core.shapes.answers import PROBE, SCORES
+from coopt.core.shapes.steps import PROBE_TEXTS
 from coopt.core.statistics.accuracy import accuracy
 from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
@@ -68,8 +71,8 @@ class Run:
             tree = store.read_kept(path / CONFIG)
         except DamagedError:
             raise RunError(
-                f"{path}/{CONFIG}: damaged, and no copy of it is left, so nobody can say which settings this run has."
-                " Bring it back, or give another --out."
+                f"{path}/{CONFIG}: damaged, and no copy of it is left, so the settings of this run are unknown."
+                " Restore it, or give another --out."
             ) from None
         try:
             return cls(path, check(tree))
@@ -102,7 +105,9 @@ class Run:
             before = self.config.methods[: self.config.methods.index(name)]
             return method.of in before and self.is_informed(method.of)
         graph, gates = self.tutoring(name, self.topology)
-        return self.trained(name).informed or any(self.informs(graph, edge) for edge in gates)
+        trained = self.trained(name)
+        writing = () if trained.reads_peers else gates  # peers that are read themselves write no feedback
+        return trained.informed or any(self.informs(graph, edge) for edge in writing)
 
     def informs(self, graph: Topology, edge: Edge) -> bool:
         """Whether the tutor of an edge hands worked solutions over, or is given them (critics of style ``step``)."""
@@ -200,6 +205,12 @@ class Run:
         last = self.last_round(seed, method, student, round_)
         return self.phase_files(seed, method, last, student).model
 
+    def tokens(self, seed: int, method: str, student: str, at_most: int | None = None) -> int:
+        """What a student's steps have cost, up to a round: tokens written by it and for it, and trained on."""
+        last = self.last_round(seed, method, student, self.rounds_of(method) if at_most is None else at_most)
+        steps = [s for r in range(1, last + 1) for s in self.phase_files(seed, method, r, student).read_steps()]
+        return sum(sum(step["tokens"].values()) for step in steps)
+
     def scores_path(self, seed: int, method: str, split: str, round_: int, student: str) -> Path:
         """Scores after ``round_``. Round 0 is the same for every method."""
         if round_ == 0 and method != BASE:
@@ -208,7 +219,20 @@ class Run:
 
     def scores(self, seed: int, method: str, split: str, round_: int, student: str) -> Any:
         """What ``score_policy`` found. Raises ``DamagedError`` if it is not what was written."""
-        return store.read_sealed(self.scores_path(seed, method, split, round_, student))
+        return self.answers_in(self.scores_path(seed, method, split, round_, student))
+
+    def answers_in(self, path: Path) -> Any:
+        """The same of a file, in which every domain of the run has the run's number of answers per question."""
+        try:
+            found = store.read_sealed(path, shape=SCORES)
+        except FileNotFoundError:
+            raise DamagedError(f"{path}: is missing, and needed. {REPAIR}", path) from None
+        samples = self.config.sampling.eval_samples
+        for name in self.config.domains:
+            if name not in found["domains"] or len(found["domains"][name]["correct"][0]) != samples:
+                what = f"has no {samples} answers to each question of {name}"
+                raise DamagedError(f"{path}: is damaged: {what}. {REPAIR}", path)
+        return found
 
     def has_answers(self) -> bool:
         """Whether the final test answers of every student lie in its folder, and not its results alone."""
@@ -229,11 +253,17 @@ class Run:
 
     def break_rate(self, seed: int, tutee: str) -> Any:
         """What ``probe_tutee`` found. Raises ``DamagedError`` if it is not what was written."""
-        return store.read_sealed(self.break_rate_path(seed, tutee))
+        path = self.break_rate_path(seed, tutee)
+        try:
+            return store.read_sealed(path, shape=PROBE)
+        except FileNotFoundError:
+            raise DamagedError(f"{path}: is missing, and needed. {REPAIR}", path) from None
 
     def probe_texts(self, seed: int, tutee: str) -> list[Any]:
         """What was written in the probe of a tutee; older runs have none."""
-        return store.read_sealed_lines(self.probe_texts_path(seed, tutee), self.break_rate_path(seed, tutee))
+        return store.read_sealed_lines(
+            self.probe_texts_path(seed, tutee), self.break_rate_path(seed, tutee), PROBE_TEXTS
+        )
 
     def probe_texts_path(self, seed: int, tutee: str) -> Path:
         return self.break_rate_path(seed, tutee).with_suffix(".texts.jsonl")

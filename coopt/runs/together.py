@@ -54,7 +54,7 @@ def _check_same(first: Run, run: Run) -> None:
             " several seeds. coopt compare sets different runs side by side."
         )
     if data_of(first) != data_of(run):
-        raise RunError(f"{first.directory} and {run.directory} have other data. Run one of them again.")
+        raise RunError(f"{first.directory} and {run.directory} have different data. Run one of them again.")
 
 
 def parts(run: Run) -> list[Run]:
@@ -75,7 +75,7 @@ def provenances(run: Run) -> list[dict[str, Any]]:
         record = began_with(part.directory)
         if record is None:
             path = part.directory / RECORD
-            raise RunError(f"{path}: missing. Nobody can say where this run's numbers come from: run it again.")
+            raise RunError(f"{path}: missing. Where this run's numbers come from is unknown: run it again.")
         found.append(record)
     return found
 

@@ -11,14 +11,15 @@ from typing import Any
 
 from coopt.core import store
 from coopt.core.config.load import load_config
-from coopt.core.errors import ConfigError
+from coopt.core.errors import ConfigError, PluginError
 from coopt.core.names import INIT, ORACLE
+from coopt.core.outside.files import read_bytes
 from coopt.core.phase_files import PhaseFiles
 from coopt.driver.tasks.task import Merge, Score, Specialise, Train
 from coopt.graph.gates.registry import make_gate
 from coopt.lm.engines.base import Generation
 from coopt.methods.base import METHODS, Average, Trained
-from coopt.methods.phase import Phase, train_phase, train_step
+from coopt.methods.phase import Phase, check_learnt, train_phase, train_step
 from coopt.methods.registry import all_methods, make_method
 from coopt.methods.step import Learnt, Step
 from coopt.methods.tutors.assign import OpenTutor
@@ -47,15 +48,21 @@ def check_method(name: str, **flags: Any) -> None:
     methods = tuple(dict.fromkeys(("sdpo", "opcod", name)))
     config = load_config(**{"settings": _TINY, "methods": methods} | flags)
     with TemporaryDirectory() as folder:
-        run = Run(Path(folder), config)
-        _check_face(name, run)
-        _make_starts(run)
-        if isinstance(run.method(name), Average):
-            _check_average(run, name)
-        else:
-            _check_settings(run.trained(name), run)
-            _check_graph(run.trained(name), run)
-            _check_training(run, name)
+        try:
+            _check_in(Run(Path(folder), config), name)
+        except PluginError as error:
+            raise AssertionError(str(error)) from error.__cause__
+
+
+def _check_in(run: Run, name: str) -> None:
+    _check_face(name, run)
+    _make_starts(run)
+    if isinstance(run.method(name), Average):
+        _check_average(run, name)
+    else:
+        _check_settings(run.trained(name), run)
+        _check_graph(run.trained(name), run)
+        _check_training(run, name)
 
 
 def _check_face(name: str, run: Run) -> None:
@@ -93,7 +100,8 @@ def _check_graph(method: Trained, run: Run) -> None:
         assert edge.tutee in students, f"gates: {edge} ends in no student"
         make_gate(gate)
     starts = {s: dict.fromkeys(run.config.domains, 0.5) for s in students}
-    assert set(method.logit_teachers(starts).values()) <= set(students), "logit_teachers names students"
+    teachers = {*students, *method.outside_teachers()}
+    assert set(method.logit_teachers(starts).values()) <= teachers, "logit_teachers names students, or outside teachers"
 
 
 def _make_starts(run: Run) -> None:
@@ -189,7 +197,7 @@ def _left_by(folder: Path, tutee: str) -> tuple[Any, bytes]:
         "loss and gradient are finite"
     )
     told = [{k: v for k, v in s.items() if k not in _TIMED} for s in steps]
-    weights = (files.model / "model.safetensors").read_bytes()
+    weights = read_bytes(files.model / "model.safetensors", None)
     return (told, store.read_lines(files.rollouts)), weights
 
 
@@ -205,11 +213,14 @@ class _Watched:
     """A method whose rows are looked at before they are trained on."""
 
     def __init__(self, method: Trained, room: int) -> None:
-        self.method, self.room = method, room
+        self.method, self.room, self.name = method, room, method.name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.method, name)
 
     def learn(self, step: Step) -> Learnt:
         learnt = self.method.learn(step)
-        assert learnt.parts, "parts: one for each update; a part may be empty"
+        check_learnt(self.name, learnt)
         assert learnt.examples >= 0, "examples: what the loss is the mean over"
         for row in (row for part in learnt.parts for row in part):
             assert row.response, "a row has a response"
@@ -232,4 +243,7 @@ class _Silent:
         return [[Generation((self.end,), "", True)] * samples for _ in prompts]
 
     def rest(self) -> None:
+        pass
+
+    def forget(self) -> None:
         pass

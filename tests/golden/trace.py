@@ -21,6 +21,7 @@ from coopt.graph.topology import Style
 from coopt.lm.bases import SCIMINI_BASE
 from coopt.lm.engines.base import Generation
 from coopt.lm.policy import Policy, load_policy
+from coopt.lm.training.objectives import teacher_advantage
 from coopt.lm.training.trainer import LocalTrainer
 from coopt.methods.algorithms.opcod import OPCoD
 from coopt.methods.rollouts import RolloutGroup
@@ -54,6 +55,9 @@ class Replay:
         ]
 
     def rest(self) -> None:
+        pass
+
+    def forget(self) -> None:
         pass
 
 
@@ -151,7 +155,7 @@ def _prompt(step: Step, group: RolloutGroup, prompt: str, left: list[Any]) -> It
             continue
         row = left.pop(0)
         yield f"    teacher reads {policy.tokenizer.decode(list(row.teacher_prompt))!r}"
-        (advantages,) = trainer.advantages([row])
+        (advantages,) = trainer.measure([row], teacher_advantage)
         names = [policy.tokenizer.decode([t]).strip() or repr(policy.tokenizer.decode([t])) for t in row.response]
         parts = [f"{n} {a:+.3f}" for n, a in zip(names, advantages, strict=True)]
         yield f"{NUMBERS}{'  '.join(parts)}"

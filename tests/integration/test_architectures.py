@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,12 +21,16 @@ from coopt.driver.choices import Journaled
 from coopt.driver.evaluation import evaluate_models
 from coopt.driver.rounds import seed_tasks
 from coopt.driver.tasks.perform import perform
-from coopt.lm.engines.base import Draws, Sampling
+from coopt.lm.engines.base import Draws, Engine, Sampling
 from coopt.lm.engines.hf import HFEngine
+from coopt.lm.engines.lockstep import LockstepEngine
+from coopt.lm.lockstep import meeting
 from coopt.lm.policy import Policy, load_policy, save_policy
 from coopt.lm.saving import check_saving
+from coopt.lm.shared import shared_copy
 from coopt.lm.training.adapters import make_trainable
 from coopt.lm.training.base import TrainRow
+from coopt.lm.training.lockstep import LockstepTrainer
 from coopt.lm.training.trainer import LocalTrainer
 from coopt.runs.measures.summary import summarise
 from coopt.runs.run import Run
@@ -113,6 +121,33 @@ def test_rows_laid_out_together_are_read_as_alone(name: str, layout: str, direct
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_students_in_lockstep_write_and_learn_as_alone(name: str, directories: dict[str, Path]) -> None:
+    """Where the adapters of an architecture cannot be computed together, each student computes by itself."""
+    base = policy(directories[name])
+    config = load_config(settings=["model.weights=lora", "optimizer.warmup=0"])
+    prompts = [base.prompt_ids(SCIENCE, q) for q in QUESTIONS]
+    rows = [TrainRow((20, 21, 22), (20, 21, 22, 23), r) for r in ((7, 8, 9), (7, 5))]
+
+    def work(k: int, engine: Engine, make: Callable[..., LocalTrainer], found: list[Any]) -> None:
+        shared = replace(base, model=shared_copy(base.model), base=base.model)
+        trainer = make(make_trainable(shared, "lora", 4, k), config)
+        losses = [trainer.update(rows[k:], 3).loss for _ in range(3)]
+        engine.sync(trainer.policy)
+        texts = engine.generate(prompts[k:], 2, Sampling(0.7, TOKENS), Draws(generator(k)))
+        found += [[y.tokens for group in texts for y in group], pytest.approx(losses, rel=1e-4)]
+
+    alone: list[list[Any]] = [[], []]
+    for k in range(2):
+        work(k, HFEngine(8), LocalTrainer, alone[k])
+    meet = meeting()
+    beside: list[list[Any]] = [[], []]
+    make = partial(LockstepTrainer, together=meet)
+    meet.run([partial(work, k, LockstepEngine(meet, 8), make, beside[k]) for k in range(2)])
+    assert [own[0] for own in beside] == [own[0] for own in alone]
+    assert [own[1].expected for own in beside] == [own[1] for own in alone]
+
+
 @pytest.mark.parametrize("weights", ["full", "lora"])
 @pytest.mark.parametrize("name", NAMES)
 def test_it_trains_in_both_precisions_and_is_saved_as_it_is(
@@ -148,11 +183,14 @@ def test_a_bench_ends_in_scores(
         check_saving(made, start)
 
     monkeypatch.setattr("coopt.driver.tasks.perform.check_saving", look)
-    own = ["model.weights=lora", _rationales(tmp_path)] if weights == "lora" else ["model.specialise=none"]
+    own = {
+        "lora": ["model.weights=lora", _rationales(tmp_path), "break_rate.questions=0"],
+        "full": ["model.specialise=none", "break_rate.questions=1"],
+    }[weights]
     config = load_config(smoke=True, methods=("opcod",), model={"path": str(directories[name])}, settings=[
         *own, "model.dtype=bfloat16", "rounds.rounds=1", "rounds.steps=1", "rounds.prompts=2", "rounds.rollouts=2",
-        "data.validation=2", "data.test=2", "sampling.eval_samples=1", "sampling.max_response_tokens=8",
-        "sampling.max_feedback_tokens=8", "break_rate.questions=1", "gate.kind=always", "feedback.style=naive",
+        "data.validation=2", "data.test=2", "sampling.eval_samples=1", "sampling.max_response_tokens=4",
+        "sampling.max_feedback_tokens=4", "gate.kind=always", "feedback.style=naive",
         "run.device=cpu", "run.bootstrap=100", "world.rows=200",
     ])  # fmt: skip
     run = Run(tmp_path / "run", config)

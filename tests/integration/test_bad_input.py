@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Coopt
+from tests.integration.conftest import SMOKE, Coopt
 
 pytestmark = pytest.mark.slow
 
@@ -84,13 +84,13 @@ def test_one_line_and_exit_code_2(coopt: Coopt, files: Path, arguments: list[str
 
 
 def test_report_and_data_commands_refuse_alike(coopt: Coopt, files: Path) -> None:
-    for arguments, message in [
-        (["report", "hollow"], "no run here"),
-        (["data", "check", "bad.jsonl", "--json"], "bad.jsonl row 1"),
-        (["eval", "nowhere"], "no such directory"),
-        (["data", "make-base", "broken"], "not an empty folder"),
+    for arguments, message, fresh in [
+        (["report", "hollow"], "no run here", False),
+        (["data", "check", "bad.jsonl", "--json"], "bad.jsonl row 1", False),
+        (["eval", "nowhere"], "no such directory", True),  # nothing that Python says while it imports is before it
+        (["data", "make-base", "broken"], "not an empty folder", False),
     ]:
-        done = coopt(*arguments)
+        done = coopt(*arguments, fresh=fresh)
         assert done.returncode == 2, (arguments, done.stderr)
         assert message in done.stderr
         assert "Traceback" not in done.stderr
@@ -111,18 +111,8 @@ def test_code_of_a_graph_runs_in_the_run_that_trusts_it_and_in_its_driver_alone(
     )
     edge = f'{{ tutor = "s1", tutee = "s2", gate = "{elsewhere}/gates.py:Mine" }}'
     (tmp_path / "mine.toml").write_text(f'nodes = [{{ id = "s1" }}, {{ id = "s2" }}]\nedges = [{edge}]\n')
-    bench = (
-        "bench",
-        "--smoke",
-        "--topology",
-        "mine.toml",
-        "--method",
-        "opcod",
-        "--set",
-        "rounds.steps=1",
-        "--out",
-        "r",
-    )
+    bench = (*SMOKE, "--topology", "mine.toml", "--method", "opcod", "--set", "rounds.steps=1", "--set",
+             "rounds.rounds=1", "--out", "r")  # fmt: skip
     plan = coopt(*bench, "--dry-run")
     assert plan.returncode == 0, plan.stderr
     refused = coopt(*bench)
@@ -134,3 +124,14 @@ def test_code_of_a_graph_runs_in_the_run_that_trusts_it_and_in_its_driver_alone(
     assert done.returncode == 0, done.stderr
     assert f"imports code: {elsewhere}/gates.py (edge s1 -> s2)" in " ".join(done.stdout.split())
     assert len(set((elsewhere / "imported").read_text().split())) == 1
+
+
+def test_a_locale_without_the_characters_of_a_table_ends_no_command(coopt: Coopt) -> None:
+    """Nor of an error line. What it cannot say is a question mark."""
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    drawn = coopt("topo", "draw", "ring", **locale)
+    assert (drawn.returncode, drawn.stderr) == (0, "")
+    assert "s1" in drawn.stdout
+    refused = coopt("topo", "show", "rîng", **locale)
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1

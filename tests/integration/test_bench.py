@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coopt.core.config.load import load_config
-from tests.integration.conftest import SMOKE, Coopt, begin, run_coopt, tables
+from tests.integration.conftest import SMOKE, Coopt, begin, run_coopt, smoke_config, tables
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +84,7 @@ def test_behind_a_closed_gate_opcod_is_sdpo_and_two_rounds_of_k_steps_are_one_of
     for name, methods, rounds, steps in (("two", "sdpo,opcod", 2, 3), ("one", "opcod", 1, 6)):
         settings = ["gate.kind=never", "break_rate.questions=0", "optimizer.warmup=2", f"rounds.rounds={rounds}",
                     f"rounds.steps={steps}"]  # fmt: skip
-        begin(tmp_path / name, smoke_run, load_config(smoke=True, methods=methods.split(","), settings=settings))
+        begin(tmp_path / name, smoke_run, smoke_config(methods.split(","), settings))
         given = [word for s in settings for word in ("--set", s)]
         done = run_coopt(*SMOKE, "--out", name, "--method", methods, *given, at=tmp_path)
         assert done.returncode == 0, done.stderr
@@ -103,7 +102,8 @@ def test_sequential_oracle_naive_ring_and_frozen_run(coopt: Coopt, tmp_path: Pat
     done = coopt(
         *SMOKE, "--topology", "ring", "--domains", "phys,chem,mat,bio", "--method", "opcod,oracle", "--out", "ring",
         "--set", "rounds.schedule=sequential", "--set", "feedback.style=naive", "--set", "teacher.kind=frozen",
-        "--set", "gate.kind=always", "--set", "rounds.rounds=1", "--set", "break_rate.questions=0", "--json",
+        "--set", "gate.kind=always", "--set", "rounds.rounds=1", "--set", "rounds.steps=1",
+        "--set", "break_rate.questions=0", "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
@@ -114,7 +114,9 @@ def test_sequential_oracle_naive_ring_and_frozen_run(coopt: Coopt, tmp_path: Pat
 
 
 def test_more_seeds_and_methods_go_on_in_the_same_run(coopt: Coopt, tmp_path: Path) -> None:
-    small = ("--set", "break_rate.questions=0", "--set", "rounds.rounds=1", "--set", "rounds.steps=1", "--out", "grow")
+    small = (
+        "--set", "break_rate.questions=0", "--set", "rounds.rounds=1", "--set", "rounds.steps=1", "--out", "grow",
+    )  # fmt: skip
     assert coopt(*SMOKE, "--method", "sdpo", *small).returncode == 0
     kept = tmp_path / "grow/seeds/0/sdpo/r1/s1/model/model.safetensors"
     before = kept.stat().st_mtime_ns

@@ -19,7 +19,7 @@ def test_every_arm_in_one_run_with_a_critic_of_its_own(coopt: Coopt, tmp_path: P
     done = coopt(
         *SMOKE, "--method", ",".join(METHODS), "--out", "run", "--json", "--set", "rounds.rounds=1",
         "--set", "gate.kind=always", "--set", "feedback.style=step", "--set", "break_rate.questions=3",
-        "--set", "world.specialist_steps=5", "--set", "world.critic_steps=5",
+        "--set", "world.critic_steps=2", "--set", "rounds.steps=1",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "critics: critic1" in done.stderr, "the plan says who is added"

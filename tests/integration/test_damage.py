@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,21 +14,13 @@ from coopt.core import store
 from coopt.core.errors import CooptError
 from coopt.driver.damage import check_run
 from coopt.runs.measures.summary import read_results
-from tests.integration.conftest import SMOKE, Coopt, tables
+from tests.integration.conftest import SMOKE, STATES, Coopt, tables, weights
 from tests.unit.sealed_runs import DAMAGE, DELETED, damage, kinds
 
 pytestmark = pytest.mark.slow
-COMMAND = (*SMOKE, "--out", "run", "--workers", "2", "--set", "gate.kind=always")
+COMMAND = (*SMOKE, "--out", "run", "--workers", "2", *STATES)
 
 TRANSCRIPTS = (".rollouts.jsonl", ".advantages.jsonl", ".texts.jsonl")
-
-
-def weights(run: Path) -> dict[str, str]:
-    """Weights and states by their hashes; of the answers what they are."""
-    found = {p: hashlib.sha256(p.read_bytes()).hexdigest() for p in run.rglob("seeds/**/*.safetensors")}
-    found |= {p: json.dumps(store.read_json(p)["domains"]) for p in run.rglob("scores/**/*.json")}
-    found |= {p: hashlib.sha256(p.read_bytes()).hexdigest() for p in run.rglob("*.rollouts.jsonl")}
-    return {p.relative_to(run).as_posix(): value for p, value in found.items()}
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.heavy, pytest.mark.slow, pytest.mark.timeout(2400)]
 def test_the_oracle_beats_sdpo_and_useless_tutors_do_not(coopt: Coopt, tmp_path: Path) -> None:
     done = coopt(
         "bench", "--method", "sdpo,shuffled,oracle", "--seed", "300", "--out", "run", "--json",
-        "--set", "rounds.rounds=2", "--set", "break_rate.questions=0", "--set", "data.test=200",
+        "--set", "rounds.rounds=1", "--set", "break_rate.questions=0", "--set", "data.test=200",
+        "--set", "data.validation=20",
         timeout=2200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -25,6 +25,7 @@ from nbclient import NotebookClient
 import coopt
 from coopt.cli.main import app, main
 from coopt.core.config.load import parse_setting, setting_keys
+from coopt.driver.plan.speed import REFERENCE
 from coopt.methods.registry import all_methods
 from tests.integration.conftest import of_all_processes, run_coopt
 from tests.integration.documents import ROOT, blocks, commands_of_coopt, words
@@ -37,7 +38,8 @@ SMALL = [
 ]  # fmt: skip
 QUICK: Mapping[str, tuple[str, ...]] = {
     "eval": ("--smoke",),
-    "break-rate": ("--smoke", "--questions", "1"),
+    "break-rate": ("--smoke", "--questions", "1", "--set", "rounds.rollouts=2"),
+    "probe": ("--questions", "3", "--rollouts", "2"),
     "sweep": ("--dry-run",),
 }
 NOTEBOOK = ROOT / "docs/notebooks/first_run.ipynb"
@@ -69,7 +71,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def reader(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A reader's folder: runs/first is finished and other names stand for it; Python benches are small."""
+    """A reader's folder: runs/first is finished and other names stand for it; Python benches are small, and plans do
+    not measure this machine."""
     folder = tmp_path / "reader"
     shutil.copytree(made, folder, symlinks=True, ignore=shutil.ignore_patterns("lock", "ready"))
     for name in ("NAME", "RING", "STAR"):
@@ -84,6 +87,7 @@ def reader(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return plain(settings=[*settings, *SMALL], **given)
 
     monkeypatch.setattr(coopt, "load_config", load_config, raising=False)
+    monkeypatch.setattr("coopt.driver.plan.choose.probe_speed", lambda config, threads: REFERENCE)
     return folder
 
 
@@ -133,7 +137,7 @@ def test_blocks_say_what_they_are_and_why_they_are_not_run(document: str) -> Non
         assert block.language in LANGUAGES, f"{document}:{block.line}: a block of what? One of {sorted(LANGUAGES)}"
         assert not block.reason or len(block.reason.split()) > 2, f"{document}:{block.line}: a mark says why"
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {w for b in blocks(document) for c in b.commands if b.language == "bash" and c.startswith("make ")
+    named = {w for b in blocks(document) if b.language == "bash" for c in b.commands if c.startswith("make ")
              for w in shlex.split(c)[1:] if "=" not in w}  # fmt: skip
     assert named <= targets
 

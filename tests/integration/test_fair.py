@@ -15,8 +15,8 @@ pytestmark = pytest.mark.slow
 def test_fair_and_sft_union_beside_sdpo(coopt: Coopt, tmp_path: Path) -> None:
     done = coopt(
         *SMOKE, "--method", "sdpo,sft_union,fair", "--out", "run", "--json", "--set", "break_rate.questions=0",
-        "--set", "rounds.rounds=1", "--set", "rounds.steps=1", "--set", "world.specialist_steps=5",
-        "--set", "world.critic_steps=5", "--set", "options.fair.alpha=0.25",
+        "--set", "rounds.rounds=1", "--set", "rounds.steps=1", "--set", "world.critic_steps=2",
+        "--set", "options.fair.alpha=0.25",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)

@@ -10,12 +10,13 @@ import pytest
 
 from coopt.core.errors import CooptError
 from coopt.runs.results import Results, stored_results
+from tests.integration.conftest import LESS, of_all_processes
 
 SCRIPT = """
 import coopt
 
 config = coopt.load_config(topology="pair", domains="phys,chem", smoke=True, methods=("sdpo",), settings=[
-    "rounds.rounds=1", "rounds.steps=1", "break_rate.questions=0", "model.specialists='SPECIALISTS'"])
+    "rounds.rounds=1", "rounds.steps=1", "break_rate.questions=0", "model.specialists='SPECIALISTS'", *LESS])
 results = coopt.bench(config, out="run", workers=2)
 print("BEGUN", __file__, len(results.to_dataframe()))
 """
@@ -23,8 +24,9 @@ print("BEGUN", __file__, len(results.to_dataframe()))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("guard", [False, True])
-def test_a_script_needs_no_guard(tmp_path: Path, guard: bool) -> None:
-    body = SCRIPT.replace("SPECIALISTS", str(tmp_path / "kept"))
+def test_a_script_needs_no_guard(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, guard: bool) -> None:
+    body = SCRIPT.replace("SPECIALISTS", str(of_all_processes(tmp_path_factory) / "specialists"))
+    body = body.replace("LESS", repr(LESS))
     if guard:
         lines = body.strip().splitlines()
         body = "\n".join([lines[0], "if __name__ == '__main__':", *("    " + line for line in lines[2:])])

@@ -30,7 +30,7 @@ def test_four_students_on_a_star_whose_hub_the_scores_choose(coopt: Coopt, tmp_p
     """Over four domains, with probe: every table of a graph has its rows, and the hub is journaled."""
     results = bench(
         coopt, "--topology", "star", "--domains", "phys,chem,mat,bio", "--method", "sdpo,opcod",
-        "--set", "break_rate.questions=6", "--set", "break_rate.minimum=1",
+        "--set", "break_rate.questions=2", "--set", "break_rate.minimum=1", "--set", "rounds.steps=1",
     )  # fmt: skip
     journal = [json.loads(line) for line in (tmp_path / "run/journal.jsonl").read_text().splitlines()]
     (hub,) = [e["value"] for e in journal if e["event"] == "hub"]
@@ -58,7 +58,7 @@ def test_four_students_on_a_star_whose_hub_the_scores_choose(coopt: Coopt, tmp_p
 def test_a_committee_of_critics_that_review_one_another(coopt: Coopt, tmp_path: Path) -> None:
     results = bench(
         coopt, "--topology", "fair_committee", "--method", "opcod", "--set", "feedback.assign=committee",
-        "--set", "world.specialist_steps=40", "--set", "rounds.rounds=1",
+        "--set", "world.critic_steps=4", "--set", "rounds.rounds=1", "--set", "rounds.steps=1",
     )  # fmt: skip
     assert {g["reason"] for g in results["gates"]} == {"always"}
     assert all(g["gap"] is not None for g in results["gates"]), "critics of the world are scored, once"
@@ -134,11 +134,12 @@ def test_a_narrow_student_trains_on_its_own_domains_only(coopt: Coopt, tmp_path:
 
 @pytest.mark.parametrize("kind", ["misleading", "empty", "leak"])
 def test_a_hostile_tutor_beside_its_honest_self(coopt: Coopt, tmp_path: Path, kind: str) -> None:
-    results = bench(coopt, "--adversary", f"s2:{kind}", "--set", "gate.kind=always", "--set", "rounds.rounds=1")
+    one_step = ("--set", "rounds.rounds=1", "--set", "rounds.steps=1")
+    results = bench(coopt, "--adversary", f"s2:{kind}", "--set", "gate.kind=always", *one_step)
     assert results["methods"] == ["sdpo", "honest", "opcod"]
     (cell,) = results["hostile"]
-    assert (cell["edge"], cell["kind"], cell["rounds_open"], cell["messages"]) == ("s2 -> s1", kind, 1, 64)
-    assert {"misleading": cell["kept"] == 64, "empty": cell["kept"] == 0, "leak": cell["revealed"] > 0}[kind]
+    assert (cell["edge"], cell["kind"], cell["rounds_open"], cell["messages"]) == ("s2 -> s1", kind, 1, 32)
+    assert {"misleading": cell["kept"] == 32, "empty": cell["kept"] == 0, "leak": cell["revealed"] > 0}[kind]
     costs = {c["student"]: c for c in results["comparisons"] if (c["method"], c["baseline"]) == ("opcod", "honest")}
     assert set(costs) == {"s1", "s2", "all"}
     assert costs["s2"]["difference"] == 0, "its own tutor is honest"
@@ -149,7 +150,7 @@ def test_a_hostile_tutor_beside_its_honest_self(coopt: Coopt, tmp_path: Path, ki
 
 def test_sequential_phases_give_the_same_tables_whatever_the_workers(coopt: Coopt, tmp_path: Path) -> None:
     arguments = ("--topology", "chain", "--nodes", "3", "--method", "always", "--set", "rounds.schedule=sequential",
-                 "--set", "rounds.rounds=1")  # fmt: skip
+                 "--set", "rounds.rounds=1", "--set", "rounds.steps=1")  # fmt: skip
     first = bench(coopt, *arguments, "--workers", "3")
     done = coopt(*FAST[:-3], *arguments, "--workers", "1", "--out", "again", "--json")
     assert done.returncode == 0, done.stderr

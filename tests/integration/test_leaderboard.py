@@ -25,7 +25,7 @@ from tests.integration.conftest import Coopt
 from tests.unit.small_runs import write_run
 
 TINY = {
-    "rounds.rounds": 2, "rounds.steps": 2, "rounds.prompts": 4, "world.rows": 1200, "world.specialist_steps": 20,
+    "rounds.rounds": 2, "rounds.steps": 1, "rounds.prompts": 4, "world.rows": 1200, "world.specialist_steps": 4,
     "data.validation": 10, "data.test": 40, "sampling.eval_samples": 2, "break_rate.questions": 0,
 }  # fmt: skip
 """As small as a smoke run, which is refused."""
@@ -44,7 +44,7 @@ def test_from_a_run_to_a_checked_entry_and_back(coopt: Coopt, smoke_run: Path, t
     assert made.stdout == "board/run-sdpo.entry.json\nboard/run-opcod.entry.json\n", made.stderr
     done = coopt("leaderboard", "check", "board/run-opcod.entry.json", "--rerun", "6", "--run", "run")
     assert done.returncode == 0, done.stderr
-    same, answers = map(int, re.findall(r"(\d+) of (\d+) answers are right", done.stdout)[0])
+    same, answers = map(int, re.findall(r"(\d+) of (\d+) answers agree", done.stdout)[0])
     assert same == answers == 6 * 2 * 5  # questions, samples, base and two students before and after
     assert "constant answer" in coopt("leaderboard", "build", "board", "--format", "csv").stdout
     assert coopt("export", "run", "--out", "rows").returncode == 0
@@ -52,7 +52,10 @@ def test_from_a_run_to_a_checked_entry_and_back(coopt: Coopt, smoke_run: Path, t
     assert set(frame["method"]) == {"base", "init", "sdpo", "opcod"}
     again = coopt("leaderboard", "reproduce", "board/run-opcod.entry.json", "--workers", "2")
     assert again.returncode == 0, again.stderr
-    assert "equal: 800 of 800 answers are right or wrong as the entry says" in again.stdout
+    assert "equal: 800 of 800 answers agree with the entry" in again.stdout
+    for line in ("The entry records ", "Expected here: ", "The same means equal (within 0.0001"):
+        assert line in again.stderr
+    assert re.search(r"Made with: coopt .*Here: coopt .*he\s+same", again.stdout, re.DOTALL)
     _forge_all(tmp_path / "board/run-opcod.entry.json")
     other = coopt("leaderboard", "reproduce", "board/run-opcod.entry.json", "--workers", "2")
     assert other.returncode == 1, other.stderr

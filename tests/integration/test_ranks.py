@@ -9,16 +9,15 @@ from typing import Any
 import pytest
 
 from coopt.core import store
-from coopt.core.config.load import load_config
 from coopt.core.config.schema import Config
-from tests.integration.conftest import SMOKE, Coopt, begin, run_coopt, tables
+from tests.integration.conftest import SMOKE, Coopt, begin, run_coopt, smoke_config, tables
 
 pytestmark = pytest.mark.heavy
 SETTINGS = ("gate.kind=always", "break_rate.questions=0", "rounds.steps=3")
 
 
 def config(ranks: int) -> Config:
-    return load_config(smoke=True, methods=("opcod",), settings=[*SETTINGS, f"parallel.ranks={ranks}"])
+    return smoke_config(("opcod",), [*SETTINGS, f"parallel.ranks={ranks}"])
 
 
 def command(ranks: int) -> list[str]:
@@ -70,8 +69,8 @@ def test_killed_in_a_phase_and_resumed(
     phases one after another, the last of them in round 2. A point counts in one phase's rank."""
     begin(tmp_path / "run", smoke_run, config(2))
     for point in ("checkpoint_write:2", "step:2", "step:3", "step:3", "step:3"):
-        assert coopt(*command(2), COOPT_KILL_AT=point).returncode == -signal.SIGKILL, point
-    again = coopt(*command(2))
+        assert coopt(*command(2), fresh=True, COOPT_KILL_AT=point).returncode == -signal.SIGKILL, point
+    again = coopt(*command(2), fresh=True)
     assert again.returncode == 0, again.stderr
     assert tables(tmp_path / "run") == tables(finished[2])
     for student in ("s1", "s2"):

@@ -9,11 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import SMOKE, Coopt, tables
+from tests.integration.conftest import SMOKE, Coopt, run_coopt, tables
 
 pytestmark = pytest.mark.slow
 COMMAND = (*SMOKE, "--out", "run", "--workers", "2", "--set", "gate.kind=always")
@@ -66,19 +67,13 @@ def _out_of_room(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("attempt", range(2))
-def test_killed_at_random_moments(coopt: Coopt, smoke_run: Path, tmp_path: Path, attempt: int) -> None:
+def test_killed_at_random_moments(smoke_run: Path, tmp_path: Path, attempt: int) -> None:
     """Up to four kills in one run, anywhere, specialists included."""
     rng = random.Random(attempt)
     for _ in range(4):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "coopt", *COMMAND],
-            cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        time.sleep(rng.uniform(4, 16))
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    again = coopt(*COMMAND)
+        with suppress(subprocess.TimeoutExpired):  # its process group is killed
+            run_coopt(*COMMAND, at=tmp_path, timeout=rng.uniform(0.3, 5))
+    again = run_coopt(*COMMAND, at=tmp_path)
     assert again.returncode == 0, again.stderr
     assert tables(tmp_path / "run") == tables(smoke_run)
     leftovers = [p.name for p in (tmp_path / "run").rglob("*.tmp") if p.is_dir()]
@@ -114,7 +109,7 @@ def test_workers_end_with_their_driver(tmp_path: Path) -> None:
     time.sleep(8)
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 5
     while time.monotonic() < deadline and _alive(process.pid):
         time.sleep(0.3)
     assert not _alive(process.pid)

@@ -4,33 +4,45 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from coopt.core import store
+from coopt.driver.folder import is_locked
 from coopt.driver.slurm.jobs import jobs_of, leases
-from coopt.driver.slurm.lease import Holder, newest
-from coopt.driver.status import is_locked
+from coopt.driver.slurm.lease import newest
 from tests.integration.conftest import SMOKE, Coopt, run_coopt, tables
+from tests.integration.jobs import (
+    frozen,
+    process_of,
+    released,
+    shell,
+    start,
+    wait_until,
+    when_at_step,
+    without_training,
+)  # fmt: skip
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
-_ROOT = Path(__file__).resolve().parents[2]
 STEPS = 16
 SMALL = (
     *SMOKE, "--method", "opcod", "--set", "gate.kind=always", "--set", "break_rate.questions=0",
     "--set", "rounds.rounds=1", "--set", f"rounds.steps={STEPS}", "--set", "rounds.checkpoint_every=2",
+    "--set", "world.specialist_steps=4", "--set", "sampling.eval_samples=1",
 )  # fmt: skip
-# A node for each job, so that only the job that is meant is preempted.
-ON_SLURM = (*SMALL, "--out", "run", "--profile", "dev", "--set", "cluster.options={exclusive=true}")
+# A job for each task and a node for each job, so that only the job that is meant is preempted.
+ON_SLURM = (
+    *SMALL, "--out", "run", "--profile", "dev", "--set", "cluster.options={exclusive=true}",
+    "--set", "cluster.tasks_per_job=1",
+)  # fmt: skip
 TUTEES = ("seed 0 opcod round 1 s1", "seed 0 opcod round 1 s2")
 SUITE = """
 question = "Does a sweep run as jobs?"
@@ -49,23 +61,6 @@ name = "alone"
 
 
 @pytest.fixture(scope="session")
-def slurm() -> Iterator[None]:
-    """A cluster of its own, started and ended here. Not under pytest's folder, which munge refuses: it is private."""
-    folder = tempfile.mkdtemp(prefix="coopt-slurm-test-")
-    place = {"COOPT_SLURM_ROOT": folder, "COOPT_SLURM_PORT": "28817"}
-    script = _ROOT / "slurm/dev-cluster"
-    with pytest.MonkeyPatch.context() as patch:
-        for key, value in place.items():
-            patch.setenv(key, value)
-        done = subprocess.run([script, "start"], stdout=subprocess.PIPE, text=True, timeout=600, check=True)
-        patch.setenv("SLURM_CONF", done.stdout.strip().rpartition("=")[2])
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")]))
-        yield
-        subprocess.run([script, "stop"], timeout=120, check=True)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run on this machine, in worker processes."""
     folder = tmp_path_factory.mktemp("undisturbed")
@@ -78,14 +73,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def begun(undisturbed: Path, tmp_path: Path) -> Path:
     """The same run, all done but its training."""
     return without_training(undisturbed, tmp_path / "run")
-
-
-def without_training(finished: Path, run: Path) -> Path:
-    """A copy of a run without its training and what came after it."""
-    shutil.copytree(finished / "seeds", run / "seeds", ignore=shutil.ignore_patterns("opcod", "sdpo"))
-    for name in ("config.json", "provenance.json"):
-        shutil.copy(finished / name, run / name)
-    return run
 
 
 @pytest.mark.usefixtures("slurm")
@@ -154,6 +141,35 @@ def test_a_job_that_dies_is_tried_again_and_one_that_always_dies_stops_the_run(
 
 
 @pytest.mark.usefixtures("slurm")
+def test_a_while_without_slurmctld_stops_nothing(undisturbed: Path, begun: Path) -> None:
+    """It is away when the driver wants to submit, and again while the jobs train."""
+    with without_slurmctld():
+        driver = start(*ON_SLURM, at=begun.parent)
+        wait_until(lambda: list((begun / "jobs/batches").glob("*.json")) != [])
+        time.sleep(15)
+        assert driver.poll() is None
+    when_at_step(begun, TUTEES[0], 1)
+    with without_slurmctld():
+        time.sleep(15)
+    assert driver.wait(timeout=900) == 0
+    assert tables(begun) == tables(undisturbed)
+    assert [job.attempt for job in jobs_of(begun) if job.task in TUTEES] == [1, 1]
+
+
+@pytest.mark.usefixtures("slurm")
+def test_a_killed_rank_of_a_job_is_tried_again(tmp_path: Path) -> None:
+    driver = start(*ON_SLURM, "--set", "parallel.ranks=2", at=tmp_path)
+    run = tmp_path / "run"
+    process_of(when_at_step(run, TUTEES[0], 3)).kill()
+    assert driver.wait(timeout=900) == 0
+    assert newest(leases(run, TUTEES[0]))[0] == 2
+    for tutee in ("s1", "s2"):
+        steps = [line["step"] for line in store.read_lines(run / f"seeds/0/opcod/r1/{tutee}.steps.jsonl")]
+        assert steps == list(range(STEPS))
+        assert len(list((run / f"seeds/0/opcod/r1/{tutee}/state").glob("*.safetensors"))) == 2
+
+
+@pytest.mark.usefixtures("slurm")
 def test_cancel_ends_the_jobs(coopt: Coopt, begun: Path) -> None:
     driver = subprocess.Popen(
         [sys.executable, "-m", "coopt", *ON_SLURM], cwd=begun.parent, stderr=subprocess.PIPE, text=True
@@ -197,7 +213,7 @@ def test_a_sweep_goes_on_after_ctrl_c_a_kill_and_a_cancelled_run(coopt: Coopt, t
         assert [[job.state for job in jobs_of(run)] for run in runs] == [["RUNNING"], ["RUNNING"]]
         cancelled = coopt("cancel", "there/alone/seed-0")
         assert cancelled.stdout == f"cancelled slurm job {first.id}: there/alone/seed-0: {tasks[0]}\n"
-        os.kill(first.pid, signal.SIGKILL)  # as SLURM does after some seconds, in which the job could come to its end
+        process_of(first).kill()  # as SLURM does after some seconds, in which the job could come to its end
     done = coopt(*sweep, timeout=1200)
     assert done.returncode == 0, done.stderr
     assert shown(done.stdout) == shown(here.stdout)
@@ -211,58 +227,25 @@ def test_a_sweep_goes_on_after_ctrl_c_a_kill_and_a_cancelled_run(coopt: Coopt, t
         assert job.log.is_file()
 
 
-def start(*command: str, at: Path) -> subprocess.Popen[bytes]:
-    """``coopt COMMAND`` in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "coopt", *command],
-        cwd=at, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+@contextmanager
+def without_slurmctld() -> Iterator[None]:
+    """Its jobs go on; nobody can ask for them."""
+    pid_file = Path(os.environ["COOPT_SLURM_ROOT"]) / "run/slurmctld.pid"
+    daemon = psutil.Process(int(pid_file.read_text()))
+    assert daemon.name() == "slurmctld", "a file of one that has ended"
+    daemon.terminate()
+    wait_until(lambda: "UP" not in shell("scontrol", "ping").stdout, 60)
+    try:
+        yield
+    finally:
+        path = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
+        subprocess.run(["slurmctld"], env=os.environ | {"PATH": path}, timeout=60, check=True)
+        wait_until(lambda: "UP" in shell("scontrol", "ping").stdout, 60)
 
 
 def shown(output: str) -> str:
     """The tables that a sweep printed, without its plan and its times."""
     return output[output.index("Arms") :]
-
-
-def shell(*command: str, at: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=at, capture_output=True, text=True, timeout=1200, check=False)
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 600) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.2)
-
-
-def when_at_step(run: Path, task: str, step: int) -> Holder:
-    """The job of a tutee, as soon as it has done so many steps."""
-    _, seed, method, _, round_, tutee = task.split()
-    steps = run / f"seeds/{seed}/{method}/r{round_}/{tutee}.steps.jsonl"
-    wait_until(lambda: len(store.read_lines(steps)) >= step)
-    holder = newest(leases(run, task))[1]
-    assert holder is not None
-    return holder
-
-
-@contextmanager
-def frozen(holder: Holder) -> Iterator[Holder]:
-    """Stop a job's process, so that what happens to the job happens in the middle of its phase. SLURM wakes those that
-    it warns."""
-    os.kill(holder.pid, signal.SIGSTOP)
-    try:
-        yield holder
-    finally:
-        with suppress(ProcessLookupError):
-            os.kill(holder.pid, signal.SIGCONT)
-
-
-def released(id_: str) -> str:
-    """What SLURM says of a job; a requeued one is spared the two minutes that it would wait."""
-    shown = shell("scontrol", "show", "job", id_).stdout
-    if "Reason=BeginTime" in shown:
-        shell("scontrol", "update", f"jobid={id_}", "starttime=now")
-    return shown
 
 
 @pytest.mark.usefixtures("slurm")

@@ -15,7 +15,13 @@ from benchmarks.perf.smoke import sums, write_table
 from coopt.lm.bases import base_directory
 from tests.integration.conftest import Coopt
 
+QUICK = ("rounds.steps=1", "sampling.max_feedback_tokens=16", "data.validation=2")
+"""Of what the preset makes, one of each: it is generation that takes the minutes."""
 pytestmark = [pytest.mark.heavy, pytest.mark.slow, pytest.mark.timeout(2400)]
+
+
+def quick(*more: str) -> list[str]:
+    return [word for setting in (*QUICK, *more) for word in ("--set", setting)]
 
 
 def sciknoweval(path: Path) -> Path:
@@ -41,7 +47,8 @@ def test_preset_smol_trains_adapters_on_rows_of_the_hubs_schema(coopt: Coopt, tm
     rows = sciknoweval(tmp_path / "rows.jsonl")
     done = coopt(
         "bench", "--preset", "smol", "--smoke", "--data", str(rows), "--json", "--out", "run", "--set",
-        "gate.kind=always", timeout=2200,
+        "gate.kind=always",
+        *quick("specialise.questions=4", "data.test=2", "sampling.max_response_tokens=32"), timeout=2200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
@@ -58,11 +65,12 @@ def test_preset_smol_trains_adapters_on_rows_of_the_hubs_schema(coopt: Coopt, tm
 
 
 def test_a_table_of_sixty_rows_and_a_model_directory_are_enough(coopt: Coopt, tmp_path: Path) -> None:
-    """Nothing but the command of docs/data.md. Most answers of students who have learnt the form can be read."""
+    """The command of docs/data.md, but for the length of it. Most answers of students who have learnt the form can be
+    read."""
     rows, model = write_table(tmp_path / "quiz.csv"), base_directory("smollm2-135m")
     done = coopt(
         "bench", "--model", str(model), "--data", str(rows), "--set", "data.mapping=plain", "--domains",
-        "law,medicine", "--smoke", "--out", "run", timeout=2200,
+        "law,medicine", "--smoke", "--out", "run", *quick("break_rate.questions=0"), timeout=2200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Smoke run finished" in done.stdout

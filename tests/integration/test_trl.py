@@ -138,6 +138,28 @@ def test_divergences(trl: ModuleType, policy: Policy, tmp_path: Path, alpha: flo
     agree([trl.step(theirs, recorded)], ours, ours.update().loss, EXACT)
 
 
+@pytest.mark.parametrize(("alpha", "skip"), [(0.0, 0), (0.0, 3), (1.0, 2), (0.5, 1)])
+@pytest.mark.parametrize("teacher", ["ema", "frozen"])
+def test_sdft(trl: ModuleType, policy: Policy, tmp_path: Path, alpha: float, skip: int, teacher: str) -> None:
+    """Two steps; the solution as privileged context, and a response that is skipped as a whole in the denominator."""
+    options = {"alpha": alpha, "skip": skip, "teacher": teacher, "rate": 0.1, "top_k": 100}
+    ours = RecordedStep(policy, "sdft", *(f"options.sdft.{k}={v}" for k, v in options.items()))
+    recorded = ours.recorded(trl)
+    solutions = [[y.demonstration for y in group.rollouts] for group in ours.learnt.groups]
+    recorded = recorded._replace(feedback=solutions)
+    template = "{prompt}" + WORDING.demonstration.replace("{demonstration}", "{privileged_context}") + WORDING.closing
+    settings = {k: v for k, v in sdpo_settings(policy, alpha).items() if k.startswith("distillation_")}
+    theirs = trl.sdft_trainer(
+        tmp_path / "model", recorded, tmp_path, **settings, teacher_prompt_template=template,
+        num_loss_tokens_to_skip=skip, teacher_update_rate=0.1, distillation_is_clip=None,
+        teacher_model_kind={"frozen": "base"}.get(teacher, teacher),
+    )  # fmt: skip
+    assert len(ours.rows()) == sum(len(ids) > skip for ids in recorded.flat())
+    for _ in range(2):
+        agree([trl.step(theirs, recorded)], ours, ours.update().loss, EXACT)
+        trl.move(theirs, moved)
+
+
 def test_micro_batches_change_nothing(trl: ModuleType, policy: Policy, tmp_path: Path) -> None:
     """One rollout a micro-batch, as in SDPO's reference run, against coopt's micro-batches by tokens."""
     ours = RecordedStep(policy, "sdpo", "loss.batch_tokens=64")

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ import pytest
 import torch
 
 from coopt.core.config.load import load_config
-from coopt.core.errors import EngineError
+from coopt.core.errors import EngineError, KilledError
 from coopt.core.rng import generator
 from coopt.domains.scimini.wording import SCIMINI
 from coopt.lm.bases import SCIMINI_BASE
 from coopt.lm.engines.base import Draws, Sampling
+from coopt.lm.engines.make import make_engine
 from coopt.lm.engines.process import ServerProcess
-from coopt.lm.engines.vllm import VLLMEngine, close_engines
+from coopt.lm.engines.vllm import VLLMEngine, _serving, close_engines
+from coopt.lm.lockstep import meeting
 from coopt.lm.policy import Policy
 from coopt.lm.shared import load_student, shared_base
 from coopt.lm.training.adapters import make_trainable
@@ -113,11 +116,37 @@ def test_tutee_and_tutors_are_adapters_of_one_engine(engine: VLLMEngine) -> None
     assert engine.serving.swaps == swaps + 1
 
 
+def test_students_in_lockstep_write_in_one_call_what_they_write_alone() -> None:
+    """Also the base, as a tutor, beside six adapters."""
+    shared_base.cache_clear()
+    config = load_config(settings=["engine.kind=vllm", "model.weights=lora", "run.device=cpu"])
+    students = [make_trainable(load_student(config, SCIMINI_BASE), "lora", 8, k) for k in range(6)]
+    for k, student in enumerate(students):
+        step(student, 0.1, k)
+    policies = [*students, load_student(config, SCIMINI_BASE)]
+    found: dict[int, list[int]] = {}
+
+    def live(k: int) -> None:
+        engine = make_engine(config)
+        assert isinstance(engine, VLLMEngine)
+        for _ in range(2):
+            engine.sync(policies[k])
+            found[k] = greedy(engine, policies[k])
+
+    try:
+        meeting("vllm").run([partial(live, k) for k in range(len(policies))])
+        assert len({tuple(said) for said in found.values()}) == len(policies)
+        (served,) = [each for each in _serving.values() if each._base is policies[0].base]
+        assert served.swaps == len(policies)
+    finally:
+        close_engines()
+
+
 def test_an_engine_that_was_killed_is_one_line(shipped: Policy) -> None:
     engine = VLLMEngine(load_config(settings=["engine.kind=vllm", "engine.max_sequences=8"]).engine)
     engine.sync(shipped)
     os.kill(engine.serving.process.pid, signal.SIGKILL)
-    with pytest.raises(EngineError, match=r"vllm ended .* run the same command again"):
+    with pytest.raises(KilledError, match=r"vllm ended .* killed by SIGKILL\. .* run the same command again"):
         engine.sync(shipped)
     close_engines()
 
@@ -125,9 +154,9 @@ def test_an_engine_that_was_killed_is_one_line(shipped: Policy) -> None:
 def test_a_killed_bench_resumes_to_the_same_tables(coopt: Coopt, tmp_path: Path) -> None:
     done = coopt(*SHORT, "--out", "whole", timeout=1000)
     assert done.returncode == 0, done.stderr
-    killed = coopt(*SHORT, "--out", "run", timeout=1000, COOPT_KILL_AT="step:2")
+    killed = coopt(*SHORT, "--out", "run", timeout=1000, fresh=True, COOPT_KILL_AT="step:2")
     assert killed.returncode == -signal.SIGKILL
-    again = coopt(*SHORT, "--out", "run", timeout=1000)
+    again = coopt(*SHORT, "--out", "run", timeout=1000, fresh=True)
     assert again.returncode == 0, again.stderr
     assert tables(tmp_path / "whole") == tables(tmp_path / "run")
     record = json.loads((tmp_path / "run/seeds/0/opcod/r1/s1.steps.jsonl").read_text().splitlines()[-1])
@@ -139,6 +168,7 @@ def test_a_killed_bench_resumes_to_the_same_tables(coopt: Coopt, tmp_path: Path)
 def test_adapters_on_one_base_run_a_bench(coopt: Coopt, tmp_path: Path) -> None:
     done = coopt(*SHORT, "--out", "run", "--set", "model.weights=lora", "--set", "model.shared_base=true", timeout=1000)
     assert done.returncode == 0, done.stderr
+    assert "lockstep: the 2 students share one base" in done.stdout
     student = tmp_path / "run/seeds/0/opcod/r1/s1/model"
     assert (student / "adapter/adapter_model.safetensors").is_file()
     assert (student / "model.safetensors").is_file()

@@ -1,4 +1,4 @@
-"""TRL's own SDPO and GRPO trainers on recorded rollouts. Only the sampling of text is replaced.
+"""TRL's own SDPO, SDFT and GRPO trainers on recorded rollouts. Only the sampling of text is replaced.
 
 Their code tokenises prompts, builds masks, chooses demonstrations, writes the teachers' prompts, and computes
 advantages, losses and gradients. TRL is a test-only dependency (extra ``peers``, installed by ``make test-heavy``):
@@ -20,12 +20,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 _hidden = sys.modules.setdefault("vllm", None) is None  # type: ignore[arg-type]
 from trl import GRPOConfig, GRPOTrainer  # noqa: E402  it would import vLLM, which has a process of its own here
+from trl.experimental.sdft import SDFTConfig, SDFTTrainer  # noqa: E402
 from trl.experimental.sdpo import SDPOConfig, SDPOTrainer  # noqa: E402
 
 if _hidden:
     del sys.modules["vllm"]
 
-Trainer = SDPOTrainer | GRPOTrainer
+Trainer = SDPOTrainer | SDFTTrainer | GRPOTrainer
 Move = Callable[[str, torch.Tensor], torch.Tensor]
 """Name and weights of a parameter -> its next weights."""
 
@@ -69,6 +70,14 @@ def sdpo_trainer(model: Path, recorded: Recorded, scratch: Path, **settings: Any
     return trainer
 
 
+def sdft_trainer(model: Path, recorded: Recorded, scratch: Path, **settings: Any) -> SDFTTrainer:
+    """SDFT's trainer in float64; what it shows its teacher is each rollout's feedback. ``settings``: fields of
+    ``SDFTConfig``."""
+    trainer = _make(SDFTTrainer, SDFTConfig, model, recorded, scratch, settings)
+    trainer._generate = lambda prompt_ids: (prompt_ids, recorded.flat())
+    return trainer
+
+
 def grpo_trainer(model: Path, recorded: Recorded, scratch: Path, **settings: Any) -> GRPOTrainer:
     """GRPO's trainer in float64, but for log-probs and the output head's gradient: its kernel has them in float32.
     ``settings``: fields of ``GRPOConfig``. It loads its reference policy from ``model`` too."""
@@ -106,11 +115,12 @@ def move(trainer: Trainer, to: Move) -> None:
 
 
 def _make(kind: Any, config: Any, model: Path, recorded: Recorded, scratch: Path, settings: dict[str, Any]) -> Any:
+    rewarded = {} if kind is SDFTTrainer else {"reward_funcs": lambda reward, **_: reward}
     batches = settings.get("steps_per_generation", settings.get("gradient_accumulation_steps", 1))
     with mock.patch.dict(os.environ, {"CI": "1"}):  # TRL counts its users over the network, except in CI
         return kind(
             model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float64),
-            reward_funcs=lambda reward, **_: reward,
+            **rewarded,
             args=config(
                 output_dir=str(scratch),
                 per_device_train_batch_size=len(recorded.flat()) // batches,

@@ -135,8 +135,8 @@ class _Made:
 
     def _standing(self, place: int, who: str) -> StandingCell:
         return StandingCell(
-            who=who, rank=place + 1, rank_last=place + 2, score=0.5, low=0.4, high=0.6, hypervolume=0.5,
-            hypervolume_low=0.4, hypervolume_high=0.6, headroom=(0.5, 0.4, 0.6),
+            who=who, rank=place + 1, rank_first=1, rank_last=place + 2, score=0.5, low=0.4, high=0.6,
+            hypervolume=0.5, hypervolume_low=0.4, hypervolume_high=0.6, headroom=(0.5, 0.4, 0.6),
         )  # fmt: skip
 
     def _gates(self) -> Iterator[GateCell]:

@@ -10,6 +10,7 @@ from coopt.core.config.load import load_config
 from coopt.reports.opened import Opened, open_runs
 from coopt.runs.results import Results
 from coopt.runs.run import Run
+from tests.unit.small_runs import step_of
 
 EDGES = {"s1": "s2 -> s1", "s2": "s1 -> s2"}
 HOSTILE = (
@@ -34,7 +35,11 @@ RATES = {
 def write_run(directory: Path) -> Opened:
     """sdpo and opcod on the pair, two rounds of five steps. In round 1 only s2 -> s1 is open, in round 2 both are."""
     config = load_config(
-        topology="pair", methods=("sdpo", "opcod"), rounds={"rounds": 2, "steps": 5}, data={"validation": 4}
+        topology="pair",
+        methods=("sdpo", "opcod"),
+        rounds={"rounds": 2, "steps": 5},
+        data={"validation": 4},
+        sampling={"eval_samples": 2},
     )
     store.write_json(directory / "config.json", config.model_dump(mode="json"))
     run = Run(directory, config)
@@ -65,7 +70,7 @@ def _write_training(run: Run) -> None:
             store.rewrite_lines(path.with_name(f"{tutee}.rollouts.jsonl"), [record])
             kept = 6 if round_ == 1 else 8
             counts = {"kept": kept, "no_match": 8 - kept}
-            step = {"step": 5 * (round_ - 1), "outcomes": {tutor: counts}, "told": {tutor: {"unread": 0}}}
+            step = step_of(5 * (round_ - 1)) | {"outcomes": {tutor: counts}, "told": {tutor: {"unread": 0}}}
             store.rewrite_lines(path.with_name(f"{tutee}.steps.jsonl"), [step])
 
 

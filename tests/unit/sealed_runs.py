@@ -18,7 +18,7 @@ from coopt.core.config.schema import Config
 from coopt.core.phase_files import PhaseFiles
 from coopt.driver.bench import finished, run_bench
 from coopt.driver.folder import locked, prepare
-from coopt.driver.tasks.inputs import check_inputs, made_from
+from coopt.driver.tasks.inputs import check_inputs, check_weights, inputs, made_from
 from coopt.driver.tasks.task import BreakRate, Score, Specialise, Task, Train, is_done
 from coopt.runs.results import Results
 from coopt.runs.run import Run
@@ -30,6 +30,7 @@ ARGUMENTS = ["bench", "--topology", "pair"]
 def config_of(**flags: Any) -> Config:
     """Two students, two rounds, sdpo and opcod."""
     settings = {**SMALL, "break_rate.questions": 2, "run.bootstrap": 100, "gate.kind": "always", "rounds.steps": 2}
+    settings["rounds.keep_states"] = "true"  # their files are damaged too
     return load_config(**{"methods": ("sdpo", "opcod")} | flags, settings=[f"{k}={v}" for k, v in settings.items()])
 
 
@@ -45,6 +46,9 @@ class Working:
         for task in tasks:
             if not is_done(task, self.run):
                 check_inputs(task, self.run)
+                for phase, part in inputs(task, self.run):
+                    if part == "model":
+                        check_weights(self.run.phase_dir(*phase) / part)
                 self.performed.append(task.label())
                 self._do(task)
 
@@ -56,7 +60,7 @@ class Working:
             store.write_sealed(task.output(run), store.as_json(result), origin)
         elif isinstance(task, BreakRate):
             texts = run.probe_texts_path(task.seed, task.tutee)
-            store.rewrite_lines(texts, [{"item": "q", "rollouts": [1, 2]}])
+            store.rewrite_lines(texts, [{"item": "q", "domain": "physics", "rollouts": [{"text": "a", "reward": 1.0}]}])
             result = {"version": 1, "domains": {}, "away": {}}
             store.write_sealed(task.output(run), store.as_json(result), origin, [texts])
         else:
@@ -67,7 +71,7 @@ class Working:
         beside: tuple[Path, ...] = ()
         if isinstance(task, Train):
             store.rewrite_lines(files.steps, [step_of(task.round - 1) | {"clock": time.perf_counter()}])
-            store.rewrite_lines(files.rollouts, [{"step": 0, "rollouts": [7]}])
+            store.rewrite_lines(files.rollouts, [{"step": 0, "item": "q", "domain": "physics", "rollouts": []}])
             beside = files.lines
         weights = hashlib.sha256(f"{task.label()}{sorted(origin.items())}{self.noise}".encode()).digest() * 20
         with store.new_directory(files.folder, origin, beside) as folder:

@@ -25,10 +25,12 @@ from coopt.lm.engines.ranked import over_ranks
 from coopt.lm.policy import Policy, load_policy
 from coopt.lm.training.adapters import make_trainable
 from coopt.lm.training.base import Trainer, TrainRow
-from coopt.lm.training.checkpoint import TornCheckpointError
-from coopt.lm.training.objectives import Distil
+from coopt.lm.training.checkpoint import TornCheckpointError, state_tensors
+from coopt.lm.training.losses import Divergence
+from coopt.lm.training.objectives import ByKind, Distil, PolicyGradient, teacher_advantage
 from coopt.lm.training.sharded import ShardedTrainer
 from coopt.lm.training.sharding import whole
+from coopt.lm.training.surrogates import Sequences, Sure, Towards
 
 STEPS, ROLLOUTS = 4, 14
 SMALL = "loss.batch_tokens=96"  # several micro-batches a step, not the same number on every rank
@@ -82,6 +84,31 @@ def losses_by_peers(trainer: Trainer) -> list[float]:
     return [trainer.update(of_step, ROLLOUTS).loss for of_step in taught]
 
 
+KINDS = ByKind(
+    {
+        "plain": PolicyGradient(),
+        "self": Sure(Divergence()),
+        "whole": Sequences(0.2, 0.2),
+        "peer": Towards(PolicyGradient()),
+    }
+)
+
+
+def losses_by_kinds(trainer: Trainer) -> list[float]:
+    """Of rows of four kinds, of which one reads the self-teacher, one a peer, and one whole rows."""
+    trainer.peers = {"a": policy(config())}
+    with torch.no_grad():
+        for parameter in trainer.peers["a"].model.parameters():
+            parameter.mul_(1.02)
+    found = []
+    for step in range(STEPS):
+        made = [r._replace(kind=list(KINDS.of)[k % 4], given=-9.0, advantage=0.5) for k, r in enumerate(rows(step))]
+        made = [r._replace(teacher="a", teacher_prompt=r.student_prompt) if r.kind == "peer" else r for r in made]
+        said = trainer.measure([r for r in made if r.kind == "self"], teacher_advantage)
+        found.append(trainer.update(made, ROLLOUTS).loss + sum(map(sum, said)) / 1000)
+    return found
+
+
 def sharded(*settings: str) -> ShardedTrainer:
     made = config(*settings)
     return ShardedTrainer(policy(made), made)
@@ -98,7 +125,9 @@ def everything(folder: str) -> None:
             trainer.publish(path / name)
             found[f"{name} logits"] = trainer.serving().model(IDS).logits.tolist()
     found["peers"] = losses_by_peers(sharded(SMALL))
+    found["kinds"] = losses_by_kinds(ShardedTrainer(policy(config(SMALL)), config(SMALL), KINDS))
     found["bfloat16"] = losses(sharded(SMALL, "model.dtype=bfloat16"))
+    found["read"] = ranks.gather(_read())
     found["teacher"] = _teacher()
     found["stopped"] = ranks.gather(_stopped())
     found["resumed"] = _resumed(path)
@@ -106,6 +135,29 @@ def everything(folder: str) -> None:
     found["errors"] = ranks.gather(_shared_error())
     if ranks.leads():
         store.write_json(path / "found.json", found)
+
+
+def said(trainer: Trainer) -> list[list[float]]:
+    """The log-probs of the first step's responses."""
+    return trainer.logprobs([(r.student_prompt, r.response) for r in rows(0)])
+
+
+def _read() -> dict[str, Any]:
+    """What a trainer finds without gradients, and how much this rank reads for that; whether it holds afterwards what a
+    checkpoint and a step without rows expect."""
+    trainer = sharded(SMALL)
+    losses(trainer, 0, 1)
+    before, tokens = state_tensors(trainer), []
+
+    def count(module: Any, args: Any, kwargs: Any) -> None:
+        tokens.append(kwargs["input_ids"].numel())
+
+    counting = trainer.decoder.register_forward_pre_hook(count, with_kwargs=True)
+    found = said(trainer)
+    counting.remove()
+    after = state_tensors(trainer)
+    kept = after.keys() == before.keys() and all(type(after[n]) is type(t) for n, t in before.items())
+    return {"said": found, "tokens": sum(tokens), "kept": kept, "empty": trainer.update([], ROLLOUTS).loss}
 
 
 def _teacher() -> dict[str, bool]:

@@ -61,7 +61,7 @@ def write_run(directory: Path, model: Constants, monkeypatch: pytest.MonkeyPatch
     flags = {"topology": "ring", "nodes": 6, "domains": "phys,chem", "seeds": 3} | flags
     config = load_config(**flags)
     store.write_json(directory / "config.json", config.model_dump(mode="json"))
-    store.write_json(directory / "provenance.json", {"commit": "0123456789abcdef"})
+    store.write_json(directory / "provenance.json", {"commit": "0123456789abcdef", "data": {}})
     _Writer(directory, config, model, monkeypatch).write()
     return directory
 
@@ -130,7 +130,10 @@ class _Writer:
             names = self.world.nodes.names
             for tutor, tutee, row in zip(network.tutor_E, network.tutee_E, opened.open_ED, strict=True):
                 open_in = [d for d, is_open in zip(self.config.domains, row, strict=True) if is_open]
-                decisions[f"{names[tutor]} -> {names[tutee]}"] = {"open": bool(row.any()), "domains": open_in}
+                decisions[f"{names[tutor]} -> {names[tutee]}"] = {
+                    "open": bool(row.any()), "domains": open_in, "reason": "cognizant",
+                    "gap": None, "gap_low": None, "gap_high": None, "flip": 0.0,
+                }  # fmt: skip
             self.journal.once("gates", f"{seed}/{method}/r{r}", lambda found=decisions: found)  # type: ignore[misc]
 
     def _probes(self, seed: int, theta_ND: Floats) -> None:

@@ -21,15 +21,15 @@ SKILL = {BASE: 0.3, INIT: 0.5, "sdpo": 0.6, "opcod": 0.8, "always": 0.8}
 """The chance of a right answer, by who answers."""
 
 SMALL = {
-    "world.rows": 400, "data.test": 20, "data.validation": 10, "rounds.rounds": 2, "sampling.eval_samples": 4,
-    "break_rate.questions": 0, "run.bootstrap": 200,
+    "world.rows": 400, "data.test": 20, "data.validation": 10, "rounds.rounds": 2, "rounds.steps": 1,
+    "sampling.eval_samples": 4, "break_rate.questions": 0, "run.bootstrap": 200,
 }  # fmt: skip
 
-ARGUMENTS = ["bench", "--out", "/home/me/runs/small", "--students", "phys=/a/b/p,chem=mine/c", "--smoke"]
+ARGUMENTS = ["bench", "--out", "/home/me/runs/small", "--profile", "phys=/a/b/p,chem=mine/c"]
 
 
 def write_run(directory: Path, skill: Mapping[str, float] | None = None, **flags: Any) -> Run:
-    """A finished run of two students with 20 questions a domain; ``flags`` as for ``load_config``."""
+    """A finished run of two students with 20 questions per domain; ``flags`` as for ``load_config``."""
     settings = [*(f"{k}={v}" for k, v in SMALL.items()), *flags.pop("settings", [])]
     run = Run(directory, load_config(**{"topology": "pair", "domains": "phys,chem"} | flags, settings=settings))
     store.write_json(directory / "config.json", run.config.model_dump(mode="json"))
@@ -93,5 +93,5 @@ def step_of(number: int) -> dict[str, Any]:
         "step": number, "feedback_on": False, "outcomes": {}, "told": {}, "prompts": 4, "prompts_without_correct": 1,
         "seconds": {"rollout": 1.0, "feedback": 0.0, "teacher": 0.5, "student": 0.5, "total": 2.0},
         "tokens": {"rollout": 100, "feedback": 0, "trained": 50}, "memory_gib": 1.0, "distinct_rows": 8,
-        "active_rows": 16, "loss": 0.5, "correct": 10, "rollouts": 40,
+        "active_rows": 16, "loss": 0.5, "grad_norm": 1.0, "lr": 1e-5, "correct": 10, "rollouts": 40,
     }  # fmt: skip

@@ -12,7 +12,7 @@ from coopt.core.config.section import Section
 class ClusterConfig(Section):
     """Jobs through submitit. Sizes are per rank (a job has `parallel.ranks` of them)."""
 
-    NEWER: ClassVar[frozenset[str]] = frozenset({"python"})
+    NEWER: ClassVar[frozenset[str]] = frozenset({"python", "tasks_per_job"})
 
     kind: Literal["none", "debug", "local", "slurm"] = "none"
     """none: worker processes. debug: jobs inside this process. local: jobs as processes. slurm: SLURM jobs."""
@@ -30,8 +30,12 @@ class ClusterConfig(Section):
     """CPU cores per rank."""
     memory_gb: float = Field(4.0, gt=0)
     """Memory per rank, in GB."""
+    tasks_per_job: int = Field(0, ge=0)
+    """The most tasks of a round that share a job. 0: students in lockstep are one job, and tasks that are short by the
+    plan share jobs of about five minutes; 1: each task has its own. A student of several ranks always has."""
     minutes: int = Field(60, ge=1)
-    """Time limit of a job. A phase that needs more is requeued and resumes from its checkpoint."""
+    """Time limit of a job, whatever it holds. One that needs more is requeued and goes on from what is done and its
+    checkpoints."""
     signal_seconds: int = Field(90, ge=1)
     """How long before its time limit a job is warned and requeues itself (SLURM may warn a minute earlier)."""
     parallel: int = Field(0, ge=0)
@@ -45,6 +49,6 @@ class ClusterConfig(Section):
     attempts: int = Field(3, ge=1)
     """How often a task is tried before the run stops."""
     timeouts: int = Field(20, ge=0)
-    """How often one job may be requeued at its time limit before that counts as a failure."""
+    """How often a job may be requeued at its time limit, for each of its tasks, before that counts as a failure."""
     poll_seconds: float = Field(5.0, gt=0)
     """Seconds between two queries of the queue."""

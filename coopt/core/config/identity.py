@@ -10,8 +10,15 @@ from coopt.core.config.toml import flat
 
 PRACTICAL = ("critics", "cluster", "tracking")
 """How endpoints are asked, where tasks run and who is shown how far they are: no part of what a run is."""
-PLACES = (("model", "specialists"), ("rounds", "keep_states"))
-"""Nor is where it keeps what, and for how long."""
+PLACES = (
+    ("model", "specialists"),
+    ("rounds", "keep_states"),
+    ("parallel", "lockstep"),
+    ("parallel", "lockstep_students"),
+)
+"""Nor is where it keeps what, and for how long, nor who computes beside whom."""
+YOUNGER = {("loss", "head"): "float32"}
+"""Settings that earlier runs do not have, and what they did: at that value they are no part of what a run is."""
 GROWING = ("seeds", "methods")
 """A run may be given more of these later."""
 
@@ -21,6 +28,11 @@ def identity(config: Config, *without: str) -> dict[str, Any]:
     tree = config.model_dump(mode="json", exclude={*PRACTICAL, *without})
     for section, key in PLACES:
         tree.get(section, {}).pop(key, None)
+    for (section, key), before in YOUNGER.items():
+        if tree.get(section, {}).get(key) == before:
+            del tree[section][key]
+    if "model" in tree:  # what auto comes to
+        tree["model"]["shared_base"] = config.one_base
     return tree
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -15,10 +14,13 @@ from coopt.core.config.profiles import load_profile
 from coopt.core.config.schema import Config
 from coopt.core.config.section import Section
 from coopt.core.config.toml import read_toml
+from coopt.core.config.ways import EMBEDDED
 from coopt.core.errors import ConfigError, unknown
 from coopt.core.names import resolve_domains
-from coopt.core.outside import MOST_NESTED, TooMuchError, parse_toml
+from coopt.core.outside.files import TooMuchError
+from coopt.core.outside.parse import MOST_NESTED, parse_toml
 
+_MOST_PHASES = 1_000_000  # of a student: each is some entries in a plan and in the tables
 _PRESETS = Path(__file__).parent / "presets"
 _OWN = ("preset", "smoke", "profile", "settings")
 """Keywords of ``load_config`` that are no fields."""
@@ -32,7 +34,7 @@ def preset_names() -> list[str]:
 def preset_of(settings: Iterable[str] = (), *, data: str | None = None, model: str | None = None) -> str:
     """The preset of a command that names none: `mini` for the embedded world, else `real`."""
     own_rows = any(s.partition("=")[0].strip() == "data.mapping" for s in settings)
-    return "mini" if {data, model} <= {None, "scimini"} and not own_rows else "real"
+    return "mini" if data in (None, "scimini") and model in (None, *EMBEDDED) and not own_rows else "real"
 
 
 _Section = Mapping[str, Any] | None
@@ -46,7 +48,7 @@ class Flags(TypedDict, total=False):
     nodes: int | None
     adversary: Mapping[str, str] | None
     domains: str | Sequence[str] | None
-    methods: Sequence[str] | None
+    methods: str | Sequence[str] | None
     options: Mapping[str, Mapping[str, Any]] | None
     seed: int | None
     seeds: int | None
@@ -89,22 +91,28 @@ def load_config(
     tree = _preset(preset)
     smoke_tree = tree.pop("smoke", {})
     if smoke:
-        _merge(tree, smoke_tree)
+        merge(tree, smoke_tree)
     if profile is not None:
-        _merge(tree, {"cluster": load_profile(profile)})
+        merge(tree, {"cluster": load_profile(profile)})
     for setting in settings:
-        _merge(tree, parse_setting(setting))
-    _merge(tree, {k: v for k, v in flags.items() if v is not None})
+        own = parse_setting(setting)
+        for name, value in (("preset", preset), ("smoke", smoke)):
+            if own.get(name, value) != value:
+                raise ConfigError(f"--set {name}={own[name]}: not a setting. Use --{name}.")
+        merge(tree, own)
+    merge(tree, {k: v for k, v in flags.items() if v is not None})
     tree |= {"preset": preset, "smoke": smoke}
     if "domains" in tree:
         tree["domains"] = resolve_domains(tree["domains"])
+    if isinstance(tree.get("methods"), str):
+        tree["methods"] = tuple(name.strip() for name in tree["methods"].split(",") if name.strip())
     return check(tree)
 
 
 def check(tree: Mapping[str, Any]) -> Config:
     """Validate a tree of settings; the first fault becomes one line."""
     try:
-        return Config.model_validate(tree)
+        config = Config.model_validate(tree)
     except ValidationError as error:
         fault = first_fault(error)
         if fault.kind == "extra_forbidden":
@@ -114,6 +122,13 @@ def check(tree: Mapping[str, Any]) -> Config:
                 key = f"{key}.{name}"
             raise ConfigError(_unknown_key(key)) from None
         raise ConfigError(f"setting {fault.line}.") from None
+    phases = config.seeds * config.rounds.rounds * max(1, len(config.methods))
+    if phases > _MOST_PHASES:
+        raise ConfigError(
+            f"seeds = {config.seeds:,} and rounds.rounds = {config.rounds.rounds:,} make {phases:,} phases (seeds x"
+            f" rounds x methods). Most: {_MOST_PHASES:,}."
+        )
+    return config
 
 
 def setting_keys(section: type[Section] = Config, prefix: str = "") -> list[str]:
@@ -154,7 +169,7 @@ def _preset(name: str) -> dict[str, Any]:
     below = _read_preset(str(tree.pop("extends")))
     if "extends" in below:
         raise ConfigError(f"--preset {name} extends one that extends another. One level is enough.")
-    _merge(below, tree)
+    merge(below, tree)
     return below
 
 
@@ -163,7 +178,7 @@ def _read_preset(name: str) -> dict[str, Any]:
         return read_toml(Path(name), f"--preset {name}", f"Shipped: {', '.join(preset_names())}.")
     if name not in preset_names():
         raise ConfigError(unknown("preset", name, preset_names()))
-    return tomllib.loads((_PRESETS / f"{name}.toml").read_text())
+    return read_toml(_PRESETS / f"{name}.toml", f"--preset {name}", "Install coopt again.")
 
 
 def parse_setting(setting: str) -> dict[str, Any]:
@@ -190,9 +205,10 @@ def parse_setting(setting: str) -> dict[str, Any]:
     return tree
 
 
-def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+def merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    """Lay one tree of settings over another, key by key."""
     for key, value in other.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
+            merge(into[key], value)
         else:
             into[key] = dict(value) if isinstance(value, Mapping) else value

@@ -15,7 +15,7 @@ from coopt.core.config.engine import EngineConfig
 from coopt.core.config.parallel import ParallelConfig
 from coopt.core.config.section import Section
 from coopt.core.config.tracking import TrackingConfig
-from coopt.core.names import BASE, INIT
+from coopt.core.names import BASE, INIT, Order
 
 ALWAYS_THERE = (BASE, INIT)
 """Rows of every table that need no training: the untouched base and the initial students."""
@@ -40,9 +40,10 @@ class ModelConfig(Section):
     """What is trained: all weights, or a LoRA adapter on all linear layers."""
     lora_rank: int = Field(8, ge=1)
     """Rank of LoRA adapters, of students (weights = lora) and of specialists trained on text."""
-    shared_base: bool = False
+    shared_base: Literal["auto"] | bool = "auto"
     """Adapter mode (needs weights = lora): specialists, too, are adapters on the one frozen base and are trained
-    further, so N students cost one base, and vLLM serves tutee and tutors from one engine."""
+    further, so N students cost one base, and write, teach and learn together (parallel.lockstep). auto: with
+    weights = lora and one rank."""
     specialists: str = ""
     """A folder of specialists: those that another run made there from the same settings are reused, new ones are added.
     A sweep gives its benches one. It changes no result. Empty: every run makes its own."""
@@ -74,7 +75,9 @@ Share = Annotated[float, Field(ge=0.5, le=1)]
 
 
 class WorldConfig(Section):
-    """The embedded world's specialists (scimini)."""
+    """The embedded world's specialists (scimini), and what its readers and tutors are like (docs/worlds.md)."""
+
+    NEWER = frozenset({"deference", "candour", "belief", "confusion", "forms"})
 
     own_share: float = Field(0.95, ge=0.5, le=1)
     """Share of its native domain's facts that a specialist knows. The base knows half of the facts of every domain."""
@@ -86,6 +89,18 @@ class WorldConfig(Section):
     """Training steps of a critic, which has more roles to learn."""
     rows: int = Field(6000, ge=10, le=20000)
     """Questions per domain before the split."""
+    deference: float = Field(0.0, ge=0, le=1)
+    """How often a critique wins over a reader's own right working where they conflict: 0, 0.05, 0.15, 0.3, 0.5, 0.75 or
+    1. This and the next four need --model scimini-family."""
+    candour: float = Field(0.0, ge=0, le=1)
+    """How often a tutor states its own belief about a fact that it does not know, instead of confirming the attempt: 0,
+    0.25, 0.5, 0.75 or 1."""
+    belief: float = Field(0.0, ge=0, le=1)
+    """How often a student asked for a fact that it does not know says one fixed false value."""
+    confusion: int = Field(0, ge=0, le=16)
+    """Values among which it guesses otherwise, the right one among them (4: as in multiple choice). 0: mostly any."""
+    forms: Literal[1, 2, 3, 6] = 1
+    """In how many forms (orders of the facts, phrasings) a right working is written."""
 
 
 Extraction = Literal["sdpo", "strict", "lenient"]
@@ -95,7 +110,7 @@ Extraction = Literal["sdpo", "strict", "lenient"]
 class DataConfig(Section):
     """Which questions, and how many."""
 
-    NEWER = frozenset({"mapping", "extraction", "rest_to_train"})
+    NEWER = frozenset({"mapping", "extraction", "rest_to_train", "native_share"})
 
     source: str = "scimini"
     """`scimini`, a file or folder of rows (of SciKnowEval, or with a mapping), or the hub's hicai-zju/SciKnowEval.
@@ -113,6 +128,8 @@ class DataConfig(Section):
     """For rows: whether validation questions beyond that number are trained on (true) or left out (false)."""
     test: int = Field(400, ge=1)
     """Test questions per domain, at most."""
+    native_share: float | None = Field(None, gt=0, lt=1)
+    """Share of a student's training prompts that are of its native domain. None: as the questions are shared out."""
     solutions: str = ""
     """Worked solutions of the questions: JSON Lines as coopt data rationales writes them. They take precedence over the
     rows' own. Empty: the rows' own, in their field solution."""
@@ -163,7 +180,7 @@ class RoundsConfig(Section):
     """Steps between validation scores inside a round, for trajectories; they change no result. 0: only at its end."""
     checkpoint_every: int = Field(10, ge=1)
     """Steps between resumable checkpoints inside a phase."""
-    keep_states: bool = True
+    keep_states: bool = False
     """Keep what every round leaves for the next (weights in float32, moments, teacher: 16 bytes per parameter). False:
     a student's state is deleted when its next round is done, and its last one stays; if a later round is damaged, the
     rounds before it are trained again too. It does not define a run."""
@@ -202,6 +219,8 @@ class SamplingConfig(Section):
 class LossConfig(Section):
     """Generalised Jensen-Shannon divergence between student and self-teacher."""
 
+    NEWER = frozenset({"head"})
+
     alpha: float = Field(0.5, ge=0, le=1)
     """0: KL(teacher || student). 1: KL(student || teacher). Between: JSD with mixture (1-a) S + a T."""
     top_k: int = Field(100, ge=0)
@@ -214,6 +233,9 @@ class LossConfig(Section):
     """Tokens per micro-batch; gradients are accumulated."""
     packed: bool = False
     """Pack rows one after another instead of padding them."""
+    head: Literal["float32", "bfloat16"] = "float32"
+    """What the output head multiplies; logits are float32 in both. bfloat16: several times as fast on a GPU, and rounds
+    the head's weights, of student and teacher alike."""
     shared_prefixes: bool = False
     """The prefix that the rows of a prompt share is computed once; only for models with plain attention, others ignore
     it. It pays where responses are short, or alike."""
@@ -222,12 +244,16 @@ class LossConfig(Section):
 class TeacherConfig(Section):
     """The self-teacher's weights."""
 
+    NEWER = frozenset({"every"})
+
     kind: Literal["ema", "live", "frozen", "trust_region"] = "ema"
     """ema: follows the student. live: the student itself. frozen: the initial student. trust_region: the initial
     student's logits mixed with the current student's, both after the teacher's prompt."""
     rate: float = Field(0.05, ge=0, le=1)
     """ema: teacher <- (1 - rate) teacher + rate student, after every step. trust_region: logits <- (1 - rate) initial +
     rate student."""
+    every: int = Field(1, ge=1)
+    """Steps between an ema teacher's updates; with rate = 1 it is a copy that is taken anew so often."""
 
 
 class OptimizerConfig(Section):
@@ -251,7 +277,8 @@ class GateConfig(Section):
     """When a tutor may speak (paper 3.2)."""
 
     kind: str = "cognizance"
-    """cognizance, always, never, domain_selective, per_domain, random, an entry point's name, or FILE.py:CLASS."""
+    """cognizance, always, never, domain_selective, per_domain, random, confident, benefit, an entry point's name, or
+    FILE.py:CLASS."""
     tau: float = Field(0.2, ge=0)
     """The largest gap at which a tutor may still speak, summed over domains (paper Eq. 2)."""
     scope: Literal["edge", "neighbourhood", "graph"] = "edge"
@@ -259,11 +286,13 @@ class GateConfig(Section):
     rate: float | None = Field(None, ge=0, le=1)
     """Share of open edges of gate random; None: that of the cognizance gate in the same seed (method opcod)."""
     options: dict[str, Any] = Field(default_factory=dict)
-    """Free for plug-in gates."""
+    """Free for gates of your own, which read them when they are made; one that no gate of the run reads is refused."""
 
 
 class FeedbackConfig(Section):
-    """What form a tutor's text must have to count."""
+    """What form a tutor's text must have to count, and where it stands."""
+
+    NEWER = frozenset({"order"})
 
     style: Literal["anchored", "naive", "step", "reference"] = "anchored"
     """anchored: a critique that names a concept of the question. naive: a critique. step: the attempt, rewritten step
@@ -271,6 +300,9 @@ class FeedbackConfig(Section):
     last two take the place of the demonstration."""
     only_without_own: bool = False
     """Feedback only where no own correct rollout exists (not the paper's c = (s, f))."""
+    order: Order = "s_f"
+    """Which stands first before the self-teacher, and before whom the break-rate probe asks again: s_f, the own correct
+    rollout and then the feedback (as SDPO has it), or f_s, the feedback and then the rollout."""
     assign: Literal["spread", "best", "sample", "all", "committee"] = "spread"
     """Which of several open tutors reads a rollout: spread (each its share), best (smallest gap), sample (weight
     exp(-gap)), all (concatenated), committee (spread, and the others score its text from 1 to 5)."""
@@ -349,7 +381,7 @@ class Config(Section):
     """The preset that these settings started from."""
     smoke: bool = False
     """Whether the preset's smoke settings were used: every part once, in half a minute."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=1 << 52)
     """First run seed."""
     seeds: int = Field(1, ge=1)
     """Number of run seeds: seed, seed + 1, ...; each draws specialists, rollouts and order afresh."""
@@ -377,6 +409,13 @@ class Config(Section):
     @classmethod
     def _trained(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(m for m in methods if m not in ALWAYS_THERE)
+
+    @property
+    def one_base(self) -> bool:
+        """Whether students are adapters on one base (``model.shared_base``)."""
+        if self.model.shared_base == "auto":
+            return self.model.weights == "lora" and self.parallel.ranks == 1
+        return self.model.shared_base
 
     @property
     def all_seeds(self) -> range:

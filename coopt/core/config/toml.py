@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from coopt.core.errors import ConfigError
-from coopt.core.outside import TooMuchError, parse_toml, read_text
+from coopt.core.outside.files import UnreadableError, read_text
+from coopt.core.outside.parse import parse_toml
 
 
 def read_toml(path: Path, what: str, where_else: str) -> dict[str, Any]:
@@ -17,12 +18,8 @@ def read_toml(path: Path, what: str, where_else: str) -> dict[str, Any]:
         return parse_toml(read_text(path))
     except FileNotFoundError:
         raise ConfigError(f"{what}: no such file. {where_else}") from None
-    except OSError as error:  # a folder, or no permission
-        raise ConfigError(f"{what}: cannot be read ({error.strerror}).") from None
-    except TooMuchError as error:
-        raise ConfigError(f"{what}: {error}.") from None
-    except ValueError as error:  # no TOML, or no UTF-8
-        raise ConfigError(f"{what}: not TOML ({error}).") from None
+    except UnreadableError as error:
+        raise ConfigError(f"{what}: {error}. {where_else}") from None
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scipy.stats import beta, norm
+from scipy.special import betainccinv, betaincinv, ndtri  # not scipy.stats, which takes a second to import
 
 from coopt.core.statistics.crossed import ALPHA, Estimate
 
@@ -17,10 +17,10 @@ def proportion_interval(found: Estimate) -> tuple[float, float]:
     Near the bounds a cluster counts as one answer at most."""
     share = min(max(found.value, 0.0), 1.0)
     spread, half = share * (1 - share), found.half_width()
-    answers = spread * (norm.isf(ALPHA / 2) / half) ** 2 if half > _EDGE and spread > _EDGE else float(found.clusters)
+    answers = spread * (ndtri(ALPHA / 2) / half) ** 2 if half > _EDGE and spread > _EDGE else float(found.clusters)
     if min(share, 1 - share) * found.clusters < _FEW:
         answers = min(answers, float(found.clusters))
     right, wrong = share * answers, (1 - share) * answers
-    low = beta.ppf(ALPHA / 2, right + 0.5, wrong + 0.5) if share > _EDGE else 0.0
-    high = beta.isf(ALPHA / 2, right + 0.5, wrong + 0.5) if share < 1 - _EDGE else 1.0
+    low = betaincinv(right + 0.5, wrong + 0.5, ALPHA / 2) if share > _EDGE else 0.0
+    high = betainccinv(right + 0.5, wrong + 0.5, ALPHA / 2) if share < 1 - _EDGE else 1.0
     return min(float(low), share), max(float(high), share)

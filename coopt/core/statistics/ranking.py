@@ -49,7 +49,12 @@ def ranks(values: Mapping[str, float], differences: Mapping[Pair, Change]) -> di
 
 def ranked(values_N: Array, better_NN: NDArray[np.bool_]) -> list[Rank]:
     """``better_NN[i, j]``: i is shown to be better than j (``pairs.shown_better``)."""
-    ordered = np.sort(values_N)
-    larger_N = len(values_N) - np.searchsorted(ordered, values_N + _ROUNDING, side="right")
     firsts, lasts = 1 + better_NN.sum(axis=0), len(values_N) - better_NN.sum(axis=1)
-    return [Rank(1 + int(n), int(a), int(b)) for n, a, b in zip(larger_N, firsts, lasts, strict=True)]
+    return [Rank(n, int(a), int(b)) for n, a, b in zip(ranks_of(values_N), firsts, lasts, strict=True)]
+
+
+def ranks_of(values_N: Array | Sequence[float]) -> list[int]:
+    """By the values themselves: 1 + the number of larger ones."""
+    values_N = np.asarray(values_N, dtype=float)
+    larger_N = len(values_N) - np.searchsorted(np.sort(values_N), values_N + _ROUNDING, side="right")
+    return [1 + int(n) for n in larger_N]

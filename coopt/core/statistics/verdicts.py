@@ -11,6 +11,7 @@ from coopt.core.statistics.significance import holm
 
 Verdict = Literal["improves", "worse", "equivalent", "no difference shown", "too few questions"]
 NONE_SHOWN: Verdict = "no difference shown"
+FEW: Verdict = "too few questions"
 LEAST_QUESTIONS = 20
 """With fewer the interval is no 95 % interval (docs/statistics.md)."""
 MARGIN = 0.01
@@ -80,7 +81,7 @@ def or_equivalent(changes: Mapping[Key, Change], margin: float) -> dict[Key, Cha
 def verdict(found: Estimate, p: float) -> Verdict:
     """``improves`` or ``worse`` if the adjusted ``p`` is below 0.05 and every seed has that sign."""
     if found.questions < LEAST_QUESTIONS:
-        return "too few questions"
+        return FEW
     if p < ALPHA and all(x > 0 for x in (found.value, *found.per_seed)):
         return "improves"
     if p < ALPHA and all(x < 0 for x in (found.value, *found.per_seed)):

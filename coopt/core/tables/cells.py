@@ -35,3 +35,12 @@ def probability(value: float | None) -> str:
 def places(rank: Rank | None) -> list[str]:
     """Two cells: the rank, and the places that are possible."""
     return [str(rank.rank), f"{rank.first}-{rank.last}"] if rank else [NONE, NONE]
+
+
+def duration(seconds: float) -> str:
+    """``3 min 20 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

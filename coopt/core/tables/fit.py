@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from coopt.core.tables.table import Table
 
@@ -26,7 +27,7 @@ _EDGES = 2
 def fitted(table: Table, width: int) -> Iterator[Table]:
     """The table as one or several that fit ``width`` columns of the screen."""
     short = shortened(table)
-    widths, keys = least_widths(short), _key_columns(short)
+    widths, keys = least_widths(short), short.keys or _key_columns(short)
     parts = list(_parts(widths, keys, width))
     if any(_total(widths, part) > width for part in parts):
         yield _upright(short)
@@ -47,7 +48,7 @@ def shortened(table: Table) -> Table:
     gap = [f"({hidden} more)", *["..."] * (len(table.columns) - 1)]
     rows = [*table.rows[:first], gap, *table.rows[-last:]]
     note = f"{hidden} of {len(table.rows)} rows are not shown here; all of them: --format csv, md or json."
-    return Table(table.title, table.columns, rows, [note, *table.notes])
+    return replace(table, rows=rows, notes=[note, *table.notes])
 
 
 def _upright(table: Table) -> Table:

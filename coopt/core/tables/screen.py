@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 from rich import box
@@ -14,13 +15,15 @@ from coopt.core.tables.table import Table
 from coopt.core.text import visible
 
 _STYLES = {"improves": "green", "better": "green", "yes": "green", "open": "green", "worse": "red", "closed": "yellow"}
-_FILE_WIDTH = 150  # columns of a table that goes to a file or a pipe
+_FILE_WIDTH = 150  # columns of a table that goes to a file or a pipe, unless COLUMNS says how many
 
 
 def output() -> Console:
-    """Standard output; wide where nobody's window limits it."""
+    """Standard output; wide where neither a window nor ``COLUMNS`` limits it."""
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_FILE_WIDTH)
+    if console.is_terminal or os.environ.get("COLUMNS", "").isdigit():
+        return console
+    return Console(highlight=False, width=_FILE_WIDTH)
 
 
 def show(tables: Sequence[Table], console: Console) -> None:

@@ -30,6 +30,8 @@ class Table:
     notes: Sequence[str] = field(default_factory=tuple)
     links: Mapping[str, str] = field(default_factory=dict)
     """What a cell of Markdown leads to, by its text. Addresses are coopt's own."""
+    keys: int = 0
+    """How many columns, the first ones, name a row; 0: those that look like it (``coopt.core.tables.fit``)."""
 
     def __post_init__(self) -> None:
         # Here, so that whatever shows a table shows text: cells hold what models, rows and servers wrote.

@@ -36,7 +36,7 @@ def as_text(value: Any, what: str) -> str:
             return str(value)
         except ValueError:  # an integer of thousands of digits
             raise MisfitError(f"{what} is a number of more digits than Python writes") from None
-    raise MisfitError(f"{what} is no text but a {type(value).__name__}")
+    raise MisfitError(f"{what} is not text but a {type(value).__name__}")
 
 
 def text_of(row: Mapping[str, Any], field: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from coopt.core.errors import DataError
 from coopt.core.names import domain_of_text
+from coopt.core.outside.files import read_text
 from coopt.domains.files import read_rows
 from coopt.domains.mapping.fields import look_up, text_of
 from coopt.domains.mapping.guess_files import SPLIT_NAMES, by_file, unnamed_columns
@@ -82,7 +83,7 @@ def _guess(source: str, columns: list[str]) -> Guess:
 
 def _of_these_rows(name: str, source: str) -> str:
     """A shipped mapping's text, with these rows for the hub's."""
-    text = (Path(__file__).parent / "shipped" / f"{name}.toml").read_text(encoding="utf-8")
+    text = read_text(Path(__file__).parent / "shipped" / f"{name}.toml")
     own = as_toml({"source": {"path": source}})
     head, first, tables = re.sub(r"(?ms)^\[source\]\n.*?(?=^\[)", "", text).partition("[")
     return head + own + first + tables

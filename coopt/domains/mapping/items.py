@@ -61,7 +61,7 @@ def mapped(rows: Iterable[Row], mapping: RowMapping, what: str, *, strict: bool 
 def _item(row: Row, mapping: RowMapping) -> Item:
     value = row.value
     if not isinstance(value, Mapping):
-        raise MisfitError(f"the row is no table of fields but a {type(value).__name__}")
+        raise MisfitError(f"the row is not a table of fields but a {type(value).__name__}")
     value = {**value, FILE: row.file}
     if not is_unicode(row.value):
         raise MisfitError("the text holds half a surrogate pair: it is not valid Unicode")
@@ -116,7 +116,7 @@ def _with_point(number: str, decimal: str) -> str:
     if decimal == ",":
         return number.replace(".", "").replace(",", ".")
     if _COMMA.search(number):
-        raise MisfitError("a comma in the right answer is none between thousands: answer.decimal = ','?")
+        raise MisfitError("a comma in the right answer does not separate thousands: answer.decimal = ','?")
     return number
 
 

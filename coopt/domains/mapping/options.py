@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
+from coopt.core.outside.files import UnreadableError
+from coopt.core.outside.parse import parse_literal, parse_row
 from coopt.domains.mapping.fields import MisfitError, as_text, look_up, need_text
 from coopt.domains.mapping.lettered import cut_options
 from coopt.domains.mapping.schema import Answer, Options
@@ -70,7 +71,7 @@ def _listed(row: Mapping[str, Any], options: Options) -> Found:
         else:
             value = [{options.text: t, options.label: k} for k, t in value.items() if t is not None]
     if not isinstance(value, list):
-        raise MisfitError(f"the options are no list (field '{options.field}')")
+        raise MisfitError(f"the options are not a list (field '{options.field}')")
     if value and all(isinstance(v, Mapping) for v in value):
         labels = [as_text(look_up(v, options.label), "an option's label") for v in value]
         return Found([as_text(look_up(v, options.text), "an option") for v in value], labels)
@@ -80,11 +81,9 @@ def _listed(row: Mapping[str, Any], options: Options) -> Found:
 def _unpacked(value: Any) -> Any:
     """A list or table that a CSV cell holds as text; arrays as lists."""
     if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
-        for read in (json.loads, ast.literal_eval):
-            try:
+        for read in (parse_row, parse_literal):
+            with suppress(UnreadableError):
                 return read(value.strip())
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
-                continue
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -114,5 +113,5 @@ def _key(given: str, found: Found, answer: Answer) -> int:
         letter = letter if letter in names else letter.upper()
         place = names.index(letter) if letter in names else -1
     if not 0 <= place < count:
-        raise MisfitError(f"the right answer is no {answer.given} of an option")
+        raise MisfitError(f"the right answer is not the {answer.given} of an option")
     return place

@@ -14,6 +14,7 @@ from coopt.core.config.section import Section
 from coopt.core.config.toml import read_toml
 from coopt.core.errors import ConfigError, unknown
 from coopt.core.names import domain_of_text
+from coopt.core.outside.files import from_home
 from coopt.domains.base import SPLITS, AnswerKind, Split
 
 _SHIPPED = Path(__file__).parent / "shipped"
@@ -46,7 +47,7 @@ class Source(Section):
         if (self.config or self.splits) and not self.hub:
             raise ValueError("config and splits belong to hub")
         if self.hub and not _HUB_NAME.fullmatch(self.hub):
-            raise ValueError(f"hub = '{self.hub}' is no owner/name")
+            raise ValueError(f"hub = '{self.hub}' is not of the form owner/name")
         return self
 
 
@@ -119,12 +120,12 @@ class DomainRule(Section):
         try:
             groups = re.compile(self.pattern).groups if self.pattern else 1
         except re.error as error:
-            raise ValueError(f"pattern is no regular expression ({error})") from None
+            raise ValueError(f"pattern is not a regular expression ({error})") from None
         if not groups:
             raise ValueError("pattern has no group: put the name in parentheses")
         for name in filter(None, (self.name, *self.map.values())):
             if domain_of_text(name) != name:
-                raise ValueError(f"'{name}' is no domain name: give '{domain_of_text(name) or 'general'}'")
+                raise ValueError(f"'{name}' is not a domain name: use '{domain_of_text(name) or 'general'}'")
         return self
 
 
@@ -190,12 +191,12 @@ def load_mapping(name: str) -> RowMapping:
     shipped = mapping_names()
     if not name.endswith(".toml") and name not in shipped:
         raise ConfigError(unknown("mapping", name, shipped) + " Or give a TOML file of your own (coopt data guess).")
-    path = Path(name).expanduser() if name.endswith(".toml") else _SHIPPED / f"{name}.toml"
+    path = from_home(name) if name.endswith(".toml") else _SHIPPED / f"{name}.toml"
     tree = read_toml(path, f"mapping {name}", "coopt data guess FILE proposes one.")
     own = check_mapping(tree, f"mapping {name}")
     if not own.source.path:
         return own
-    beside = path.parent / Path(own.source.path).expanduser()
+    beside = path.parent / from_home(own.source.path)
     return own.model_copy(update={"source": own.source.model_copy(update={"path": str(beside)})})
 
 
@@ -215,11 +216,11 @@ def check_mapping(tree: Table[str, Any], what: str) -> RowMapping:
 
 
 def _keys(above: list[str]) -> list[str]:
-    """The keys of the table that ``above`` leads to."""
+    """The keys of the table that ``above`` leads to, or of the last one on the way that has keys of its own."""
     section: type[Section] = RowMapping
     for name in above:
-        kind = section.model_fields[name].annotation
-        assert isinstance(kind, type)
-        assert issubclass(kind, Section)
+        kind = section.model_fields[name].annotation if name in section.model_fields else None
+        if not (isinstance(kind, type) and issubclass(kind, Section)):
+            break
         section = kind
     return list(section.model_fields)

@@ -29,7 +29,7 @@ def as_given(items: Sequence[Item], where: str, left_out: Counter[str]) -> list[
     silent = sum(i.split is None for i in items)
     if silent:
         raise DataError(
-            f"{where}: {silent} of {len(items)} rows do not say their split. Give all a field split, or none."
+            f"{where}: {silent} of {len(items)} rows do not say their split. Give every row a field 'split', or none."
         )
     kept = list(_in_one_split(items, left_out))
     return kept if any(i.split == "validation" for i in kept) else [_or_validation(i) for i in kept]

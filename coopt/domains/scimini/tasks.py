@@ -3,38 +3,32 @@
 Every task is a ``Lesson``: the prompt, the response as the model reads it, and the response that it should
 predict. The two responses have the same tokens but for numbers: a *slip* is a wrong number that stands in the
 text while its target is the right one, so that the model has seen the wrong prefixes that students write.
-
-A fact that the model is not to know gets a number drawn anew each time it is asked. So the model learns that it
-does not know: it spreads its guesses instead of being sure of a wrong one, which no bounded divergence could
-unteach in a hundred steps. Half of the guesses are wild, any number of the world. With guesses among the quantity's
-own values alone (right once in thirty) a student learns nearly every fact from its own lucky rollouts; with wild
-ones alone a fact is so improbable at first that a hundred steps of true feedback hardly teach it.
-
-In a critique the attempt agrees with the critic's belief more often than not. So a critic learns that to confirm is
-the best bet on what it does not know: weak tutors are flatterers (docs/scimini.md).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from coopt.domains.reprompt import reprompt
 from coopt.domains.scimini import texts
-from coopt.domains.scimini.facts import RELATION, Fact, all_facts, facts_of
+from coopt.domains.scimini.facts import Fact, all_facts, facts_of
 from coopt.domains.scimini.questions import NUMBERS, Ask, draw_asks
+from coopt.domains.scimini.traits import SHIPPED, Traits
+from coopt.domains.scimini.values import WRONG_RATE, Values
 from coopt.domains.scimini.wording import EXPLAIN, SCIMINI
 from coopt.domains.wording import fill
 
 SLIP_RATE = 0.3
-WRONG_RATE = 0.4
 MISREAD_RATE = 0.2
 LUCK_RATE = 0.15
 BROKEN_OFF_RATE = 0.1
 OFF_TOPIC_RATE = 0.2
-WILD_GUESS_RATE = 0.5
+CONFLICT_RATE = 0.75  # in the family: how much to trust a critique takes many conflicts to learn
+NOTHING: Mapping[Ask, int] = MappingProxyType({})
 _READING = ("revise", "align", "critique_given")  # roles in which what is read counts, about any fact
 
 
@@ -60,7 +54,7 @@ class TaskMix:
     critique_given: float = 0.0
 
 
-class TaskSampler:
+class TaskSampler(Values):
     """Draws lessons about ``known`` facts, and a share ``any_entity`` about any of ``everything``."""
 
     def __init__(
@@ -70,9 +64,12 @@ class TaskSampler:
         everything: Sequence[Fact],
         mix: TaskMix | None = None,
         any_entity: float = 0.25,
+        *,
+        traits: Traits = SHIPPED,
+        who: str = "",
     ) -> None:
-        self.rng = rng
-        self.known = frozenset(known)
+        """``traits``: how readers and tutors behave. ``who``: whose beliefs about unknown facts are taught."""
+        super().__init__(rng, known, traits, who)
         self.mix = asdict(mix or TaskMix())
         self.any_entity = any_entity
         self._known, self._everything = _by_domain(sorted(self.known)), _by_domain(everything)
@@ -94,28 +91,11 @@ class TaskSampler:
         facts = self._everything if anywhere else self._known
         return self._roles[role](draw_asks(self.rng, domain or self.rng.choice(list(facts)), facts))
 
-    # -- values ------------------------------------------------------------------------------------
-
-    def _any_value(self, ask: Ask) -> int:
-        """Any number of the world; one that the step can be made on, where there is a step."""
-        return self.rng.choice(list(RELATION[ask.fact.relation].values.values()) if ask.step else NUMBERS)
-
-    def _some_wrong(self, asks: list[Ask], values: Sequence[int]) -> list[int]:
-        return [v if self.rng.random() >= WRONG_RATE else self._any_value(a) for a, v in zip(asks, values, strict=True)]
-
-    def _beliefs(self, asks: list[Ask]) -> list[int]:
-        """What the model is to say: the truth, or a fresh guess."""
-        return [a.fact.value if a.fact in self.known else self._guess(a) for a in asks]
-
-    def _guess(self, ask: Ask) -> int:
-        if self.rng.random() < WILD_GUESS_RATE:
-            return self._any_value(ask)
-        return self.rng.choice(list(RELATION[ask.fact.relation].values.values()))
-
     # -- roles -------------------------------------------------------------------------------------
 
-    def _worked(self, prompt: str, asks: list[Ask], values: list[int]) -> Lesson:
+    def _worked(self, prompt: str, asks: list[Ask], values: list[int], form: int | None = None) -> Lesson:
         """A solution with ``values``, with a slip now and then: what follows a slip follows from it."""
+        form = self._form() if form is None else form
         written, found = list(values), texts.results(asks, values)
         derived = found
         if self.rng.random() < SLIP_RATE:
@@ -128,8 +108,8 @@ class TaskSampler:
         # Without a step the written value is the result, whose target stands in ``values``.
         return Lesson(
             prompt,
-            texts.solution(asks, written, found),
-            texts.solution(asks, values, derived, answered=found),
+            texts.solution(asks, written, found, form=form),
+            texts.solution(asks, values, derived, answered=found, form=form),
         )
 
     def _solve(self, asks: list[Ask]) -> Lesson:
@@ -138,10 +118,12 @@ class TaskSampler:
     def _revise(self, asks: list[Ask]) -> Lesson:
         """Hints are counterfactual more often than not, so that reading beats remembering.
 
-        Where s and f conflict, s wins if its working is right; if s is right by luck (a fact is wrong, the answer
-        is right), its answer stands and f has the fact. What neither tells is answered from memory.
+        Where s and f conflict, s wins if its working is right (in the family of worlds: as often as deference lets it);
+        if s is right by luck (a fact is wrong, the answer is right), its answer stands and f has the fact. What neither
+        tells is answered from memory. The form is that of s.
         """
-        kind = self.rng.choices(["f", "s", "sf"], [0.5, 0.25, 0.25])[0]
+        shares = [0.3, 0.15, 0.55] if self.traits.family else [0.5, 0.25, 0.25]
+        kind = self.rng.choices(["f", "s", "sf"], shares)[0]
         about = self._about(asks) if "f" in kind else []
         told = [
             self._hint(a) if "s" in kind or a in about else belief
@@ -154,13 +136,15 @@ class TaskSampler:
         shown = [self._any_value(a) if k == lucky else v for k, (a, v) in enumerate(zip(asks, told, strict=True))]
         said = [told[asks.index(a)] if a in asks else self._any_value(a) for a in about]
         if kind == "sf" and lucky is None:
-            said = self._some_wrong(about, said)
-        demonstration = texts.solution(asks, shown, answered=found) if "s" in kind else None
-        feedback = self._feedback(about, said) if "f" in kind else None
-        return self._worked(reprompt(SCIMINI, texts.question(asks), demonstration, feedback), asks, told)
-
-    def _hint(self, ask: Ask) -> int:
-        return ask.fact.value if ask.fact in self.known and self.rng.random() < 0.4 else self._any_value(ask)
+            said = self._some_wrong(about, said, CONFLICT_RATE if self.traits.family else WRONG_RATE)
+        form = self._form()
+        demonstration = texts.solution(asks, shown, answered=found, form=form) if "s" in kind else None
+        by_s = dict(zip(asks, told, strict=True)) if self.traits.family and kind == "sf" else {}
+        feedback = self._feedback(about, said, by_s) if "f" in kind else None
+        if kind == "sf" and lucky is None:
+            told = self._deferring(asks, told, dict(zip(about, said, strict=True)))
+        prompt = reprompt(self.traits.wording, texts.question(asks), demonstration, feedback)
+        return self._worked(prompt, asks, told, form if "s" in kind else None)
 
     def _about(self, asks: list[Ask]) -> list[Ask]:
         """What feedback is about: the question; now and then one part of it, or something else."""
@@ -169,75 +153,82 @@ class TaskSampler:
             return draw_asks(self.rng, self.rng.choice(list(self._everything)), self._everything)
         return [self.rng.choice(asks)] if chance < OFF_TOPIC_RATE else asks
 
-    def _feedback(self, asks: list[Ask], said: list[int]) -> str:
+    def _feedback(self, asks: list[Ask], said: list[int], by_s: Mapping[Ask, int] = NOTHING) -> str:
+        """A message that says ``said``. ``by_s``: what s says; an attempt at the same question often says that, too."""
         if self.rng.random() < 0.15:
-            return texts.steps(asks, said)  # a repair
-        return texts.verdicts(asks, self._some_wrong(asks, said), said)
+            return texts.steps(asks, said, form=self._form())  # a repair
+        attempted = [by_s[a] if a in by_s and self.rng.random() < 0.6 else v for a, v in zip(asks, said, strict=True)]
+        return texts.verdicts(asks, self._some_wrong(asks, attempted), said)
 
-    def _attempt(self, asks: list[Ask], values: Sequence[int]) -> tuple[str, list[int | None]]:
+    def _attempt(self, asks: list[Ask], values: Sequence[int], form: int | None = None) -> tuple[str, list[int | None]]:
         """A student's solution with ``values``, and what it states of each fact that was asked for.
 
         Now and then the student misread the question: it gives another quantity, or one of another thing. A critic
         that follows the attempt and not the question would confirm it.
         """
+        form = self._form() if form is None else form
         if self.rng.random() >= MISREAD_RATE:
-            return texts.solution(asks, values), list(values)
+            return texts.solution(asks, values, form=form), list(values)
         at = self.rng.randrange(len(asks))
         meant = asks[at].fact
         kin = [f for f in all_facts() if f not in (a.fact for a in asks) and meant.entity == f.entity]
         other = self.rng.choice(kin or [f for f in facts_of(meant.domain) if f not in (a.fact for a in asks)])
         read = [Ask(other) if k == at else a for k, a in enumerate(asks)]
         wrote = [other.value if k == at and self.rng.random() < 0.7 else v for k, v in enumerate(values)]
-        return texts.solution(read, wrote), [None if k == at else v for k, v in enumerate(values)]
+        return texts.solution(read, wrote, form=form), [None if k == at else v for k, v in enumerate(values)]
 
     def _critique(self, asks: list[Ask]) -> Lesson:
-        believed = self._beliefs(asks)
-        attempt, written = self._attempt(asks, self._some_wrong(asks, believed))
+        beliefs = self._beliefs(asks)
+        attempted = self._anybodys(asks) if self.traits.family else self._some_wrong(asks, beliefs)
+        attempt, written = self._attempt(asks, attempted)
+        if self.traits.family:
+            beliefs = self._candid(asks, beliefs, written)
         naive = self.rng.random() < 0.2
-        text = (texts.verdicts if naive else texts.critique)(asks, written, believed)
-        template = SCIMINI.naive if naive else SCIMINI.anchored
+        text = (texts.verdicts if naive else texts.critique)(asks, written, beliefs)
+        template = self.traits.wording.naive if naive else self.traits.wording.anchored
         return self._reading(template, asks, text, response=attempt)
 
     def _repair(self, asks: list[Ask]) -> Lesson:
         """Right steps are repeated, wrong ones mended; what the model does not know it leaves as it is."""
-        attempt, written = self._attempt(asks, self._some_wrong(asks, texts.truth(asks)))
-        believed = self._beliefs(asks)
-        mended = [
-            b if a.fact in self.known or w is None else w for a, b, w in zip(asks, believed, written, strict=True)
-        ]
-        return self._reading(SCIMINI.step, asks, texts.steps(asks, mended), response=attempt)
+        form = self._form()
+        attempt, written = self._attempt(asks, self._some_wrong(asks, texts.truth(asks)), form)
+        beliefs = self._beliefs(asks)
+        mended = [b if a.fact in self.known or w is None else w for a, b, w in zip(asks, beliefs, written, strict=True)]
+        return self._reading(SCIMINI.step, asks, texts.steps(asks, mended, form=form), response=attempt)
 
     def _explain(self, asks: list[Ask]) -> Lesson:
         """The working that leads to a given answer; a step is explained only where the fact is known."""
         asks = [a if a.fact in self.known else Ask(a.fact) for a in asks]
         values = [a.fact.value if a.step or self.rng.random() < 0.5 else self._any_value(a) for a in asks]
         given = texts.answer(texts.results(asks, values))
-        return self._reading(EXPLAIN, asks, texts.solution(asks, values), answer=given)
+        return self._reading(EXPLAIN, asks, texts.solution(asks, values, form=self._form()), answer=given)
 
     def _judge(self, asks: list[Ask]) -> Lesson:
         """A score of a solution, a critique or a repair."""
-        believed = self._beliefs(asks)
-        values = believed if self.rng.random() < 0.2 else self._some_wrong(asks, believed)
+        beliefs = self._beliefs(asks)
+        values = beliefs if self.rng.random() < 0.2 else self._some_wrong(asks, beliefs)
         text, written = self._attempt(asks, values)
         if self.rng.random() < 0.5:
             text, written = self._feedback(asks, values), list(values)
-        return self._reading(SCIMINI.judge, asks, texts.judgement(asks, written, believed), text=text)
+        return self._reading(SCIMINI.judge, asks, texts.judgement(asks, written, beliefs), text=text)
 
     def _align(self, asks: list[Ask]) -> Lesson:
         """The attempt again, step by step as the worked solution has it: right steps stay, wrong ones and what follows
-        from them are mended, and it is finished. The solution's values are mostly made up, as hints are."""
-        values = [self._hint(a) for a in asks]
-        attempt, _ = self._attempt(asks, self._some_wrong(asks, values))
+        from them are mended, and it is finished, in the attempt's form. The solution's values are mostly made up, as
+        hints are."""
+        values, form = [self._hint(a) for a in asks], self._form()
+        attempt, _ = self._attempt(asks, self._some_wrong(asks, values), form)
         if self.rng.random() < BROKEN_OFF_RATE:
             attempt = attempt[: attempt.rfind(" ", 0, self.rng.randint(1, len(attempt)))]
-        solution = texts.solution(asks, values)
-        return self._reading(SCIMINI.step_given, asks, solution, response=attempt, solution=solution)
+        solution = texts.solution(asks, values, form=self._form())
+        mended = texts.solution(asks, values, form=form)
+        return self._reading(SCIMINI.step_given, asks, mended, response=attempt, solution=solution)
 
     def _critique_given(self, asks: list[Ask]) -> Lesson:
         """A critique of an attempt by the values of the worked solution."""
         values = [self._hint(a) for a in asks]
         attempt, written = self._attempt(asks, self._some_wrong(asks, values))
-        fields = {"response": attempt, "solution": texts.solution(asks, values)}
+        fields = {"response": attempt, "solution": texts.solution(asks, values, form=self._form())}
         return self._reading(SCIMINI.naive_given, asks, texts.verdicts(asks, written, values), **fields)
 
     def _reading(self, template: str, asks: list[Ask], target: str, **fields: str) -> Lesson:

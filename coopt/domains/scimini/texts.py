@@ -7,10 +7,13 @@ question generator asks them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
+from coopt.domains.scimini.facts import Fact
 from coopt.domains.scimini.questions import Ask
 
 Values = Sequence[int]
+T = TypeVar("T")
 
 
 def question(asks: Sequence[Ask]) -> str:
@@ -33,21 +36,38 @@ def answer(found: Values) -> str:
     return " ".join(str(v) for v in found)
 
 
-def steps(asks: Sequence[Ask], values: Values, found: Values | None = None) -> str:
-    """The working: ``melting of tin 232, kelvin 505, number of iron 26``. ``found``: results as written."""
+def steps(asks: Sequence[Ask], values: Values, found: Values | None = None, form: int = 0) -> str:
+    """The working: ``melting of tin 232, kelvin 505, number of iron 26``. ``found``: results as written. ``form``: 0 is
+    the order of the question, 1 the reverse, 2 the first fact last; from 3 on the same with the thing before the
+    quantity (``tin melting 232``)."""
     found = results(asks, values) if found is None else found
     parts = []
-    for ask, value, result in zip(asks, values, found, strict=True):
-        parts.append(f"{ask.fact.phrase} {value}")
+    for ask, value, result in _ordered(list(zip(asks, values, found, strict=True)), form % 3):
+        parts.append(f"{phrase(ask.fact, form)} {value}")
         if ask.step:
             parts.append(f"{ask.step.name} {result}")
     return ", ".join(parts)
 
 
-def solution(asks: Sequence[Ask], values: Values, found: Values | None = None, answered: Values | None = None) -> str:
-    """A worked solution: the working, and ``answered`` (default: the results that it found)."""
+def _ordered(parts: list[T], order: int) -> list[T]:
+    return parts if order == 0 else parts[::-1] if order == 1 else parts[1:] + parts[:1]
+
+
+def turned(fact: Fact) -> str:
+    """The other phrasing of a fact: ``tin melting``."""
+    return f"{fact.entity} {fact.relation}"
+
+
+def phrase(fact: Fact, form: int) -> str:
+    """A fact as a working of that form says it."""
+    return fact.phrase if form < 3 else turned(fact)
+
+
+def solution(asks: Sequence[Ask], values: Values, found: Values | None = None, answered: Values | None = None,
+             form: int = 0) -> str:  # fmt: skip
+    """A worked solution: the working, and ``answered`` in the question's order (default: the results that it found)."""
     found = results(asks, values) if found is None else found
-    return f"{steps(asks, values, found)}\n<answer> {answer(found if answered is None else answered)}</answer>"
+    return f"{steps(asks, values, found, form)}\n<answer> {answer(found if answered is None else answered)}</answer>"
 
 
 def verdicts(asks: Sequence[Ask], written: Sequence[int | None], values: Values) -> str:

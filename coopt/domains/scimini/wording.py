@@ -20,6 +20,8 @@ SCIMINI = Wording(
     # Its models judge whatever text by what they know; the right solution beside it they never learnt to read.
     judge_rationale="Judge.\n{question}\n{text}",
     judge_rationale_given="Judge.\n{question}\n{text}",
+    # To solve with an attempt before it is a form that its models have not learnt; with a critique it is.
+    revision="{question}\nCritique:\n{feedback}\nSolve again.",
     step="Repair.\n{question}\n{response}",
     step_given="Repair.\n{question}\n{response}\nSolution:\n{solution}",
 )

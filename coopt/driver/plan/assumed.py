@@ -35,6 +35,14 @@ class Assumed(Section):
     """Tokens of a mean response. Ours; the paper does not say."""
     longest_prompt: int = Field(1024, ge=1)
     """Tokens of the longest prompt. SciKnowEval's has 1,840 characters."""
+    longest_response: int = Field(2400, ge=1)
+    """Tokens of the longest response of a step, for which all others wait. Ours: four times the mean."""
+    row: float = Field(190.0, gt=0)
+    """Tokens a second of one response that is written alone. Ours: two thirds of the 290 readings of the weights."""
+    sync: float = Field(25.0, ge=0)
+    """Seconds until vLLM has other weights, passed as a file. Ours: 16 GB written, read and loaded at 2 GB/s."""
+    gpus: int = Field(8, ge=1)
+    """GPUs over which the students of a run are spread, for the timeline of a step."""
     gpu_gib: float = Field(139.8, gt=0)
     """Memory of a GPU in GiB: an H200 has 139.8 (150.1 GB), of its nominal 141 "GB"."""
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+
+import psutil
+
 from coopt.core.config.load import load_config
 from coopt.core.config.schema import Config
-from coopt.core.config.ways import way_of
+from coopt.core.config.ways import FAMILY, way_of
 from coopt.core.errors import CooptError
 from coopt.domains.load import load_domains
+from coopt.driver.plan import kept
 from coopt.driver.plan.assumed import Assumed, assumed_questions, assumed_speed
 from coopt.driver.plan.memory import Placement
 from coopt.driver.plan.plan import Plan
 from coopt.driver.plan.speed import REFERENCE, probe_speed
+from coopt.driver.tasks.launch import worker_threads
 from coopt.lm.bases import base_directory
 from coopt.runs.run import Run
 
@@ -19,18 +25,32 @@ _TOO_LARGE = 2e9  # bytes of weights; the probe would train a larger model on on
 
 def make_plan(run: Run, workers: int, assumed: Assumed | None = None) -> Plan:
     """The run's plan. Speeds are measured, which takes seconds, unless ``assumed`` is given or they cannot be. A smoke
-    run of the embedded world takes its own for granted."""
+    run of the embedded world takes its own for granted, as does one whose base is yet to be made."""
     missing = not_here(run.config)
     why = missing or _too_large(run.config)
     if not why and assumed is None:
         if _is_quick(run.config):
-            return Plan(run, REFERENCE, workers, source="those of two idle cores")
-        return Plan(run, probe_speed(run.config), workers)
+            return Plan(run, REFERENCE, workers, source="as on two idle cores")
+        return _measured(run, workers)
+    if assumed is None and way_of(run.config) == "world":
+        return Plan(run, REFERENCE, workers, source="as on two idle cores", why=tuple(why))
     assumed = assumed or Assumed()
     placed = Placement.of(run.config)
     questions = assumed_questions(run.config) if _no_rows(run.config) else None
     source = f"assumed, {placed.ranks} GPU{'s' * (placed.ranks > 1)}"
     return Plan(run, assumed_speed(assumed, placed.ranks), 1, questions, source, assumed, tuple(why))
+
+
+def _measured(run: Run, workers: int) -> Plan:
+    """With speeds measured now; those of the embedded world, whose prompts need not be tried, perhaps some days ago."""
+    config, threads = run.config, worker_threads(run.config, workers)
+    if way_of(config) == "world" and (before := kept.load(config, threads)):
+        return Plan(run, before[0], workers, source=f"measured on {before[1]} with the base model")
+    idle = psutil.getloadavg()[0] < (os.cpu_count() or 1) / 2  # a slow hour is not to be remembered for days
+    speed = probe_speed(config, threads)
+    if idle and way_of(config) == "world":
+        kept.save(config, threads, speed)
+    return Plan(run, speed, workers)
 
 
 def _is_quick(config: Config) -> bool:
@@ -46,9 +66,14 @@ def not_here(config: Config) -> list[str]:
         if not _weights(config):
             reasons.append(f"the weights of {config.model.path} are not here: its sizes are those of its config.json")
     except CooptError:
-        reasons.append(f"{config.model.path} is not here: its sizes are taken to be Qwen3-8B's")
+        if config.model.path == FAMILY:
+            reasons.append(f"{FAMILY} has not been made yet (coopt data make-base --family): sizes are scimini's")
+        else:
+            reasons.append(f"{config.model.path} is not on this machine: sizes are those published for Qwen3-8B")
     if _no_rows(config):
-        reasons.append(f"{config.data.named} is not here: question counts are taken to be SciKnowEval's")
+        reasons.append(
+            f"{config.data.named} is not on this machine: question counts are those published for SciKnowEval"
+        )
     return reasons
 
 

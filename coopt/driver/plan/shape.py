@@ -7,8 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from coopt.core.config.ways import EMBEDDED
 from coopt.core.errors import CooptError, ModelError
-from coopt.lm.bases import base_directory
+from coopt.core.temporary import importing_torch
+from coopt.lm.bases import SCIMINI_BASE, base_directory
 
 # Qwen/Qwen3-8B's config.json, for plans on machines that do not have the model.
 QWEN3_8B: dict[str, Any] = {
@@ -50,19 +52,27 @@ class Shape:
     intermediate: int
     vocabulary: int
 
+    @property
+    def root(self) -> int:
+        """Parameters outside the blocks: embeddings, last norm, head."""
+        return max(self.head, self.parameters - self.layers * self.block)
+
     def trained(self, rank: int | None) -> tuple[int, int]:
         """(parameters, tensors) that are trained: all, or those of an adapter of ``rank``."""
         return (self.parameters, self.tensors) if rank is None else (rank * self.linear, self.linear_tensors)
 
 
 def model_shape(path: str) -> tuple[Shape, bool]:
-    """The shape of a base by name or directory, and whether it is there; one that is not has Qwen3-8B's sizes.
+    """The shape of a base by name or directory, and whether it is there; one that is not has Qwen3-8B's sizes,
+    an embedded one the shipped base's.
 
     Raises ``ModelError`` if its config.json does not describe a causal language model.
     """
     try:
         directory = base_directory(path)
     except CooptError:
+        if path in EMBEDDED:
+            return read_shape(SCIMINI_BASE), False
         return shape_of(QWEN3_8B, "Qwen3-8B"), False
     return read_shape(directory), True
 
@@ -93,8 +103,9 @@ def shape_of(tree: dict[str, Any], name: str) -> Shape:
 
 def _shape(config: Any, name: str) -> Shape:
     import torch
-    from transformers import AutoModelForCausalLM
 
+    with importing_torch():
+        from transformers import AutoModelForCausalLM
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     text = config.get_text_config()

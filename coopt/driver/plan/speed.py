@@ -39,14 +39,12 @@ _BASE = {"generate": 29_000, "train": 6_500, "distinct": 0.80}
 """What a probe finds there on the embedded base, which repeats itself less than its students."""
 
 
-def probe_speed(config: Config) -> Speed:
-    """Generate and train for a moment with the base model, with as many threads as this process has. In a process
-    apart, because the driver itself needs none of the libraries that this takes."""
-    import torch
-
+def probe_speed(config: Config, threads: int) -> Speed:
+    """Generate and train for a moment with the base model, with as many threads as a worker has. In a process apart,
+    because the driver itself needs none of the libraries that this takes."""
     from coopt.core.processes import apart
 
-    probed: Speed = apart(torch.get_num_threads(), _probe, config)
+    probed: Speed = apart(threads, _probe, config)
     return of_students(probed, config.rounds.rollouts) if way_of(config) == "world" else probed
 
 

@@ -134,6 +134,9 @@ def load_constants(path: str | Path | None = None, changes: Iterable[str] = ()) 
         if set(own) - {"fit"} - set(GROUPS):
             wrong = sorted(set(own) - {"fit"} - set(GROUPS))[0]
             raise ConfigError(unknown("table", wrong, [*GROUPS, "fit"], f"--constants {path}: "))
+        for group, table in own.items():
+            if not isinstance(table, Mapping):
+                raise ConfigError(f"--constants {path}: {group} must be a table, [{group}].")
         whole = set(GROUPS) <= set(own)
         tree = {g: {**tree[g], **own.get(g, {})} for g in GROUPS} | {"fit": own.get("fit", {}) if whole else {}}
         name = str(path)

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import norm
 
 from coopt.core.arrays import Bools, Floats, Ints
-from coopt.core.config.schema import Config
+from coopt.core.config.schema import Config, GateConfig
 from coopt.core.errors import ConfigError, unknown
+from coopt.core.statistics.crossed import ALPHA
 from coopt.driver.simulate.network import Network
 from coopt.graph.gates.base import Gate, View
 from coopt.graph.gates.cognizance import gaps
-from coopt.graph.gates.registry import GATES, make_gate
+from coopt.graph.gates.decided import decided
+from coopt.graph.gates.registry import GATES, make_gate, wants
 
 ASSIGN = ("spread", "best", "sample")
 """The rules of ``feedback.assign`` that the model has."""
@@ -21,8 +24,12 @@ SDPO, OPCOD = "sdpo", "opcod"
 
 
 def method_names() -> list[str]:
-    """sdpo (no tutors), opcod (the configured gate), and every gate by its name."""
-    return [SDPO, OPCOD, *GATES]
+    """sdpo (no tutors), opcod (the configured gate), and every gate by its name that needs no answers to read."""
+    return [SDPO, OPCOD, *(name for name in GATES if not _reads_probe(name))]
+
+
+def _reads_probe(kind: str) -> bool:
+    return wants(make_gate(GateConfig(kind=kind)), "reads_probe")
 
 
 def check_config(config: Config) -> None:
@@ -72,13 +79,13 @@ class Decider:
 
     def decide(self, network: Network, view: View) -> Open:
         """Decide on every edge from the measured scores in ``view``."""
-        open_ED = self._gate(self.kind).decide(view).open_ED
+        open_ED = decided(self._gate(self.kind), view).open_ED
         own_E = np.asarray(network.gate_E)
         for kind in sorted(set(network.gate_E) - {""}):
             asks_E = own_E == kind
             if self.ablation:
                 asks_E = asks_E & ~view.students_N[view.tutor_E]
-            open_ED = np.where(asks_E[:, None], self._gate(kind).decide(view).open_ED, open_ED)
+            open_ED = np.where(asks_E[:, None], decided(self._gate(kind), view).open_ED, open_ED)
         return Open(open_ED, self._shares(open_ED, view))
 
     def _gate(self, kind: str) -> Gate:
@@ -95,6 +102,14 @@ class Decider:
         sums = [np.bincount(view.tutee_E, column, nodes) for column in weight_ED.T]
         total_ED = np.stack(sums, axis=1)[view.tutee_E]
         return np.asarray(np.divide(weight_ED, total_ED, out=np.zeros_like(weight_ED), where=total_ED > 0))
+
+
+def lead_halves(scores_ND: Floats, tutor_E: Ints, tutee_E: Ints, questions: int) -> Floats:
+    """Half the 95 % interval of s_tutor - s_tutee [edges, domains] over so many validation questions, as of two
+    independent shares: a simulation has no answers to pair."""
+    variance_ND = scores_ND * (1 - scores_ND) / questions
+    found: Floats = norm.isf(ALPHA / 2) * np.sqrt(variance_ND[tutor_E] + variance_ND[tutee_E])
+    return found
 
 
 def _best(open_ED: Bools, gap_E: Floats, tutee_E: Ints) -> Floats:

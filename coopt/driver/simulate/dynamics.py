@@ -15,7 +15,7 @@ from coopt.core.arrays import Bools, Floats, Ints
 from coopt.core.config.schema import Config
 from coopt.core.rng import generator
 from coopt.driver.simulate.constants import Constants
-from coopt.driver.simulate.deciding import SDPO, Decider, Open
+from coopt.driver.simulate.deciding import SDPO, Decider, Open, lead_halves
 from coopt.driver.simulate.feedback import Calibrated, Ends, FeedbackModel
 from coopt.driver.simulate.history import History
 from coopt.driver.simulate.items import LIMIT, ItemModel
@@ -128,6 +128,7 @@ class _Simulation:
             seed=self.seed,
             round=round_,
             matched_rate=self.matched_rate,
+            lead_half_ED=lead_halves(scores_ND, network.tutor_E, network.tutee_E, self.config.data.validation),
         )
 
     def _fallen(self, start_ND: Floats, scores_ND: Floats) -> Bools:

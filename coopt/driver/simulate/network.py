@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 
 from coopt.core.arrays import Bools, Floats, Ints
 from coopt.graph.schedule import Schedule, phases
-from coopt.graph.topology import Edge, Topology
+from coopt.graph.topology import Topology
 
 NOBODY = -1
 
@@ -82,15 +82,16 @@ class Network:
     @classmethod
     def of(cls, topology: Topology, schedule: Schedule) -> Network:
         index = topology.index
-        edges = topology.edges
-        ends = np.fromiter((index[n] for e in edges for n in e), np.int64, 2 * len(edges)).reshape(-1, 2)
+        count = topology.graph.number_of_edges()
+        # From the graph: of millions of edges no list of named pairs is made.
+        ends = np.fromiter((index[n] for e in topology.graph.edges for n in e), np.int64, 2 * count).reshape(-1, 2)
         tutee_E = np.ascontiguousarray(ends[:, 1])
         waves = [np.array([index[s] for s in phase], dtype=np.int64) for phase in phases(topology, schedule)]
         return cls(
             tutor_E=np.ascontiguousarray(ends[:, 0]),
             tutee_E=tutee_E,
             phases=[_phase(wave, tutee_E, len(index)) for wave in waves],
-            gate_E=_own_gates(topology, edges),
+            gate_E=_own_gates(topology),
         )
 
     def without_edges(self) -> Network:
@@ -111,10 +112,10 @@ def _phase(node_P: Ints, tutee_E: Ints, count: int) -> Wave:
     return Wave(node_P, edge_E, sums)
 
 
-def _own_gates(topology: Topology, edges: Sequence[Edge]) -> Sequence[str]:
+def _own_gates(topology: Topology) -> Sequence[str]:
     """Critics speak always unless their edge says otherwise."""
     if not topology.settings and not topology.critics:
         return []
-    critics = set(topology.critics)
+    critics, edges = set(topology.critics), topology.edges
     own = [topology.settings[e].gate if e in topology.settings else "" for e in edges]
     return [gate or ("always" if e.tutor in critics else "") for gate, e in zip(own, edges, strict=True)]

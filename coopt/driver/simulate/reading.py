@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from coopt.core import store
 from coopt.core.arrays import Floats
 from coopt.core.errors import RunError
 from coopt.driver.simulate.deciding import SDPO, method_names
@@ -20,7 +19,7 @@ from coopt.driver.simulate.observed import Cluster, Course, Observed, Pair, Prob
 from coopt.graph.topology import Edge, Topology
 from coopt.runs.journal import Journal, round_key
 from coopt.runs.measures.break_rates import Grids
-from coopt.runs.provenance import RECORD
+from coopt.runs.provenance import began_with
 from coopt.runs.run import Run
 
 _KNOWN = 0.5  # a question counts as known if more than this share of the answers is right
@@ -52,7 +51,7 @@ def graph_of(run: Run, seed: int) -> Topology:
 
 def commits(directories: Sequence[str | Path]) -> str:
     """The commits of the code that made these runs."""
-    found = [str(store.read_kept(Path(d) / RECORD)["commit"]) for d in directories]
+    found = [str((began_with(Path(d)) or {}).get("commit")) for d in directories]
     return ", ".join(dict.fromkeys(c[:12] for c in found))
 
 
@@ -78,7 +77,7 @@ class _Reader:
 
     def _result(self, seed: int, method: str, round_: int, node: str) -> dict[str, Any] | None:
         path = self.run.scores_path(seed, method, "validation", round_, node)
-        return store.read_sealed(path) if path.is_file() else None
+        return self.run.answers_in(path) if path.is_file() else None
 
     def _answers(self, seed: int, method: str, round_: int, node: str) -> list[Floats] | None:
         """Mean correctness of every question, domain by domain."""
@@ -179,7 +178,7 @@ class _Reader:
             path = self.run.break_rate_path(seed, student)
             own = self._scores(seed, SDPO, 0, student)
             if path.is_file() and own is not None:
-                self.into.probes += list(self._probe(seed, student, own, store.read_sealed(path)))
+                self.into.probes += list(self._probe(seed, student, own, self.run.break_rate(seed, student)))
 
     def _probe(self, seed: int, student: str, own: Floats, probe: Any) -> Iterator[Probe]:
         for d, domain in enumerate(self.domains):

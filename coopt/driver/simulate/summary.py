@@ -9,7 +9,7 @@ import numpy as np
 
 from coopt.core.arrays import Bools, Floats, Ints
 from coopt.core.rng import generator
-from coopt.core.statistics.bootstrap import interval, resample_weights
+from coopt.core.statistics.bootstrap import interval, resampled_means
 from coopt.driver.simulate.deciding import OPCOD
 from coopt.driver.simulate.dynamics import World, simulate
 from coopt.driver.simulate.history import History
@@ -30,6 +30,19 @@ _DRAWS = 2000
 _WORDS = {"improves": "better", "worse": "worse"}
 
 
+class _Spread(NamedTuple):
+    """Of the students of a round: their mean, and the ends of their middle."""
+
+    mean_D: Floats
+    low_D: Floats
+    high_D: Floats
+
+    @classmethod
+    def of(cls, accuracy_SD: Floats) -> _Spread:
+        low_D, high_D = np.percentile(accuracy_SD, _MIDDLE, axis=0)
+        return cls(accuracy_SD.mean(axis=0), low_D, high_D)
+
+
 class Digest(NamedTuple):
     """What is kept of a history: students only, arrays over S students, D domains and R + 1 rounds."""
 
@@ -47,20 +60,20 @@ class Digest(NamedTuple):
 
     @classmethod
     def of(cls, history: History) -> Digest:
-        accuracy_RSD = history.accuracy_RND[:, history.nodes.students_N].astype(float)
-        low_RD, high_RD = np.percentile(accuracy_RSD, _MIDDLE, axis=1)
+        students_N = history.nodes.students_N
+        rounds = [_Spread.of(accuracy_ND[students_N].astype(float)) for accuracy_ND in history.accuracy_RND]
         return cls(
-            start_SD=accuracy_RSD[0],
-            end_SD=accuracy_RSD[-1],
-            score_RD=accuracy_RSD.mean(axis=1),
-            low_RD=low_RD,
-            high_RD=high_RD,
+            start_SD=history.accuracy_RND[0][students_N].astype(float),
+            end_SD=history.accuracy_RND[-1][students_N].astype(float),
+            score_RD=np.array([r.mean_D for r in rounds]),
+            low_RD=np.array([r.low_D for r in rounds]),
+            high_RD=np.array([r.high_D for r in rounds]),
             disagreement_RD=history.disagreement_RD,
             edges_R=history.edges_R,
             open_R=history.open_R,
             tutored_R=history.tutored_R,
             told=history.told_R.sum(axis=0),
-            collapsed=float((history.collapsed_N > 0)[history.nodes.students_N].mean()),
+            collapsed=float((history.collapsed_N > 0)[students_N].mean()),
         )
 
     @property
@@ -99,7 +112,7 @@ def summarise(world: World, digests: Digests, seeds: Sequence[int]) -> Simulated
         feedback_rates=world.feedback.name,
         topology=topology.name,
         students=len(topology.students),
-        edges=len(topology.edges),
+        edges=topology.graph.number_of_edges(),
         domains=list(config.domains),
         methods=names,
         seeds=list(seeds),
@@ -178,8 +191,7 @@ def _compared(method: str, baseline: str, digests: Digests, native_SD: Bools) ->
     native = np.array([(a.end_SD - b.end_SD)[native_SD].mean() for a, b in pairs])
     unit = "seeds" if len(pairs) >= 5 else "students"
     values = gained.mean(axis=1) if unit == "seeds" else gained.mean(axis=0)
-    weights = resample_weights(len(values), _DRAWS, generator("simulate", unit, len(values)))
-    low, high = interval(weights @ values)
+    low, high = interval(resampled_means(values, _DRAWS, generator("simulate", unit, len(values))))
     word = "improves" if low > 0 else "worse" if high < 0 else "no difference shown"
     return Compared(
         method=method,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import AbstractContextManager
 
 from coopt.core.errors import RunError
 from coopt.driver.rounds import Launch
-from coopt.driver.slurm.jobs import jobs_of
+from coopt.driver.slurm.jobs import jobs_and_silence
 from coopt.driver.tasks.launch import Launcher
 from coopt.driver.tasks.progress import Display
 from coopt.runs.run import Run
@@ -19,10 +20,17 @@ def make_launcher(run: Run, workers: int, display: Display) -> AbstractContextMa
         from coopt.driver.slurm.launcher import SubmititLauncher
 
         return SubmititLauncher(run, workers, display)
-    live = [job for job in jobs_of(run.directory) if job.live]
-    if live:
+    jobs, silence = jobs_and_silence(run.directory)
+    if silence and shutil.which("squeue"):  # without it the folder has come from a cluster, and its jobs are elsewhere
         raise RunError(
-            f"{run.directory}: {len(live)} jobs of this run are waiting or running ({live[0].kind} {live[0].id}). Go"
-            f" on with --cluster {live[0].kind}, or end them: coopt cancel {run.directory}."
+            f"{run.directory}: whether jobs of this run are waiting or running is not known: the queue did not answer"
+            f" ({silence}). Run the same command again when it does."
+        )
+    live = {job.id: job.kind for job in jobs if job.live}
+    if live:
+        id_, kind = next(iter(live.items()))
+        raise RunError(
+            f"{run.directory}: {len(live)} jobs of this run are waiting or running ({kind} {id_}). Go on with --cluster"
+            f" {kind}, or end them: coopt cancel {run.directory}."
         )
     return Launcher(run, workers, display)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,22 @@ from coopt.core.config.cluster import ClusterConfig
 from coopt.core.errors import DamagedError, RunError
 from coopt.core.fault_points import fault_point
 from coopt.core.meter import read_meter
+from coopt.driver.slurm.batches import Batches, by_job
 from coopt.driver.slurm.executors import mend, submit
-from coopt.driver.slurm.jobs import Batches, Job, submitted, with_states, works_on
+from coopt.driver.slurm.failures import last_words, was_a_try
+from coopt.driver.slurm.jobs import Job, cancel, error_of, is_cancelled, submitted, with_states, works_on
 from coopt.driver.slurm.queue import UNKNOWN, QueueAwayError, queue_of
-from coopt.driver.slurm.work import Work, error_of
+from coopt.driver.slurm.share import ranks_of, shared
+from coopt.driver.slurm.work import Work
 from coopt.driver.tasks.launch import worker_threads
 from coopt.driver.tasks.progress import Display
-from coopt.driver.tasks.task import Task, Train, is_done, meter_path
+from coopt.driver.tasks.task import Task, is_done, look_again, meter_path
 from coopt.runs.run import Run
 
 _LOOK = 0.5  # seconds between two looks at outputs and meters
 _LATE = 60.0  # seconds until a job that no queue knows, or that has completed, counts as ended without its output
-_PATIENCE = 600.0  # seconds to wait for a queue that does not answer
-_LAST_LINES = 12
+_UNHEARD = 20.0  # seconds until a submission without an answer, of which the queue knows nothing, was none
+_PATIENCE = 600.0  # seconds to wait for a cluster that does not answer
 _NOT_ITS_FAULT = ("PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "REVOKED")  # ends that count as no try
 
 
@@ -43,12 +47,12 @@ class SubmititLauncher:
         self.display = display
         self.batches = Batches(self.run.directory)
         self.failures: Counter[str] = Counter()
-        self._known: set[str] = set()  # ids that this driver submitted or saw alive
-        self._unsure: dict[str, float] = {}  # ids that seem to have ended without output, and since when
-        self._answered = time.monotonic()
+        self._known: set[tuple[str, str]] = set()  # tasks and ids that this driver submitted or saw alive
+        self._unsure: dict[tuple[str, str], float] = {}  # those that seem to have ended without output, and since when
+        self._away: dict[str, float] = {}  # the programs that do not answer, and since when
+        self._damage: DamagedError | None = None
 
     def __enter__(self) -> SubmititLauncher:
-        self.batches.cancelled.unlink(missing_ok=True)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,137 +66,174 @@ class SubmititLauncher:
                 self.display.finish(task, already=True)
             else:
                 waiting[task.label()] = task
-        if waiting:
-            self._adopt(waiting)
+        self._damage = None
         while waiting:
+            self._heed_cancel()
             live = self._live(waiting)
             if live is not None:
-                self._submit([t for label, t in waiting.items() if label not in live], len(live))
+                self._go_on(waiting, live)
             self._wait(waiting)
 
-    def _adopt(self, waiting: dict[str, Task]) -> None:
-        """Find by name the jobs whose submission was killed before their ids were written down."""
+    def _go_on(self, waiting: Mapping[str, Task], live: Mapping[str, str]) -> None:
+        """Submit what no job waits or works for. After damage, nothing: once the other jobs have ended, the driver
+        mends it and comes again."""
+        if self._damage is None:
+            self._submit([t for label, t in waiting.items() if label not in live], len(set(live.values())))
+        elif not live:
+            raise self._damage
+
+    def _adopt(self, waiting: Mapping[str, Task]) -> set[str]:
+        """Find by name the jobs of submissions whose answer was not heard or not written down. Returns the tasks of
+        those that may still come to light. Raises ``QueueAwayError``."""
+        unheard: set[str] = set()
         for batch in self.batches.all():
             if batch["ids"] is not None:
                 continue
-            try:
-                first = queue_of(batch["kind"]).find(batch["name"], batch["time"])
-            except QueueAwayError as error:
-                raise RunError(
-                    f"the queue does not answer ({error}), and it must say what became of the jobs {batch['name']}. Run"
-                    " the same command again when it does."
-                ) from None
-            if first is None:
+            ids = self.batches.adopt(batch)
+            if ids is not None:
+                for id_, entries in zip(ids, by_job(batch), strict=True):
+                    labels = [entry["task"] for entry in entries]
+                    if tasks := [waiting[label] for label in labels if label in waiting]:
+                        mend(self._logs, id_, self._work(tasks), self.cluster)
+                    self._known.update((label, id_) for label in labels)
+            elif batch["kind"] == "slurm" and time.time() - batch["time"] < _UNHEARD:
+                unheard |= {entry["task"] for entry in batch["tasks"]}
+            else:
                 self.batches.close(batch, None)  # they were not submitted
-                continue
-            n = len(batch["tasks"])
-            ids = [first] if n == 1 else [f"{first}_{k}" for k in range(n)]
-            for id_, entry in zip(ids, batch["tasks"], strict=True):
-                if entry["task"] in waiting:
-                    mend(self._logs, id_, self._work(waiting[entry["task"]]), self.cluster)
-            self.batches.close(batch, ids)
+        return unheard & waiting.keys()
 
-    def _live(self, waiting: dict[str, Task]) -> set[str] | None:
-        """Labels of the waiting tasks that a job waits or works for; None if the queue does not answer now."""
-        last = {job.task: job for job in submitted(self.run.directory) if job.task in waiting}
+    def _live(self, waiting: Mapping[str, Task]) -> dict[str, str] | None:
+        """The waiting tasks, by label, that a job waits or works for, and its id (empty until it is heard); None if the
+        queue does not answer now."""
         try:
-            jobs = with_states(list(last.values()))
+            unheard = self._adopt(waiting)
+            last = {job.task: job for job in submitted(self.run.directory) if job.task in waiting}
+            jobs = with_states([job for job in last.values() if job.task not in unheard])
         except QueueAwayError as error:
-            if time.monotonic() - self._answered > _PATIENCE:
-                raise RunError(
-                    f"the queue has not answered for {_PATIENCE / 60:.0f} minutes ({error}). The jobs go on: run the"
-                    " same command again when it does."
-                ) from None
+            self._bear("the queue has not answered", error)
             return None
-        self._answered = time.monotonic()
-        return {job.task for job in jobs if self._lives(job, waiting[job.task])}
+        self._away.pop("the queue has not answered", None)
+        living = {job.task: job.id for job in jobs if self._lives(job, waiting[job.task])}
+        return dict.fromkeys(unheard, "") | living
+
+    def _bear(self, what: str, error: QueueAwayError) -> None:
+        """A cluster that cannot be reached is borne with for a while."""
+        since = self._away.setdefault(what, time.monotonic())
+        if time.monotonic() - since > _PATIENCE:
+            raise RunError(
+                f"{what} for {_PATIENCE / 60:.0f} minutes ({error}). Jobs that run go on: run the same command again"
+                " when it does."
+            ) from None
 
     def _lives(self, job: Job, task: Task) -> bool:
+        this = (job.task, job.id)
         if job.live or is_done(task, self.run) or works_on(self.run.directory, job.task):
-            self._known.add(job.id)
-            self._unsure.pop(job.id, None)
+            self._known.add(this)
+            self._unsure.pop(this, None)
             return True
         if job.state in (UNKNOWN, "COMPLETED"):  # accounting, or the sight of a shared file system, may be late
-            since = self._unsure.setdefault(job.id, time.monotonic())
+            look_again(task.output(self.run))
+            since = self._unsure.setdefault(this, time.monotonic())
             if time.monotonic() - since < _LATE:
                 return True
-        if job.id in self._known:  # what ended before this driver began is no failure that it has seen
-            self._known.remove(job.id)
+        if this in self._known:  # what ended before this driver began is no failure that it has seen
+            self._known.remove(this)
             self._count(job)
         return False
 
     def _count(self, job: Job) -> None:
-        """A job ended without its output: note it, and stop the run if that was the task's last try."""
+        """A job ended without the task's output: note it, and stop the run if that was the task's last try."""
         if job.state in _NOT_ITS_FAULT:
             return
-        self.failures[job.task] += 1
         error = error_of(self.run.directory, job.task, job.id)
-        if error and error.get("damaged"):  # the driver mends it and comes again
-            raise DamagedError(str(error["error"]), Path(str(error["damaged"])))
+        if error and error.get("damaged"):
+            self._note_damage(job, error)
+            return
+        if job.state != "CANCELLED":
+            if not was_a_try(self.run.directory, job):
+                return
+            self.failures[job.task] += 1
         if job.state == "CANCELLED" or self.failures[job.task] >= self.cluster.attempts or (error and error["final"]):
             raise RunError(last_words(job, error, self.failures[job.task]))
 
+    def _note_damage(self, job: Job, error: Mapping[str, Any]) -> None:
+        """The driver mends it; jobs that run are to end first, and others that find the same are no news."""
+        if self._damage is None:
+            self._damage = DamagedError(str(error["error"]), Path(str(error["damaged"])))
+            self.display.say(f"{job.task}: {error['error']} It is made again when the other jobs have ended.")
+
     def _submit(self, tasks: Sequence[Task], live: int) -> None:
-        room = {"slurm": len(tasks), "debug": 1}.get(self.cluster.kind, self.workers - live)
-        for _, group in groupby(tasks[: max(0, room)], key=self._ranks):
-            works = [self._work(task) for task in group]
-            outputs = [w.task.output(self.run).relative_to(self.run.directory) for w in works]
-            labels = [w.task.label() for w in works]
-            batch = self.batches.open(self.cluster.kind, list(zip(labels, map(str, outputs), strict=True)))
-            try:
-                ids = submit(self.cluster, self._logs, batch["name"], works)
-            except RunError:
-                self.batches.close(batch, None)
-                raise
-            fault_point("submitted")
-            self.batches.close(batch, ids)
-            self._known.update(ids)
+        """``live``: jobs that wait or run. What has failed is tried again alone: if a job with others was killed, that
+        tells who kills it."""
+        failed = [task for task in tasks if self.failures[task.label()]]
+        others = [task for task in tasks if not self.failures[task.label()]]
+        jobs = [(t,) for t in failed] + shared(others, self.run.config, self.workers, self.display.weigh)
+        room = {"slurm": len(jobs), "debug": 1}.get(self.cluster.kind, self.workers - live)
+        longest = queue_of(self.cluster.kind, self.run.directory).longest() if room > 1 else 1
+        works = [self._work(job) for job in jobs[: max(0, room)]]
+        for _, group in groupby(works, key=lambda work: work.ranks):
+            for part in batched(list(group), longest):
+                if not self._submit_array(part):
+                    return
+
+    def _submit_array(self, works: Sequence[Work]) -> bool:
+        """Whether the cluster has answered. If it has not, the record stays: jobs of its name may come to light."""
+        held = [(place, task) for place, work in enumerate(works) for task in work.tasks]
+        named = [(t.label(), str(t.output(self.run).relative_to(self.run.directory))) for _, t in held]
+        batch = self.batches.open(self.cluster.kind, named, [place for place, _ in held])
+        try:
+            ids = submit(self.cluster, self._logs, batch["name"], works)
+        except QueueAwayError as error:
+            self._bear("the cluster has accepted no jobs", error)
+            return False
+        except RunError:
+            self.batches.close(batch, None)
+            raise
+        fault_point("submitted")
+        for _, task in held:
+            meter_path(task, self.run).unlink(missing_ok=True)  # an earlier try's
+        self.batches.close(batch, ids)
+        self._known.update((task.label(), ids[place]) for place, task in held)
+        self._away.pop("the cluster has accepted no jobs", None)
+        return True
+
+    def _heed_cancel(self) -> None:
+        if is_cancelled(self.run.directory):
+            with suppress(QueueAwayError):  # jobs that were being submitted when it was asked for
+                cancel(self.run.directory)
+            raise RunError("the run was cancelled. Nothing finished is lost: the same command continues.")
 
     def _wait(self, waiting: dict[str, Task]) -> None:
         """Watch outputs and meters until it is time to ask the queue, or room for another job."""
         until = time.monotonic() + self.cluster.poll_seconds
         while waiting:
-            if self.batches.cancelled.exists():
-                raise RunError("the run was cancelled. Nothing finished is lost: the same command goes on.")
+            self._heed_cancel()
             finished = [t for t in waiting.values() if is_done(t, self.run)]
             for task in finished:
                 del waiting[task.label()]
                 store.append_lines(self.batches.seen, [{"task": task.label(), "time": time.time()}])
                 self.display.finish(task, reading=read_meter(meter_path(task, self.run)))
-            self.display.update({t: read_meter(meter_path(t, self.run)) for t in waiting.values()})
+            meters = {task: meter_path(task, self.run) for task in waiting.values()}
+            self.display.update({task: read_meter(path) for task, path in meters.items() if path.is_file()})
             if time.monotonic() >= until or self.cluster.kind == "debug" or (finished and self.cluster.kind == "local"):
                 return
             time.sleep(_LOOK)
 
-    def _ranks(self, task: Task) -> int:
-        here = self.cluster.kind == "debug"  # the driver starts the ranks itself
-        return self.run.config.parallel.ranks if isinstance(task, Train) and not here else 1
-
-    def _work(self, task: Task) -> Work:
-        config = self.run.config
+    def _work(self, tasks: Sequence[Task]) -> Work:
+        """What a job of these tasks does. Several of them have one rank each."""
+        config, kind = self.run.config, self.cluster.kind
         threads = config.run.threads or self.cluster.cpus
-        if self.cluster.kind != "slurm":
+        if kind != "slurm":
             threads = worker_threads(config, self.workers)
-        return Work(str(self.run.directory), task, self.cluster.kind, threads, self._ranks(task))
+        ranks = 1 if kind == "debug" else ranks_of(tasks[0], config)  # else the driver starts them
+        return Work(str(self.run.directory), tuple(tasks), kind, threads, ranks)
 
     @property
     def _logs(self) -> Path:
         return self.run.directory / "jobs" / "logs"
 
 
-def last_words(job: Job, error: Mapping[str, Any] | None, failures: int) -> str:
-    """What the user reads when a task cannot be performed: what failed, whose fault, its last lines, what goes on."""
-    end = {"OUT_OF_MEMORY": "ran out of memory (cluster.memory_gb)", "TIMEOUT": "ran out of time (cluster.minutes)",
-           "CANCELLED": "was cancelled", UNKNOWN: "is in no queue any more"}.get(job.state, "failed")  # fmt: skip
-    times = f", {failures} times" if failures > 1 else ""
-    said = f": {str(error['error']).rstrip('.')}" if error else ""
-    fault = f" At fault: {error['fault']}." if error and error["fault"] else ""
-    words = f"{job.task}: job {job.id} {end}{times}{said}.{fault}"
-    lines = job.log.read_text(errors="replace").splitlines()[-_LAST_LINES:] if job.log.is_file() else []
-    if lines and not (error and error["final"]):
-        words += f" The last lines of {job.log}:\n" + "".join(f"  {line}\n" for line in lines)
-    else:
-        words += f" Log: {job.log}. "
-    return words + (
-        "Nothing finished is lost and other jobs go on: run the same command again, or coopt cancel the run."
-    )
+def batched(works: Sequence[Work], most: int) -> Iterator[Sequence[Work]]:
+    """The jobs in their order, so many at a time."""
+    for start in range(0, len(works), most):
+        yield works[start : start + most]

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from coopt.core import store
+from coopt.core.shapes.jobs import HOLDER
 
 
 @dataclass(frozen=True)
@@ -46,5 +47,5 @@ def take(folder: Path, me: Holder, alive: Callable[[Holder], bool]) -> Holder:
 
 def newest(folder: Path) -> tuple[int, Holder | None]:
     """The newest lease and its number; 0 and None if the task was never started."""
-    files = sorted(folder.glob("*.json"))
-    return (int(files[-1].stem), Holder(**store.read_json(files[-1]))) if files else (0, None)
+    files = sorted(p for p in folder.glob("*.json") if p.stem.isdecimal())
+    return (int(files[-1].stem), Holder(**store.read_json(files[-1], HOLDER))) if files else (0, None)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from coopt.core import store
 from coopt.core.errors import RunError
+from coopt.core.outside.archive import files_in
+from coopt.core.outside.files import UnreadableError, read_bytes
 from coopt.driver.sweep.cells import Cell
 
 _FOLDERS = {"model", "state", "progress", "jobs"}
@@ -37,7 +39,7 @@ def keep(cell: Cell, folder: Path) -> Path:
         for file in sorted(p for p in cell.directory.rglob("*") if p.is_file()):
             name = file.relative_to(cell.directory)
             if _FOLDERS.isdisjoint(name.parts) and not any(part.endswith(_ENDINGS) for part in name.parts):
-                content = file.read_bytes()
+                content = read_bytes(file, None)
                 member = tarfile.TarInfo(name.as_posix())  # no owner, no time
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
@@ -54,26 +56,13 @@ def bring(cell: Cell, folder: Path) -> bool:
         return False
     temporary = store.begin_directory(cell.directory)
     try:
-        with tarfile.open(path, "r:xz") as tar:
-            for member in tar:
-                _take(tar, member, temporary)
-    except (tarfile.TarError, lzma.LZMAError, EOFError, _RefusedError) as error:
+        for name, content in files_in(path):
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / name).write_bytes(content)
+    except (UnreadableError, FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         shutil.rmtree(temporary)
         raise RunError(
             f"{path}: not the file of a finished bench ({error}). Delete it: the same command runs the bench again."
         ) from None
     temporary.rename(cell.directory)
     return True
-
-
-class _RefusedError(Exception):
-    """A file that holds more than files."""
-
-
-def _take(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    target = (folder / member.name).resolve()
-    content = tar.extractfile(member) if member.isfile() else None
-    if content is None or not target.is_relative_to(folder.resolve()):
-        raise _RefusedError(f"it holds {member.name}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content.read())

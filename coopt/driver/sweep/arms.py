@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from coopt.driver.sweep.suite import Suite
 
 _FLAGS = {"topology": "--topology", "nodes": "--nodes", "domains": "--domains", "methods": "--method"}
 _LISTS = ("domains", "methods")
+_MOST_BENCHES = 10_000
 _OF_THE_SUITE = ("seed", "seeds")
 _NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*")
 
@@ -64,11 +67,11 @@ def make_arms(suite: Suite, where: str, *, smoke: bool = False, settings: Sequen
     laid over every arm. Raises ``ConfigError`` in one line.
     """
     base = flat(suite.base)
+    _check_size(suite, where)
     arms = [_arm(n, base | s, p, smoke, settings, where) for n, s, p in (*_grid(suite, where), *_named(suite, where))]
     if not arms:
         raise ConfigError(f"suite {where}: no arms. Give [grid] an axis, or add [[arms]].")
-    names = [a.name for a in arms]
-    twice = sorted({n for n in names if names.count(n) > 1})
+    twice = sorted(name for name, times in Counter(a.name for a in arms).items() if times > 1)
     if twice:
         raise ConfigError(f"suite {where}: two arms are named '{twice[0]}'. Give one of them another name.")
     return arms
@@ -110,6 +113,15 @@ def _grid(suite: Suite, where: str) -> Iterator[Unchecked]:
         yield "-".join(name for name, _, _ in named), settings, sum(p for _, _, p in combination)
 
 
+def _check_size(suite: Suite, where: str) -> None:
+    """Refuse what nobody means to run before it is made: a few short axes have more combinations than memory has
+    room."""
+    arms = math.prod(len(values) if isinstance(values, list) else 1 for values in flat(suite.grid).values())
+    benches = (arms + len(suite.arms)) * suite.seeds
+    if benches > _MOST_BENCHES:
+        raise ConfigError(f"suite {where}: {benches:,} benches (arms x seeds). Most: {_MOST_BENCHES:,}.")
+
+
 def _axis(key: str, values: Any, where: str) -> list[Unchecked]:
     if not isinstance(values, list) or not values:
         raise ConfigError(f"suite {where}: grid.{key} = {values!r}: give a list of values, for example [1, 2].")
@@ -138,7 +150,11 @@ def _table(table: Any, where: str) -> Unchecked:
 
 def _listed(value: Any) -> tuple[str, ...]:
     """A list, or a comma list."""
-    return tuple(p.strip() for p in value.split(",")) if isinstance(value, str) else tuple(value)
+    if isinstance(value, str):
+        return tuple(p.strip() for p in value.split(","))
+    if not isinstance(value, list):
+        raise ConfigError(f"{value!r}: give a list, or a comma list.")
+    return tuple(value)
 
 
 def _label(key: str, value: Any) -> str:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Container, Hashable, Mapping, Sequence
 
 from coopt.driver.sweep.cells import Cell
-from coopt.driver.sweep.results import seed_runs
 from coopt.runs.compare import Comparison, compare_runs, questions_of
+from coopt.runs.run import Run
 from coopt.runs.seeds import SeedRuns
 
 
-def between_arms(cells: Sequence[Cell]) -> list[Comparison]:
+def seed_runs(cells: Mapping[int, Cell]) -> SeedRuns:
+    """Finished cells of one arm, by seed, as one run."""
+    return SeedRuns({seed: Run.open(c.directory) for seed, c in sorted(cells.items())})
+
+
+def between_arms(cells: Sequence[Cell], without: Container[Cell] = ()) -> list[Comparison]:
     """A comparison of every two or more finished arms that have students of the same names, the same questions with as
-    many answers, and a seed that all of them have."""
+    many answers, and a seed that all of them have. ``without``: as in ``arm_states``."""
     groups: dict[Hashable, list[SeedRuns]] = {}
     for name in dict.fromkeys(c.arm.name for c in cells):
-        own = {c.seed: c for c in cells if c.arm.name == name and c.results() is not None}
+        own = {c.seed: c for c in cells if c.arm.name == name and c not in without and c.results() is not None}
         if own:
             run = seed_runs(own)
             groups.setdefault(_key(run), []).append(run)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Literal, NamedTuple
 
+from coopt.core.outside.files import read_end
+from coopt.core.processes import END_WITH
 from coopt.driver.sweep.cells import Cell
-from coopt.driver.tasks.launch import END_WITH
 
 State = Literal["finished", "failed", "left out"]
 
@@ -108,6 +109,7 @@ class Driver:
 
 
 def last_line(cell: Cell) -> str:
-    """The last line of a bench's output."""
-    lines = [line.strip() for line in cell.log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    return next((line for line in reversed(lines) if line), "no output")
+    """Why a bench ended: its last line that is coopt's own, else the last that anybody wrote."""
+    lines = [line.strip() for line in read_end(cell.log).splitlines()]
+    said = [line for line in reversed(lines) if line]
+    return next((line for line in said if line.startswith("coopt: ")), said[0] if said else "no output")

@@ -12,7 +12,6 @@ from coopt.driver.plan.choose import make_plan, not_here
 from coopt.driver.plan.plan import Plan
 from coopt.driver.plan.speed import Speed
 from coopt.driver.sweep.cells import Cell
-from coopt.driver.tasks.launch import worker_threads
 from coopt.runs.run import Run
 
 _DECIDE = {"model", "sampling", "loss", "optimizer", "data", "domains"}  # settings on which a plan's speeds depend
@@ -27,6 +26,8 @@ class TimeEstimate(NamedTuple):
     """What is not done yet."""
     assumed: bool
     """From assumed speeds: its models or rows are not here."""
+    why: tuple[str, ...] = ()
+    """What is missing here."""
 
 
 class Estimator:
@@ -43,7 +44,7 @@ class Estimator:
         if key not in self._plans:
             self._plans[key] = self._plan(run, workers)
         plan = replace(self._plans[key], run=run)
-        return TimeEstimate(plan.wall_seconds(), plan.left_seconds(), plan.assumed is not None)
+        return TimeEstimate(plan.wall_seconds(), plan.left_seconds(), plan.assumed is not None, plan.why)
 
     def _key(self, config: Config, workers: int) -> str:
         """The same for runs with the same speeds."""
@@ -51,13 +52,6 @@ class Estimator:
         return json.dumps([sections, config.rounds.rollouts, workers], sort_keys=True)
 
     def _plan(self, run: Run, workers: int) -> Plan:
-        import torch
-
         if self.speed is not None and not not_here(run.config):
             return Plan(run, self.speed, workers)
-        before = torch.get_num_threads()
-        torch.set_num_threads(worker_threads(run.config, workers))
-        try:
-            return make_plan(run, workers)
-        finally:
-            torch.set_num_threads(before)
+        return make_plan(run, workers)

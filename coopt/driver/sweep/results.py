@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from statistics import fmean
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import ValidationError
 
 from coopt.core import store
-from coopt.core.errors import DamagedError
+from coopt.core.errors import DamagedError, RunError
 from coopt.core.statistics.crossed import ALPHA
 from coopt.core.statistics.significance import holm
 from coopt.core.statistics.verdicts import NONE_SHOWN
+from coopt.driver.sweep.between import between_arms, seed_runs
 from coopt.driver.sweep.cells import Cell
-from coopt.runs.measures.summary import mean_changes, summarise
+from coopt.runs.compare import Comparison
+from coopt.runs.measures.summary import summary_and_changes
 from coopt.runs.measures.trajectories import MEAN, trajectories
 from coopt.runs.results import ComparisonCell, Record, Results
-from coopt.runs.run import Run
 from coopt.runs.seeds import SeedRuns
 
 
@@ -44,12 +45,39 @@ class ArmState(Record):
     """None: no seed is finished."""
 
 
-def arm_states(cells: Sequence[Cell]) -> list[ArmState]:
-    """All arms of the cells, in their order."""
+class Found(NamedTuple):
+    """What a sweep has found."""
+
+    states: list[ArmState]
+    between: list[Comparison]
+    unread: list[str]
+    """A line for each bench that is finished and cannot be read."""
+
+
+def read_cells(cells: Sequence[Cell]) -> Found:
+    """The tables' contents. A bench that cannot be read hides no other: it counts as missing."""
+    unread: dict[Cell, str] = {}
+    while True:
+        try:
+            return Found(arm_states(cells, unread), between_arms(cells, unread), list(unread.values()))
+        except RunError as error:
+            bad = next((c for c in cells if c not in unread and _is_of(error, c)), None)
+            if bad is None:
+                raise
+            unread[bad] = str(error)
+
+
+def _is_of(error: RunError, cell: Cell) -> bool:
+    """Whether an error names a file of a cell's run, or the run."""
+    return str(error).startswith((f"{cell.directory}/", f"{cell.directory}:"))
+
+
+def arm_states(cells: Sequence[Cell], without: Container[Cell] = ()) -> list[ArmState]:
+    """All arms of the cells, in their order. ``without``: cells that count as missing. Raises ``RunError``."""
     states = []
     for name in dict.fromkeys(c.arm.name for c in cells):
         own = {c.seed: c for c in cells if c.arm.name == name}
-        done = {seed: cell for seed, cell in own.items() if cell.results() is not None}
+        done = {seed: cell for seed, cell in own.items() if cell not in without and cell.results() is not None}
         missing = [seed for seed in own if seed not in done]
         states.append(ArmState(arm=name, missing=missing, found=_together(done) if done else None))
     return _as_one_table(states)
@@ -78,11 +106,6 @@ def _corrected(cells: Sequence[ComparisonCell]) -> list[ComparisonCell]:
     ]
 
 
-def seed_runs(cells: Mapping[int, Cell]) -> SeedRuns:
-    """Finished cells of one arm, by seed, as one run."""
-    return SeedRuns({seed: Run.open(c.directory) for seed, c in sorted(cells.items())})
-
-
 def _validation(run: SeedRuns) -> dict[str, tuple[float, float]]:
     ends: dict[str, dict[str, list[float]]] = {}
     for point in trajectories(run):
@@ -103,6 +126,7 @@ def _together(cells: Mapping[int, Cell]) -> ArmResults:
         if kept is not None and kept.results.seeds == sorted(cells):
             return kept
     run = seed_runs(cells)
-    found = ArmResults(version=4, results=summarise(run), changes=mean_changes(run), validation=_validation(run))
+    results, changes = summary_and_changes(run)
+    found = ArmResults(version=4, results=results, changes=changes, validation=_validation(run))
     store.write_sealed(path, found.model_dump_json(indent=1) + "\n")
     return found

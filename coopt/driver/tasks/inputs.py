@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from coopt.core import seals
-from coopt.core.errors import DamagedError
 from coopt.core.names import BASE, INIT, ORACLE
-from coopt.core.seals import REPAIR, Reading, Seal, own_digest
+from coopt.core.outside.parse import parse_json
+from coopt.core.seals import Seal, own_digest
 from coopt.driver.tasks.task import BreakRate, Merge, Score, Specialise, Task, Train
 from coopt.methods.base import Average, Trained
 from coopt.methods.tutors.assign import OpenTutor
@@ -44,8 +44,12 @@ def _inputs(task: Task, run: Run) -> Iterator[Input]:
             yield _weights(run, task.seed, task.method, 0, task.tutee)
             if task.round > 1:
                 yield Input(PhaseKey(task.seed, task.method, task.round - 1, task.tutee), "state")
-            yield from (_weights(run, task.seed, INIT, 0, name) for name in _logit_teachers(task, run).values())
+            outside = run.trained(task.method).outside_teachers()
+            teachers = (name for name in _logit_teachers(task, run).values() if name not in outside)
+            yield from (_weights(run, task.seed, INIT, 0, name) for name in teachers)
             yield from _tutors(run, task.seed, task.method, task.tutors)
+            if of := run.trained(task.method).tokens_of:
+                yield from (_weights(run, task.seed, of, r, task.tutee) for r in range(1, run.rounds_of(of) + 1))
         case Merge():
             method = run.method(task.method)
             assert isinstance(method, Average)
@@ -71,17 +75,20 @@ def _logit_teachers(task: Train, run: Run) -> dict[str, str]:
     method = run.trained(task.method)
     if type(method).logit_teachers is Trained.logit_teachers:  # most read no start's scores
         return {}
-    try:
-        return dict(method.logit_teachers(run.start_scores(task.seed)))
-    except FileNotFoundError as error:  # not scored yet, or lost: then these come first
-        raise DamagedError(f"{error.filename}: is not there. {REPAIR}", Path(str(error.filename))) from None
+    return dict(method.logit_teachers(run.start_scores(task.seed)))  # damaged if not scored yet: then these come first
 
 
-def check_inputs(task: Task, run: Run, reading: Reading = "all") -> None:
-    """Raises ``DamagedError`` if weights that a task reads are not what was written, or not there. A state is read when
-    it is loaded."""
+def check_inputs(task: Task, run: Run) -> None:
+    """Raises ``DamagedError`` if weights that a task reads are not there, or have another size. They are read when they
+    are loaded: ``check_weights``; and so is a state."""
     for phase, part in inputs(task, run):
-        seals.check(run.phase_dir(*phase), part, "none" if part == "state" else reading)
+        seals.check(run.phase_dir(*phase), part, "none")
+
+
+def check_weights(directory: Path, within: str = "") -> None:
+    """Raises ``DamagedError`` if the weights of a student or critic in ``directory`` (those in a folder of it) are not
+    what was written. A process reads a file that nobody touches once for this."""
+    seals.check(directory.parent, f"{directory.name}/{within}".rstrip("/"), "once")
 
 
 def made_from(task: Task, run: Run) -> dict[str, str]:
@@ -100,7 +107,7 @@ def _decided(task: Task, run: Run) -> dict[str, str]:
     match task:
         case Train():
             told = [[t.name, t.round, t.domains, t.gap, t.style, t.reviewers] for t in task.tutors]
-            return {_TASK: own_digest(json.loads(json.dumps([told, _logit_teachers(task, run)])))}
+            return {_TASK: own_digest(parse_json(json.dumps([told, _logit_teachers(task, run)])))}
         case BreakRate():
             return {_TASK: own_digest([[t.name, t.style] for t in task.tutors])}
         case _:

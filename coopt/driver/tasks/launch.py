@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
-from safetensors import SafetensorError
-
 from coopt.core.config.schema import Config
-from coopt.core.errors import DamagedError, RunError
-from coopt.core.meter import Reading, error_path, note_error, read_meter
-from coopt.core.processes import end_pool, new_pool
+from coopt.core.errors import DamagedError, KilledError, RunError
+from coopt.core.full import cannot_write
+from coopt.core.kernel import OutOfMemory
+from coopt.core.meter import error_path, note_error, read_meter
+from coopt.core.processes import ending, new_pool, preload
+from coopt.driver.tasks.cards import by_width, cards_for, dealt, pool_on
 from coopt.driver.tasks.progress import Display
 from coopt.driver.tasks.task import Task, is_done, meter_path
+from coopt.driver.tasks.together import groups, perform_together
 from coopt.runs.run import Run
 
 _POLL = 0.2  # seconds between two looks at the meters
-END_WITH = "COOPT_END_WITH"
-"""Environment variable of a bench that a sweep started: the sweep's process, with which it ends."""
 
 
 class Launcher:
-    """Performs tasks that are not done yet, at most ``workers`` at a time, in processes that stay warm.
+    """Performs tasks that are not done yet, at most ``workers`` at a time, in processes that stay warm. On GPUs those
+    are workers with ``parallel.ranks`` GPUs each, and what needs fewer is done by more of them.
 
     Use as a context manager. A task's failure ends the others and is raised.
     """
@@ -36,7 +36,13 @@ class Launcher:
     def __init__(self, run: Run, workers: int, display: Display) -> None:
         self.run = run
         self.display = display
-        self.pool = new_pool(workers, worker_threads(run.config, workers))
+        self.workers = workers
+        self.memory = OutOfMemory()
+        preload(*libraries(run.config))
+        self.cards = cards_for(run.config, workers, len(run.topology.students))
+        self.width = 0
+        self.pool: ProcessPoolExecutor | None = None
+        self._pools = ExitStack()  # after an error it does not wait for tasks whose result nobody wants
 
     def __enter__(self) -> Launcher:
         return self
@@ -44,37 +50,69 @@ class Launcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        end_pool(self.pool, now=kind is not None)  # do not wait for tasks whose result nobody wants
+        self._pools.__exit__(kind, error, trace)
 
     def __call__(self, tasks: Sequence[Task]) -> None:
         """Perform the tasks and return when all outputs are there."""
-        waiting: dict[Future[None], tuple[Task, Path]] = {}
+        left: list[Task] = []
         for task in tasks:
             if is_done(task, self.run):
                 self.display.finish(task, already=True)
-                continue
-            meter = meter_path(task, self.run)
-            meter.unlink(missing_ok=True)
-            error_path(meter).unlink(missing_ok=True)
-            waiting[self.pool.submit(_work, str(self.run.directory), task, str(meter))] = (task, meter)
+            else:
+                left.append(task)
+        for width, alike in by_width(left, self.run.config) if self.cards else [(1, left)]:
+            self._perform(alike, self._pool(width))
+
+    def _pool(self, width: int) -> ProcessPoolExecutor:
+        """Workers with so many GPUs each; on CPUs, where the width is always 1, ``workers`` of them."""
+        if self.pool is None or self.width != width:
+            self._pools.close()
+            self.width = width
+            if self.cards:
+                seen = dealt(self.cards, width)
+                self.pool = pool_on(seen, worker_threads(self.run.config, len(seen)))
+            else:
+                self.pool = new_pool(self.workers, worker_threads(self.run.config, self.workers))
+            self._pools.enter_context(ending(self.pool))
+        return self.pool
+
+    def _perform(self, tasks: Sequence[Task], pool: ProcessPoolExecutor) -> None:
+        workers = len(dealt(self.cards, self.width)) if self.cards else self.workers
+        waiting: dict[Future[None], tuple[Task, ...]] = {}
+        for group in groups(tasks, self.run.config, workers):
+            for task in group:
+                self._meter(task).unlink(missing_ok=True)
+                error_path(self._meter(task)).unlink(missing_ok=True)
+            waiting[pool.submit(_work, str(self.run.directory), group)] = group
         damaged: DamagedError | None = None
         while waiting:
             done, _ = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
             for future in done:
-                task, meter = waiting.pop(future)
+                group = waiting.pop(future)
                 try:
-                    _result(future, task)
+                    _result(future, group, self.memory)
                 except DamagedError as error:  # the driver mends it and comes again: the others are to end first
                     damaged = error
                     continue
                 except Exception as error:
-                    note_error(meter, error)
+                    if not any(error_path(self._meter(task)).exists() for task in group):
+                        note_error(self._meter(group[0]), error)
                     raise
-                self.display.finish(task, reading=read_meter(meter))
-            readings: dict[Task, Reading] = {task: read_meter(meter) for task, meter in waiting.values()}
-            self.display.update(readings)
+                for task in group:
+                    self.display.finish(task, reading=read_meter(self._meter(task)))
+            under_way = [task for future, group in waiting.items() if future.running() for task in group]
+            self.display.update({task: read_meter(self._meter(task)) for task in under_way})
         if damaged is not None:
             raise damaged
+
+    def _meter(self, task: Task) -> Path:
+        return meter_path(task, self.run)
+
+
+def libraries(config: Config) -> list[str]:
+    """What every worker of a run will import, beyond what all workers do."""
+    found = ["peft"] if config.model.weights == "lora" else []
+    return found + ["torch.distributed.checkpoint", "torch.distributed.fsdp"] * (config.parallel.ranks > 1)
 
 
 def worker_threads(config: Config, workers: int) -> int:
@@ -82,31 +120,21 @@ def worker_threads(config: Config, workers: int) -> int:
     return config.run.threads or max(1, (os.cpu_count() or 1) // workers)
 
 
-def _result(future: Future[None], task: Task) -> None:
+def _result(future: Future[None], group: Sequence[Task], memory: OutOfMemory) -> None:
+    label = ", ".join(task.label() for task in group)
     try:
         future.result()
-    except SafetensorError as error:  # how safetensors says that a write failed
-        raise RunError(
-            f"{task.label()}: cannot write ({error}). Nothing finished is lost: make room or choose another --out,"
-            " then run the same command again."
-        ) from None
     except BrokenProcessPool:
-        raise RunError(
-            f"{task.label()}: a worker process was killed (out of memory?). Nothing finished is lost:"
-            " run the same command again to resume, with --workers 1 if memory is short."
+        why = memory.why()
+        smaller = ", with --workers 1" if why else ""
+        raise KilledError(
+            f"{label}: a worker process was killed{why}. Nothing finished is lost: run the same command again to"
+            f" resume{smaller}."
         ) from None
-
-
-def end_with_sweep() -> None:
-    """A bench that a sweep started ends with it, as workers end with their bench."""
-    if END_WITH in os.environ:
-        threading.Thread(target=_end_with, args=(int(os.environ[END_WITH]),), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
+    except Exception as error:
+        if (full := cannot_write(error)) is not None:
+            raise RunError(f"{label}: {full}") from None
+        raise
 
 
 @lru_cache(maxsize=1)
@@ -114,7 +142,11 @@ def _open(directory: str) -> Run:
     return Run.open(directory)
 
 
-def _work(directory: str, task: Task, meter: str) -> None:
+def _work(directory: str, group: Sequence[Task]) -> None:
     from coopt.driver.tasks.perform import perform  # torch, which the driver does without
 
-    perform(task, _open(directory), Path(meter))
+    run = _open(directory)
+    if len(group) == 1:
+        perform(group[0], run, meter_path(group[0], run))
+    else:
+        perform_together(group, run, lambda task, error: note_error(meter_path(task, run), error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -15,20 +16,22 @@ from coopt.core.fault_points import fault_point
 from coopt.core.meter import Meter
 from coopt.core.names import BASE, INIT, ORACLE
 from coopt.core.phase_files import PhaseFiles
+from coopt.core.rendezvous import here
 from coopt.core.seals import REPAIR
 from coopt.domains.base import Domain
 from coopt.domains.load import load_domains
-from coopt.driver.tasks.inputs import check_inputs, made_from
+from coopt.driver.tasks.inputs import check_inputs, check_weights, made_from
 from coopt.driver.tasks.specialists import make_or_take
 from coopt.driver.tasks.task import BreakRate, Merge, Score, Specialise, Task, Train
 from coopt.graph.topology import Edge
 from coopt.lm import ranks
 from coopt.lm.bases import base_directory
+from coopt.lm.device import full_card, give_back_memory, pick_device
 from coopt.lm.engines.base import Engine
 from coopt.lm.engines.make import make_engine, release_engines
 from coopt.lm.engines.ranked import over_ranks
 from coopt.lm.merging import average_weights
-from coopt.lm.policy import Policy
+from coopt.lm.policy import ADAPTER, Policy, load_policy
 from coopt.lm.saving import check_saving
 from coopt.lm.shared import load_student
 from coopt.lm.training.adapters import make_trainable
@@ -52,8 +55,13 @@ from coopt.runs.run import Run
 
 def perform(task: Task, run: Run, meter_path: Path | None) -> None:
     """Leave the task's output. ``meter_path``: where it says meanwhile how far it is. Raises ``DamagedError`` before
-    any work if what it needs is not what was written."""
+    any work if what it needs is not there, and where it loads what is not what was written."""
     ranks.from_first(lambda: check_inputs(task, run))
+    with full_card(task.label()):
+        _perform(task, run, meter_path)
+
+
+def _perform(task: Task, run: Run, meter_path: Path | None) -> None:
     match task:
         case Specialise():
             specialise(task, run, meter_path)
@@ -90,12 +98,20 @@ def score(task: Score, run: Run, meter_path: Path | None) -> None:
 def score_model(run: Run, task: Score, engine: Engine, domains: Mapping[str, Domain]) -> dict[str, Any]:
     """What ``score_policy`` finds on some of the run's domains. Random numbers are the same for every round and method:
     differences are between models, not between draws."""
-    is_base = task.method == BASE
-    directory = base_directory(run.config.model.path) if is_base else run.weights(
-        task.seed, task.method, task.round, task.student
-    )  # fmt: skip
-    policy, key = load_student(run.config, directory), (task.seed, task.student, "score")
+    if task.method == BASE:
+        policy = load_student(run.config, base_directory(run.config.model.path))
+    else:
+        policy = _load(run.config, run.weights(task.seed, task.method, task.round, task.student))
+    key = (task.seed, task.student, "score")
     return score_policy(policy, engine, domains, task.split, run.config.sampling, key)
+
+
+def _load(config: Config, directory: Path, device: str = "", *, trained: bool = False) -> Policy:
+    """What the run has made there, once it is known to be what was written. With several ranks all of them load it,
+    and the first one looks."""
+    alone = config.one_base and not directory.is_symlink() and (directory / ADAPTER).is_dir()
+    ranks.from_first(lambda: check_weights(directory, ADAPTER if alone else ""))
+    return load_student(config, directory, device, trained=trained)
 
 
 def train(task: Train, run: Run, meter_path: Path | None) -> None:
@@ -109,6 +125,7 @@ def train(task: Train, run: Run, meter_path: Path | None) -> None:
         return
     if ranks.world() != config.parallel.ranks:
         raise RunError(f"{ranks.world()} ranks were started for a run with parallel.ranks = {config.parallel.ranks}.")
+    make_engine(config).rest()  # one that has scored in this process: a student is loaded into what it holds
     train_phase(phase_of(task, run, meter_path))
 
 
@@ -117,7 +134,7 @@ def phase_of(task: Train, run: Run, meter_path: Path | None) -> Phase:
     method, config = run.trained(task.method), run.settings_of(task.method)
     trainer = _trainer(task, run, method, config)
     teachers = method.logit_teachers(run.start_scores(task.seed))
-    trainer.peers = {name: _start(name, run, task.seed) for name in dict.fromkeys(teachers.values())}
+    trainer.peers = _peers(task, run, method, teachers)
     if task.round > 1:
         before = run.phase_files(task.seed, task.method, task.round - 1, task.tutee)
         try:
@@ -137,6 +154,9 @@ def phase_of(task: Train, run: Run, meter_path: Path | None) -> Phase:
         tutors={t.name: tutors.make(t, run.domains, hostile=method.adversaries) for t in task.tutors},
         open_tutors=task.tutors,
         trained_on=run.topology.trained_on(task.tutee, config.domains),
+        native=run.topology.native,
+        budget=run.tokens(task.seed, method.tokens_of, task.tutee) if method.tokens_of else math.inf,
+        spent=run.tokens(task.seed, task.method, task.tutee, task.round - 1) if method.tokens_of else 0,
         logit_teachers=teachers,
     )
     files, origin = PhaseFiles(task.output(run)), ranks.from_first(lambda: made_from(task, run))
@@ -148,10 +168,14 @@ def _trainer(task: Train, run: Run, method: Trained, config: Config) -> Trainer:
     start = run.phase_files(task.seed, task.method, 0, task.tutee).model
     # A model that is to be sharded is loaded on the CPU: whole, it need not fit a GPU.
     with blame(f"tutee {task.tutee}, its weights {start}"):
-        policy = load_student(config, start, "cpu" if ranks.world() > 1 else config.run.device, trained=True)
+        policy = _load(config, start, "cpu" if ranks.world() > 1 else config.run.device, trained=True)
         if task.round == 1 and start.is_symlink():  # what this run has made was looked at before it was made
             check_saving(policy, start)
         policy = make_trainable(policy, config.model.weights, config.model.lora_rank, task.seed, task.tutee)
+    if (together := here()) is not None:
+        from coopt.lm.training.lockstep import LockstepTrainer
+
+        return LockstepTrainer(policy, config, method.objective(config), together=together)
     if ranks.world() == 1:
         return LocalTrainer(policy, config, method.objective(config))
     from coopt.lm.training.sharded import ShardedTrainer
@@ -159,11 +183,22 @@ def _trainer(task: Train, run: Run, method: Trained, config: Config) -> Trainer:
     return ShardedTrainer(policy, config, method.objective(config))
 
 
-def _start(student: str, run: Run, seed: int) -> Policy:
-    """A student's initial weights, to be a teacher by its logits."""
-    directory = run.weights(seed, INIT, 0, student)
-    with blame(f"teacher {student}, its weights {directory}"):
-        return load_student(run.config, directory)
+def _peers(task: Train, run: Run, method: Trained, teachers: Mapping[str, str]) -> dict[str, Policy]:
+    """The models whose logits or rollouts a phase reads: students' starts, open tutors as they are at the round's
+    start, models from outside."""
+    outside = method.outside_teachers()
+    found = {name: run.weights(task.seed, INIT, 0, name) for name in teachers.values() if name not in outside}
+    if method.reads_peers:
+        found |= {t.name: run.weights(task.seed, task.method, t.round, t.name) for t in task.tutors}
+    peers = {}
+    for name, directory in found.items():
+        with blame(f"teacher {name}, its weights {directory}"):
+            peers[name] = _load(run.config, directory)
+    for name, model in outside.items():
+        with blame(f"teacher {name}, its weights {model}"):
+            kind, device = run.config.model.dtype, run.config.run.device
+            peers[name] = load_policy(base_directory(model), dtype=kind, device=device, trained=False)
+    return peers
 
 
 def merge(task: Merge, run: Run) -> None:
@@ -172,6 +207,8 @@ def merge(task: Merge, run: Run) -> None:
     assert isinstance(method, Average)
     last = 0 if method.of == INIT else run.rounds_of(method.of)
     models = {s: run.weights(task.seed, method.of, last, s) for s in run.topology.students}
+    for directory in models.values():
+        check_weights(directory)
     with store.new_directory(task.output(run), made_from(task, run)) as temporary:
         average_weights(models, temporary / "model")
 
@@ -222,13 +259,25 @@ class Tutors:
         return LocalSpeaker(load, self.engine, self.run.config.sampling.feedback_temperature)
 
     def _load(self, name: str, directory: Path) -> Policy:
+        together = here()
+        if together is not None:  # a tutor of several students is held once
+            return together.once((directory,), lambda: self._load_now(name, directory))
         if directory not in self._held:
             held = sum(p.numel() for policy in self._held.values() for p in policy.model.parameters())
-            if held > _HELD_PARAMETERS and not self.run.config.model.shared_base:
-                self._held.clear()  # let go before the next is loaded
-            with blame(f"tutor {name}, its weights {directory}"):
-                self._held[directory] = load_student(self.run.config, directory)
+            if held > _HELD_PARAMETERS and not self.run.config.one_base:
+                self._let_go()
+            self._held[directory] = self._load_now(name, directory)
         return self._held[directory]
+
+    def _let_go(self) -> None:
+        """Before the next one is loaded: a GPU need not have room for two."""
+        self._held.clear()
+        self.engine.forget()
+        give_back_memory(pick_device(self.run.config.run.device))
+
+    def _load_now(self, name: str, directory: Path) -> Policy:
+        with blame(f"tutor {name}, its weights {directory}"):
+            return _load(self.run.config, directory)
 
 
 def probe(task: BreakRate, run: Run, meter_path: Path | None) -> None:
@@ -243,7 +292,7 @@ def probe(task: BreakRate, run: Run, meter_path: Path | None) -> None:
     engine = make_engine(config, lambda rows, tokens: meter.add(rows, tokens))
     made = Tutors(run, BASE, task.seed)
     tutors = {Edge(t.name, task.tutee): made.make(t, domains, hostile=True) for t in task.tutors}
-    tutee = load_student(config, run.weights(task.seed, BASE, 0, task.tutee))
+    tutee = _load(config, run.weights(task.seed, BASE, 0, task.tutee))
     result = probe_tutee(tutee, engine, domains, tutors, config, (task.seed, task.tutee, "break-rate"))
     texts = run.probe_texts_path(task.seed, task.tutee)
     store.rewrite_lines(texts, result.pop("texts"))

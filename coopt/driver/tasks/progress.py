@@ -4,23 +4,24 @@ log."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from coopt.core import store
 from coopt.core.meter import Reading
 from coopt.core.statistics.accuracy import accuracy
-from coopt.driver.tasks.task import Score, Task
+from coopt.core.text import visible
+from coopt.driver.tasks.task import Score, Task, Train, is_done
 from coopt.runs.run import Run
 
 Weigh = Callable[[Task], float]
 """Expected seconds of a task."""
 _LABEL = 30  # characters: with the rest it fits a line of 80
 _TRUST = 0.1  # share of the plan after which what was measured counts as much as what was planned
+_SILENT = 60.0  # seconds after which a log is told of a task that is under way, if another percent is done
 
 
 class TimeLeft:
@@ -51,8 +52,12 @@ class Display:
         self.console = console
         self.weigh = weigh
         self.run = run
-        self.done_seconds = 0.0
-        self._finished: set[Task] = set()
+        self._done: dict[str, float] = {}
+        """Label -> planned seconds of every task whose output is there."""
+        self._before: set[str] = set()
+        """Those whose output was there at the start."""
+        self._planned = 0
+        self._spoke = (time.monotonic(), 0)
         self.tokens = 0
         self.started = time.monotonic()
         self.left = TimeLeft(max(total_seconds, 1e-6), 1 / workers)
@@ -79,39 +84,87 @@ class Display:
     ) -> None:
         self.progress.stop()
 
+    def expect(self, tasks: Iterable[Task]) -> None:
+        """All tasks of the run, as far as they are known now: gates, collapses, best rounds and damage change them."""
+        planned = list(tasks)
+        self._planned = len(planned)
+        self.left.total = max(1e-6, sum(map(self.weigh, planned)))
+        if self.run is not None:
+            there = {t.label(): self.weigh(t) for t in planned if is_done(t, self.run)}
+            self._before = (self._before & there.keys()) | (there.keys() - self._done.keys())
+            self._done = there
+            self._count_before()
+
     def finish(self, task: Task, *, already: bool = False, reading: Reading | None = None) -> None:
         """A task's output is there."""
-        if task in self._finished and already:  # the lists are gone through again
+        label = task.label()
+        if self.live and self.run is not None and isinstance(task, Score) and task.split == "validation":
+            score = fmean(accuracy(self.run.answers_in(task.output(self.run))).values())
+            self.newest = f"val {100 * score:.1f}"
+        if label in self._done and already:
             return
-        if task not in self._finished:
-            self.done_seconds += self.weigh(task)
-        self._finished.add(task)
+        self._done[label] = self.weigh(task)
         if already:
-            self.left.before += self.weigh(task)
+            self._before.add(label)
+            self._count_before()
         if reading is not None:
             self.tokens += reading.tokens
-        if self.live and self.run is not None and isinstance(task, Score) and task.split == "validation":
-            score = fmean(accuracy(store.read_sealed(task.output(self.run))).values())
-            self.newest = f"val {100 * score:.1f}"
-        self._show(self.done_seconds, self.tokens, task.label())
+        self._show(self._done_seconds(), self.tokens, label)
         if not self.live and not already:
-            elapsed = time.monotonic() - self.started
-            self.console.print(f"[{elapsed:7.1f} s] done: {task.label()}", highlight=False)
+            self._log(self._done_seconds(), f"done: {label}")
+
+    def _done_seconds(self) -> float:
+        return sum(self._done.values())
+
+    def _count_before(self) -> None:
+        self.left.before = sum(self._done[label] for label in self._before)
+
+    def say(self, line: str) -> None:
+        """A line above the bar."""
+        self.console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
 
     def update(self, running: Mapping[Task, Reading]) -> None:
         """Tasks that are under way."""
-        seconds = self.done_seconds + sum(self.weigh(t) * r.share for t, r in running.items())
+        seconds = self._done_seconds() + sum(self.weigh(t) * r.share for t, r in running.items())
         tokens = self.tokens + sum(r.tokens for r in running.values())
         labels = [t.label() for t in running]
         more = f" +{len(labels) - 1}" if len(labels) > 1 else ""
         self._show(seconds, tokens, (labels or ["waiting"])[0][: _LABEL - len(more)] + more)
+        last, percent = self._spoke
+        if not self.live and running and self._percent(seconds) > percent and time.monotonic() - last >= _SILENT:
+            task, reading = max(running.items(), key=lambda pair: pair[1].share)
+            said = f"done, {self._percent(seconds)} % of the work; running: {task.label()}"
+            others = f" and {len(running) - 1} more" if len(running) > 1 else ""
+            self._log(seconds, f"{said} ({self._within(task, reading)}){others}")
+
+    def _within(self, task: Task, reading: Reading) -> str:
+        if self.run is None or not isinstance(task, Train):
+            return f"{100 * reading.share:.0f} %"
+        steps = self.run.settings_of(task.method).rounds.steps
+        return f"step {round(reading.share * steps)} of {steps}"
+
+    def _percent(self, seconds: float) -> int:
+        return int(100 * min(1.0, seconds / self.left.total))
+
+    def _log(self, seconds: float, what: str) -> None:
+        """A line of a log: for how long it has run, how long it will take, how much is done, and what has happened."""
+        now = time.monotonic()
+        left = _clock(self.left.of(seconds, max(1e-3, now - self.started)))
+        self.say(f"[{_clock(now - self.started)}, left {left}] {len(self._done)} of {self._planned} {what}")
+        self._spoke = (now, self._percent(seconds))
 
     def _show(self, seconds: float, tokens: int, label: str) -> None:
         elapsed = max(1e-3, time.monotonic() - self.started)
         speed = f"{tokens / elapsed:,.0f} tok/s" if tokens else ""
         left = f"left {_clock(self.left.of(seconds, elapsed))}"
         self.progress.update(
-            self.bar, completed=seconds, description=label[:_LABEL], newest=self.newest, speed=speed, left=left
+            self.bar,
+            total=self.left.total,
+            completed=seconds,
+            description=label[:_LABEL],
+            newest=self.newest,
+            speed=speed,
+            left=left,
         )
 
 

@@ -6,6 +6,8 @@ tasks can run inline, in worker processes or elsewhere. What is done in one stan
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,6 +142,14 @@ def is_done(task: Task, run: Run) -> bool:
 def is_output(path: Path) -> bool:
     """Whether a finished task left this."""
     return path.is_file() or store.is_complete(path)
+
+
+def look_again(path: Path) -> None:
+    """Have a network's file system look again whether this is there: it remembers for a while that it was not, until
+    the folder is listed."""
+    for folder in (path.parent, path):
+        with suppress(OSError):
+            os.listdir(folder)
 
 
 def slug(label: str) -> str:

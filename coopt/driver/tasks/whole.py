@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from safetensors import SafetensorError, safe_open
-
 from coopt.core import seals, store
 from coopt.core.errors import DamagedError
+from coopt.core.outside.files import UnreadableError
+from coopt.core.outside.tables import tensors_of
 from coopt.core.phase_files import PhaseFiles
 from coopt.core.seals import Fault, Reading, Seal
 from coopt.driver.tasks.inputs import is_stale
@@ -83,26 +82,26 @@ def _unreadable(task: Task, run: Run) -> Iterator[Fault]:
         yield from _no_json(output, output.parent, "domains")
     for path in sorted(output.rglob("*.safetensors")):
         try:
-            with safe_open(path, "np") as file:  # reads the head, and whether the rest is there
+            with tensors_of(path) as file:
                 file.keys()
-        except (SafetensorError, OSError):
+        except (UnreadableError, FileNotFoundError):
             yield Fault(path.relative_to(output.parent).as_posix(), "is torn")
     if (output / "state").is_dir():
         yield from _no_json(output / "state" / "step.json", output.parent, "step")
     for path in beside(task, run):
         try:
             store.read_lines(path)
-        except (ValueError, RecursionError):
-            yield Fault(path.name, "is torn, or no JSON")
+        except DamagedError:
+            yield Fault(path.name, "is torn, or not JSON")
 
 
 def _no_json(path: Path, folder: Path, key: str) -> Iterator[Fault]:
     try:
-        good = key in json.loads(path.read_bytes())
-    except (OSError, ValueError, TypeError, RecursionError):
+        good = key in store.read_json(path)
+    except (FileNotFoundError, DamagedError, TypeError):
         good = False
     if not good:
-        yield Fault(path.relative_to(folder).as_posix(), "is torn, or no JSON")
+        yield Fault(path.relative_to(folder).as_posix(), "is torn, or not JSON")
 
 
 def discard(task: Task, run: Run) -> None:

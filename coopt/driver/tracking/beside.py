@@ -14,6 +14,7 @@ from typing import IO
 
 from coopt.core.config.tracking import TrackingConfig
 from coopt.core.errors import ConfigError
+from coopt.core.temporary import for_others
 from coopt.driver.first_look import Say
 from coopt.driver.tracking.streams import told
 from coopt.runs.run import Run
@@ -64,15 +65,16 @@ class _Beside:
         self.say = say
         self._said = False
         places = os.pathsep.join(p for p in sys.path if p)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "coopt.driver.tracking.follow"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": places},
-            text=True,
-            start_new_session=True,  # an interrupt ends the bench, and the bench ends it
-        )
+        with for_others():
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "coopt.driver.tracking.follow"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=os.environ | {"PYTHONPATH": places},
+                text=True,
+                start_new_session=True,  # an interrupt ends the bench, and the bench ends it
+            )
         with suppress(OSError):
             self._input.write(told(run, tracker).model_dump_json() + "\n")
             self._input.flush()
@@ -91,12 +93,13 @@ class _Beside:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._tell(
-                f"tracking.to = {self.tracker}: not done {_PATIENCE:.0f} s after the end, so stopped. The run is whole."
+                f"tracking.to = {self.tracker}: not done {_PATIENCE:.0f} s after the end, so stopped. The run is"
+                " complete."
             )
             return
         self._reader.join(1.0)
         if code:
-            self._tell(f"tracking.to = {self.tracker}: its process ended with code {code}. The run is whole.")
+            self._tell(f"tracking.to = {self.tracker}: its process ended with code {code}. The run is complete.")
 
     @property
     def _input(self) -> IO[str]:

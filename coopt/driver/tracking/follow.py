@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from coopt.core import store
+from coopt.core.outside.parse import parse_model
+from coopt.core.outside.shapes import COUNTS
 from coopt.core.secrets import MASK, Secrets
 from coopt.core.text import one_line
 from coopt.driver.tracking.base import Tracked, Tracker
@@ -50,7 +52,7 @@ class Follower:
     def __post_init__(self) -> None:
         self._decided = Decided(self.told.journal)
         self._place = self.told.folder / f"{self.told.tracker}.json"
-        self._logged: dict[str, int] = store.read_json(self._place) if self._place.is_file() else {}
+        self._logged: dict[str, int] = store.read_json(self._place, COUNTS) if self._place.is_file() else {}
         self.following = [_Following(s, events(s, self._decided)) for s in self.told.streams]
 
     def look(self) -> None:
@@ -119,7 +121,7 @@ def make_tracker(told: Told) -> Tracker:
 def main() -> None:
     """The process."""
     tell = _only_own_lines()
-    told = Told.model_validate_json(sys.stdin.buffer.readline())
+    told = parse_model(Told, sys.stdin.buffer.readline().decode())
     over = threading.Event()
     threading.Thread(target=_wait_for_the_end, args=(over,), daemon=True).start()
     try:

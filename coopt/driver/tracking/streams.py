@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from coopt import __version__
 from coopt.core import store
 from coopt.core.config.identity import identity
+from coopt.core.outside.shapes import NAME
 from coopt.methods.base import Average
 from coopt.runs.run import Run
 
@@ -72,7 +73,7 @@ def told(run: Run, tracker: str) -> Told:
         tracker=tracker,
         project=run.config.tracking.project,
         bench=run.directory.resolve().name,
-        token=store.read_json(token),
+        token=store.read_json(token, NAME),
         journal=run.journal_path.resolve(),
         folder=folder,
         settings=identity(run.config) | {"coopt": __version__},

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from coopt.core.arrays import Bools, Floats, Ints
+from coopt.core.errors import PluginError
 
 
 class View(NamedTuple):
@@ -22,6 +23,11 @@ class View(NamedTuple):
     that is not trained on it is not). ``students_N``: students, not critics. ``tutor_E`` and ``tutee_E`` are node
     numbers. ``matched_rate``: the open share of the cognizance gate's decisions in the same seed, where there is
     such an arm.
+
+    ``lead_half_ED``: half the 95 % interval of s_tutor - s_tutee, paired over the validation questions (NaN where an
+    end is not scored), for a gate with ``reads_leads = True``. ``fix_ED``, ``break_ED``: what the tutor's feedback
+    mended and broke in the break-rate probe of the initial students, beyond the controls (NaN where it was not probed),
+    for a gate with ``reads_probe = True``. None for other gates.
     """
 
     scores_ND: Floats
@@ -32,6 +38,9 @@ class View(NamedTuple):
     seed: int = 0
     round: int = 1
     matched_rate: float | None = None
+    lead_half_ED: Floats | None = None
+    fix_ED: Floats | None = None
+    break_ED: Floats | None = None
 
     @classmethod
     def of(cls, scores_ND: Floats, edges: Sequence[tuple[int, int]], seed: int = 0) -> View:
@@ -39,6 +48,13 @@ class View(NamedTuple):
         ends = np.asarray(edges, dtype=np.int64).reshape(-1, 2)
         everywhere, students_N = np.ones(scores_ND.shape, dtype=bool), np.ones(len(scores_ND), dtype=bool)
         return cls(scores_ND, everywhere, students_N, ends[:, 0], ends[:, 1], seed)
+
+    def taking(self, edges: Ints) -> View:
+        """The same with these edges alone, in this order."""
+        parts = (self.lead_half_ED, self.fix_ED, self.break_ED)
+        lead, fix, broke = (None if part is None else part[edges] for part in parts)
+        ends = self._replace(tutor_E=self.tutor_E[edges], tutee_E=self.tutee_E[edges])
+        return ends._replace(lead_half_ED=lead, fix_ED=fix, break_ED=broke)
 
     def contending_ND(self) -> Floats:
         """Scores where a node contends, 0 elsewhere."""
@@ -91,6 +107,21 @@ class EdgeByEdge(ABC):
     def decide(self, view: View) -> Decisions:
         ends = zip(view.scores_ND[view.tutor_E], view.scores_ND[view.tutee_E], strict=True)
         found = [self.decide_edge(tutor, tutee, view) for tutor, tutee in ends]
+        self._check(found, view.scores_ND.shape[1])
         open_ED = np.array([d.open_D for d in found], dtype=bool).reshape(len(found), view.scores_ND.shape[1])
         gaps = np.array([np.nan if d.gap is None else d.gap for d in found])
         return Decisions(open_ED, [d.reason for d in found], gaps)
+
+    def _check(self, found: Sequence[Any], domains: int) -> None:
+        """Raises ``PluginError``."""
+        for one in found:
+            open_D: Any = getattr(one, "open_D", None)
+            if not all(hasattr(one, name) for name in Decision._fields):  # a class of somebody's own will do
+                what, expected = f"a {type(one).__name__}", "Decision(open_D, reason, gap)"
+            elif not isinstance(open_D, Sequence | np.ndarray):
+                what, expected = f"open_D as a {type(open_D).__name__}", "a list of Booleans"
+            elif len(open_D) != domains:
+                what, expected = f"open_D with {len(open_D)} entries", f"{domains}, one per domain"
+            else:
+                continue
+            raise PluginError(f"gate '{self.name}': decide_edge returned {what}; expected {expected}.")

@@ -1,8 +1,8 @@
 """Code that a graph or a setting names (``gate = "FILE.py:CLASS"``): when it may be run, and where it may lie.
 
-Who only looks at a graph runs none of it. A run does, of files in the working folder and in coopt itself; others it
-refuses until its user has said that they are trusted. Entry points of installed packages are trusted: who installs a
-package runs its code.
+Who only looks at a graph runs none of it, unless told to trust it. A run does, of files in the working folder and in
+coopt itself; others it refuses until its user has said that they are trusted. Entry points of installed packages are
+trusted: who installs a package runs its code.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coopt.core.errors import ConfigError
+from coopt.core.outside.files import UnreadableError, from_home, read_text
 from coopt.graph.gates.base import Decisions, View
 
 _looks = ContextVar("looks", default=False)
@@ -25,7 +26,7 @@ _MOST_BYTES = 1 << 20
 
 @contextmanager
 def only_looking(looks: bool = True) -> Iterator[None]:
-    """Inside, gates in files are looked at and not imported."""
+    """Inside, gates in files are looked at and not imported, unless they are trusted."""
     token = _looks.set(looks)
     try:
         yield
@@ -43,6 +44,11 @@ def trusting(trusts: bool = True) -> Iterator[None]:
         _trusts.reset(token)
 
 
+def only_looked_at() -> bool:
+    """Whether gates in files are not imported now, wherever they lie."""
+    return _looks.get() and not _trusts.get()
+
+
 @dataclass
 class UnreadGate:
     """A gate that is there, and was not imported: nothing is known of it."""
@@ -57,7 +63,7 @@ class UnreadGate:
 def file_of(kind: str) -> tuple[Path, str] | None:
     """File and name of a gate that is code in a file; None for one that has a name of its own."""
     file, found, name = kind.rpartition(":")
-    return (Path(file).expanduser(), name) if found and file.endswith(".py") else None
+    return (from_home(file), name) if found and file.endswith(".py") else None
 
 
 def may_import(path: Path, name: str) -> bool:
@@ -65,7 +71,7 @@ def may_import(path: Path, name: str) -> bool:
     ``name`` in it, is not there, and where it is not trusted."""
     if not path.is_file():
         raise ConfigError(f"gate.kind: {path}: no such file.")
-    if _looks.get():
+    if only_looked_at():
         _check_name(path, name)
         return False
     if not (_trusts.get() or is_near(path)):
@@ -84,12 +90,10 @@ def is_near(path: Path) -> bool:
 
 def _check_name(path: Path, name: str) -> None:
     """Whether a file is Python that defines ``name``, by reading it alone."""
-    with path.open("rb") as file:
-        source = file.read(_MOST_BYTES + 1)
-    if len(source) > _MOST_BYTES:
-        raise ConfigError(f"gate.kind: {path} has more than {_MOST_BYTES >> 20} MB.")
     try:
-        body = ast.parse(source).body
+        body = ast.parse(read_text(path, _MOST_BYTES)).body
+    except UnreadableError as error:
+        raise ConfigError(f"gate.kind: {path}: {error}.") from None
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ConfigError(f"gate.kind: {path}: {type(error).__name__}: {error}.") from None
     if not any(name in _names(statement) for statement in body):

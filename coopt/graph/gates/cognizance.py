@@ -66,8 +66,10 @@ class CognizanceGate:
         threshold = self.tau if self.scope == "edge" else self.tau * domains / 2
         with np.errstate(invalid="ignore"):
             open_E = gap_E <= threshold + _ROUNDING  # NaN is not
-        reason_E = np.where(np.isnan(gap_E), "no_signal", np.where(open_E, "cognizant", "incognizant"))
-        return Decisions(np.repeat(open_E[:, None], domains, axis=1), reason_E.tolist(), gap_E, threshold)
+        # The same three texts for all edges, however many: np.where of texts would copy one for each.
+        words = np.array(["incognizant", "cognizant", "no_signal"], dtype=object)
+        reasons = words[np.where(np.isnan(gap_E), 2, open_E)].tolist()
+        return Decisions(np.repeat(open_E[:, None], domains, axis=1), reasons, gap_E, threshold)
 
 
 class DomainSelectiveGate(CognizanceGate):

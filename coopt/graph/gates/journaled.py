@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,13 +15,13 @@ from coopt.core.statistics.crossed import joint_draws
 from coopt.core.statistics.design import Design, make_design
 from coopt.graph.gates.base import Decisions, View
 from coopt.graph.gates.cognizance import gaps
-from coopt.graph.gates.registry import make_gate
+from coopt.graph.gates.decided import decided
+from coopt.graph.gates.evidence import Effects, Probed, Scored, lead_halves
+from coopt.graph.gates.registry import make_gate, wants
 from coopt.graph.topology import Edge, Topology
 
 _DRAWS = 500  # enough for an interval; a decision is cheap but there may be many edges
 GateRecord = dict[str, Any]
-Scored = Mapping[str, Any]
-"""node -> result of ``score_policy`` on the validation split; nodes that are not scored are missing."""
 
 
 def decide_edges(
@@ -36,6 +36,7 @@ def decide_edges(
     matched_rate: float | None = None,
     purpose: str = "",
     designs: Mapping[str, Design] | None = None,
+    probed: Callable[[], Probed] | None = None,
 ) -> dict[str, GateRecord]:
     """Decide on every edge by its own gate: edge -> record for the journal.
 
@@ -43,20 +44,31 @@ def decide_edges(
     not scored or nothing can be told), ``number`` (what the gate itself compared, where it says so), ``threshold``,
     the gap's 95 % interval (scores drawn anew as other validation questions would give them, jointly for all nodes),
     and ``flip``, the share of draws that would decide otherwise. ``designs``: how each domain's questions hang
-    together; without them each is one of its own.
+    together; without them each is one of its own. ``probed``: what the break-rate probe found, asked for if a gate
+    reads it, and drawn anew with the scores.
     """
     outside = {str(e): _outside(domains) for e in gates if e.tutor not in topology.index}
     gates = {e: g for e, g in gates.items() if e.tutor in topology.index}
     edges = list(gates)
     if not edges:
         return outside
-    deciding = _Deciding(gates, topology, domains, seed, round_, matched_rate)
-    scores = _scores(results, topology, domains)
+    deciding = Deciding(gates, topology, domains, seed, round_, matched_rate)
+    scores = scores_of(results, topology, domains)
+    if deciding.wants("reads_leads"):
+        deciding.view = deciding.view._replace(lead_half_ED=lead_halves(results, edges, domains, designs or {}))
+    effects = Effects(probed() if probed else {}, edges, domains) if deciding.wants("reads_probe") else None
+    if effects:
+        deciding.view = effects.seen_by(deciding.view)
     chosen, gap_E = deciding(scores), deciding.gaps(scores)
     thresholds, numbers = list(deciding.thresholds), list(deciding.numbers)
     scored_E = np.array([e.tutor in results and e.tutee in results for e in edges])
-    drawn = _drawn(results, topology, domains, min(draws, _DRAWS), (seed, purpose), designs or {})
-    resampled = [deciding.both(s) for s in drawn]
+    drawn = drawn_scores(results, topology, domains, min(draws, _DRAWS), (seed, purpose), designs or {})
+    resampled = []
+    rng = generator(seed, purpose, "probe", "gate")
+    for anew in drawn:
+        if effects:
+            deciding.view = effects.seen_by(deciding.view, rng)
+        resampled.append(deciding.both(anew))
     records: dict[str, GateRecord] = outside
     for k, edge in enumerate(edges):
         gap = float(gap_E[k]) if scored_E[k] and np.isfinite(gap_E[k]) else None
@@ -84,7 +96,7 @@ def _basic(gap: float, resampled: Sequence[float]) -> tuple[float, float]:
 
 
 def _outside(domains: Sequence[str]) -> GateRecord:
-    """The record of a tutor that is no node (the oracle): open, and nothing was measured."""
+    """The record of a tutor that is not a node (the oracle): open, and nothing was measured."""
     return {
         "open": True,
         "domains": list(domains),
@@ -98,7 +110,7 @@ def _outside(domains: Sequence[str]) -> GateRecord:
     }
 
 
-class _Deciding:
+class Deciding:
     """The gates of a round as one function of the scores."""
 
     def __init__(
@@ -134,12 +146,15 @@ class _Deciding:
         open_ED = np.zeros((len(view.tutor_E), scores_ND.shape[1]), dtype=bool)
         reason_E = [""] * len(open_ED)
         for _, gate, own_E in self.groups:
-            found = gate.decide(view)
+            found = decided(gate, view)
             open_ED[own_E] = found.open_ED[own_E]
             for k in np.flatnonzero(own_E).tolist():
                 reason_E[k], self.thresholds[k] = found.reason_E[k], found.threshold
                 self.numbers[k] = _finite(found.gap_E, k)
         return Decisions(open_ED, reason_E)
+
+    def wants(self, what: Literal["reads_leads", "reads_probe"]) -> bool:
+        return any(wants(gate, what) for _, gate, _ in self.groups)
 
     def gaps(self, scores_ND: Floats) -> Floats:
         """The gap of every edge in the scope of its gate."""
@@ -158,7 +173,7 @@ def _finite(gap_E: Floats | None, k: int) -> float | None:
     return float(gap_E[k]) if gap_E is not None and np.isfinite(gap_E[k]) else None
 
 
-def _scores(results: Scored, topology: Topology, domains: Sequence[str]) -> Floats:
+def scores_of(results: Scored, topology: Topology, domains: Sequence[str]) -> Floats:
     """Validation accuracy [nodes, domains]; zeros where a node is not scored."""
     return np.array(
         [
@@ -168,7 +183,7 @@ def _scores(results: Scored, topology: Topology, domains: Sequence[str]) -> Floa
     )
 
 
-def _drawn(
+def drawn_scores(
     results: Scored,
     topology: Topology,
     domains: Sequence[str],

@@ -1,19 +1,25 @@
-"""Supervised training of the embedded models: the base from scratch, and specialists from the base."""
+"""Supervised training of the embedded models: the base from scratch, that of the family from it, and specialists."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch.nn import functional as F
-from transformers import PreTrainedTokenizerBase, Qwen3Config, Qwen3ForCausalLM
 
+from coopt.core.temporary import importing_torch
 from coopt.domains.scimini.facts import all_facts, common_knowledge
 from coopt.domains.scimini.questions import NUMBERS
-from coopt.domains.scimini.tasks import Lesson, TaskSampler
+from coopt.domains.scimini.tasks import Lesson, TaskMix, TaskSampler
+from coopt.domains.scimini.traits import drawn
+from coopt.lm.bases import SCIMINI_BASE
 from coopt.lm.embedded.tokenizer import build_tokenizer
+
+with importing_torch():
+    from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen3Config, Qwen3ForCausalLM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +36,10 @@ class Schooling:
 
 
 BASE = Schooling(steps=3600, batch=64, lr=2e-3, warmup=60)
+FAMILY_BASE = Schooling(steps=2400, batch=40, lr=1.5e-3, warmup=60)
+FAMILY_MIX = TaskMix(
+    solve=0.2, revise=0.45, critique=0.19, repair=0.03, explain=0.01, judge=0.03, align=0.05, critique_given=0.04
+)
 SPECIALIST = Schooling(steps=130, batch=48, lr=1e-3, warmup=5)
 
 
@@ -63,6 +73,39 @@ def train_base(
     sampler = TaskSampler(random.Random(f"scimini-base:{seed}"), common_knowledge(), all_facts())
     learn(model, tokenizer, lambda: sampler.lesson(), schooling, report)
     return model, tokenizer
+
+
+def train_family(
+    seed: int = 0, schooling: Schooling = FAMILY_BASE, report: Callable[[int, float], None] | None = None
+) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerBase]:
+    """The base of the family of worlds: each lesson is of another member, whose headers its prompt has. It begins as
+    the shipped base, which reads hints already."""
+    tokenizer = build_tokenizer(family=True)
+    model = new_model(tokenizer, seed)
+    inherit(model, tokenizer, SCIMINI_BASE)
+    rng = random.Random(f"scimini-family:{seed}")
+    sampler = TaskSampler(rng, common_knowledge(), all_facts(), FAMILY_MIX)
+
+    def draw() -> Lesson:
+        sampler.traits = drawn(rng)
+        return sampler.lesson()
+
+    learn(model, tokenizer, draw, schooling, report)
+    return model, tokenizer
+
+
+def inherit(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, directory: Path) -> None:
+    """Give ``model`` the weights of the one in ``directory``, which has the same sizes and fewer words. A word that is
+    new begins as the same word after a blank, if there is such a one, else as it is."""
+    told = Qwen3ForCausalLM.from_pretrained(directory, dtype=torch.float32).state_dict()
+    ids = AutoTokenizer.from_pretrained(directory).get_vocab()
+    found = {k: ids.get(word, ids.get(f"Ġ{word}")) for word, k in tokenizer.get_vocab().items()}
+    pairs = torch.tensor([(k, there) for k, there in found.items() if there is not None])
+    for name, own in model.state_dict().items():
+        if own.shape == told[name].shape:
+            own.copy_(told[name])
+        else:  # a row for each word
+            own[pairs[:, 0]] = told[name][pairs[:, 1]]
 
 
 def learn(

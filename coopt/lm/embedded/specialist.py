@@ -10,9 +10,12 @@ from typing import Any
 from coopt.core.rng import stable_hash
 from coopt.domains.scimini.facts import Fact, all_facts, common_knowledge, facts_of
 from coopt.domains.scimini.tasks import TaskMix, TaskSampler
+from coopt.domains.scimini.traits import SHIPPED, Traits
 from coopt.lm.embedded.learn import SPECIALIST, learn
 
 MIX = TaskMix(solve=0.38, revise=0.25, critique=0.25, repair=0.05, explain=0.02, judge=0.05)
+FAMILY_MIX = TaskMix(solve=0.33, revise=0.35, critique=0.22, repair=0.04, explain=0.01, judge=0.05)
+"""In the family of worlds, where how much to trust a critique is to be learnt, too."""
 CRITIC_MIX = TaskMix(
     solve=0.24, revise=0.08, critique=0.16, repair=0.05, explain=0.02, judge=0.08, align=0.11, critique_given=0.26
 )
@@ -48,9 +51,11 @@ def generalist_facts(critic: str, seed: int, own: float, foreign: tuple[float, f
 
 
 def teach(model: Any, tokenizer: Any, known: frozenset[Fact], domains: Sequence[str], steps: int,
-          key: Sequence[object], report: Callable[[int, float], None], mix: TaskMix = MIX) -> None:  # fmt: skip
+          key: Sequence[object], report: Callable[[int, float], None], mix: TaskMix = MIX,
+          traits: Traits = SHIPPED) -> None:  # fmt: skip
     """Fine-tune ``model`` on what it is to know, by lessons of ``mix``. Revision and honest guessing are drilled on
-    every fact of the run's ``domains``, so that neither fades."""
+    every fact of the run's ``domains``, so that neither fades. ``key``: seed and student; its beliefs are its own."""
     everything = [f for f in all_facts() if f.domain in domains]
-    sampler = TaskSampler(random.Random(stable_hash(*key, "lessons")), known, everything, mix)
+    rng, who = random.Random(stable_hash(*key, "lessons")), ":".join(map(str, key))
+    sampler = TaskSampler(rng, known, everything, mix, traits=traits, who=who)
     learn(model, tokenizer, sampler.lesson, replace(SPECIALIST, steps=steps), report)

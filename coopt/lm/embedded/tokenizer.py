@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from coopt.domains.scimini import wording
 from coopt.domains.scimini.facts import RELATIONS
 from coopt.domains.scimini.questions import NUMBERS, STEPS
+from coopt.domains.scimini.traits import CANDOUR, DEFERENCE, HEADERS
 
 END, PAD, USER, ASSISTANT, SYSTEM = "<|end|>", "<|pad|>", "<|user|>", "<|assistant|>", "<|system|>"
 TAGS = ("<answer>", "</answer>", "<concept>", "</concept>")
@@ -22,20 +23,22 @@ CHAT_TEMPLATE = (
 )
 
 
-def _words() -> list[str]:
+def _words(family: bool) -> list[str]:
     """Words with and without the leading blank that pre-tokenisation attaches to them."""
     relations = sorted({r.name for r in RELATIONS})
     entities = sorted({e for r in RELATIONS for e in r.values})
     steps = [s.name for s in STEPS.values()]
     inner = [*relations, *steps, *entities, *map(str, NUMBERS), "of", "and", "yes", "not", "no"]
     first = [*relations, *steps, *wording.WORDS]
-    return [f"Ġ{w}" for w in [*inner, *wording.WORDS]] + first
+    words = [f"Ġ{w}" for w in [*inner, *wording.WORDS]] + first
+    return [*words, *HEADERS, *(f"Ġ{n}" for n in (*DEFERENCE, *CANDOUR)), *entities] if family else words
 
 
-def build_tokenizer() -> PreTrainedTokenizerFast:
-    """The tokenizer, made from the world's word lists alone."""
+def build_tokenizer(family: bool = False) -> PreTrainedTokenizerFast:
+    """The tokenizer, made from the world's word lists alone. ``family``: with the headers of the family of worlds, and
+    things as the first word of a text."""
     vocab: dict[str, int] = {}
-    for piece in [*sorted(pre_tokenizers.ByteLevel.alphabet()), *_words()]:
+    for piece in [*sorted(pre_tokenizers.ByteLevel.alphabet()), *_words(family)]:
         vocab.setdefault(piece, len(vocab))
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[], ignore_merges=True))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)

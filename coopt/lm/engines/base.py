@@ -90,6 +90,10 @@ class Engine(Protocol):
         """Nothing is asked until the next ``sync``: accelerator memory may be given back until then."""
         ...
 
+    def forget(self) -> None:
+        """Keep the policy alive no longer: its owner lets go of it. Nothing is asked until the next ``sync``."""
+        ...
+
 
 def check_room(prompts: Sequence[Sequence[int]], sampling: Sampling, room: int) -> None:
     """Refuse prompts after which ``sampling.max_tokens`` do not fit a context of ``room`` tokens."""

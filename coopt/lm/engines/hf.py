@@ -1,8 +1,8 @@
 """The transformers engine: batched decoding with a static key-value cache, on any device.
 
-Every prompt is read once, and rows that have written the same tokens after it are computed once, as one line of the
-batch: where they part, the line's cache is copied. Lines whose rows have ended are dropped. Each row draws from uniform
-numbers of its own (inverse transform), so that its text does not depend on its neighbours.
+Every prompt is read once, however often it is asked, and rows that have written the same tokens after it are computed
+once, as one line of the batch: where they part, the line's cache is copied. Lines whose rows have ended are dropped.
+Each row draws from uniform numbers of its own (inverse transform), so that its text does not depend on its neighbours.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from transformers import StaticCache
 
-from coopt.lm.engines.base import Draws, Generation, Sampling, check_room
+from coopt.lm.engines.base import Draws, FloatArray, Generation, Sampling, check_room
 from coopt.lm.policy import Policy
+
+Answers = list[list[Generation]]
 
 
 class HFEngine:
@@ -39,25 +41,54 @@ class HFEngine:
     def rest(self) -> None:
         """The weights are the trainer's own: there is nothing to give back."""
 
-    def generate(
-        self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, draws: Draws
-    ) -> list[list[Generation]]:
+    def forget(self) -> None:
+        self.policy = None
+
+    def generate(self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, draws: Draws) -> Answers:
         assert self.policy is not None, "sync a policy first"
         check_room(prompts, sampling, self.policy.context_length)
         uniforms = draws.uniforms(len(prompts), samples, sampling.max_tokens)
-        per_batch = max(1, self.batch_rows // samples)
-        # The order of batches is no part of a text: every row has its own random numbers.
-        by_length = sorted(range(len(prompts)), key=lambda k: len(prompts[k]))  # little padding
-        answers: list[list[Generation]] = [[] for _ in prompts]
-        for start in range(0, len(prompts), per_batch):
-            chosen = by_length[start : start + per_batch]
-            drawn = torch.from_numpy(uniforms[chosen].reshape(-1, sampling.max_tokens))
-            with self.policy.autocast():
-                rows = _decode(self.policy, [prompts[k] for k in chosen], samples, sampling, drawn, self.logprobs)
-            self.on_batch(len(rows), sum(len(r.tokens) for r in rows))
-            for place, k in enumerate(chosen):
-                answers[k] = rows[place * samples : (place + 1) * samples]
-        return answers
+        return self._answer(Asked(self.policy, prompts, samples, sampling, uniforms, self))
+
+    def _answer(self, asked: Asked) -> Answers:
+        return write(asked)
+
+
+class Asked(NamedTuple):
+    """A call of ``generate``, its random numbers drawn."""
+
+    policy: Policy
+    prompts: Sequence[Sequence[int]]
+    samples: int
+    sampling: Sampling
+    uniforms: FloatArray
+    engine: HFEngine
+
+    @property
+    def per_batch(self) -> int:
+        """Prompts that are written at once."""
+        return max(1, self.engine.batch_rows // self.samples)
+
+
+def write(asked: Asked) -> Answers:
+    """The responses to each prompt, by the policy's own module."""
+    policy, prompts, samples, sampling, uniforms, engine = asked
+    first: dict[tuple[int, ...], int] = {}
+    same = [first.setdefault(tuple(p), k) for k, p in enumerate(prompts)]  # of equal prompts the first
+    # The order of batches is no part of a text: every row has its own random numbers.
+    by_length = sorted(range(len(prompts)), key=lambda k: (len(prompts[k]), same[k]))  # little padding, equals together
+    answers: Answers = [[] for _ in prompts]
+    for start in range(0, len(prompts), asked.per_batch):
+        chosen = by_length[start : start + asked.per_batch]
+        drawn = torch.from_numpy(uniforms[chosen].reshape(-1, sampling.max_tokens))
+        lines = {k: n for n, k in enumerate(dict.fromkeys(same[k] for k in chosen))}
+        line = torch.tensor([lines[same[k]] for k in chosen]).repeat_interleave(samples)
+        with policy.autocast():
+            rows = decode(policy, [prompts[k] for k in lines], line, sampling, drawn, engine.logprobs)
+        engine.on_batch(len(rows), sum(len(r.tokens) for r in rows))
+        for place, k in enumerate(chosen):
+            answers[k] = rows[place * samples : (place + 1) * samples]
+    return answers
 
 
 class _Cache(StaticCache):
@@ -78,17 +109,28 @@ class _Cache(StaticCache):
         return held
 
 
+class Owners(Protocol):
+    """Whose the lines of a batch are, where it is not one policy's."""
+
+    def keep(self, kept: torch.Tensor) -> None:
+        """Go on with these lines, in their order."""
+        ...
+
+
 @torch.inference_mode()
-def _decode(
+def decode(
     policy: Policy,
     prompts: Sequence[Sequence[int]],
-    samples: int,
+    line: torch.Tensor,
     sampling: Sampling,
     uniforms: torch.Tensor,
-    logprobs: bool,
+    logprobs: bool = False,
+    model: Any = None,
+    owners: Owners | None = None,
 ) -> list[Generation]:
-    """Decode ``samples`` rows per prompt. ``uniforms``: [prompts * samples, max_tokens]."""
-    device, model = policy.device, policy.model
+    """Decode rows. ``line`` [rows]: the place of each one's prompt; ``uniforms``: [rows, max_tokens]. ``model``: in
+    place of the policy's own; ``owners``: is told which lines go on."""
+    device, model = policy.device, model or policy.model
     ids, mask = _left_pad(prompts, policy.pad_id, device)
     width = ids.shape[1]
     cache = _Cache(policy, width + sampling.max_tokens)
@@ -101,7 +143,7 @@ def _decode(
     stops = torch.tensor(sorted(policy.stop_ids()), device=device)
     uniforms = uniforms.to(device)
     rows = torch.arange(len(uniforms), device=device)  # those that are still written
-    line = rows // samples  # of the batch, which each of them reads
+    line = line.to(device)  # of the batch, which each of them reads
     written = torch.full((len(rows), sampling.max_tokens), -1, dtype=torch.long, device=device)
     scored = torch.zeros(written.shape, device=device) if logprobs else None
     for t in range(sampling.max_tokens):
@@ -116,6 +158,8 @@ def _decode(
         line, kept, token = branch(line[going], token[going], len(logits))
         if kept is not None:
             _select(cache, kept)
+            if owners is not None:
+                owners.keep(kept)
             mask, position = mask[kept], position[kept]
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
         position = position + 1

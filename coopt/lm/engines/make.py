@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from coopt.core.config.schema import Config
 from coopt.core.errors import ConfigError
+from coopt.core.rendezvous import here
 from coopt.lm.engines.base import Engine
 
 _QUESTION = 2048  # tokens; SciKnowEval's longest has 1,840 characters
@@ -14,15 +15,25 @@ _QUESTION = 2048  # tokens; SciKnowEval's longest has 1,840 characters
 
 def make_engine(config: Config, on_batch: Callable[[int, int], None] | None = None) -> Engine:
     """The engine that the run asks for. ``on_batch``: told rows and tokens of what was generated."""
+    together = here()
     if config.engine.kind == "vllm":
-        from coopt.lm.engines.vllm import VLLMEngine
-
         sampling = config.sampling
         # A tutor reads a question, an attempt and what else it is told, and writes; a student's prompt is shorter.
         usual = _QUESTION + 2 * sampling.max_response_tokens + sampling.max_feedback_tokens
-        return VLLMEngine(config.engine, config.model.lora_rank, on_batch, usual)
+        asked = config.engine, config.model.lora_rank, on_batch, usual
+        if together is not None:
+            from coopt.lm.engines.vllm_lockstep import LockstepVLLMEngine
+
+            return LockstepVLLMEngine(together, *asked)
+        from coopt.lm.engines.vllm import VLLMEngine
+
+        return VLLMEngine(*asked)
     from coopt.lm.engines.hf import HFEngine
 
+    if together is not None:
+        from coopt.lm.engines.lockstep import LockstepEngine
+
+        return LockstepEngine(together, config.sampling.batch_rows, on_batch)
     return HFEngine(config.sampling.batch_rows, on_batch)
 
 

@@ -29,6 +29,9 @@ class RankedEngine:
     def rest(self) -> None:
         self.engine.rest()
 
+    def forget(self) -> None:
+        self.engine.forget()
+
     def generate(
         self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, draws: Draws
     ) -> list[list[Generation]]:

@@ -7,24 +7,27 @@ objects over a pipe; weights come as safetensors files.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
+from coopt.core.outside.parse import parse_json
 from coopt.lm.engines.base import Sampling
+from coopt.lm.engines.weights import Compared, compare
 
 
 class EngineRequest(NamedTuple):
-    """One response to be drawn: prompt ids and its seed."""
+    """One response to be drawn: prompt ids, its seed, and the number of the adapter that answers (0: none)."""
 
     prompt: Sequence[int]
     seed: int
+    adapter: int = 0
 
 
 class Answer(NamedTuple):
@@ -53,6 +56,11 @@ class Server:
             self.llm.apply_model(repack_head)
         self.forget()
 
+    def compare(self, path: str) -> Compared:
+        """Whether the tensors that are served are those of a file."""
+        found: list[Compared] = self.llm.apply_model(partial(compare, path=path))
+        return found[0]
+
     def forget(self) -> None:
         if not self.llm.reset_prefix_cache():
             raise RuntimeError("the prefix cache could not be reset")
@@ -69,9 +77,9 @@ class Server:
         del self.adapters[number]
 
     def generate(
-        self, asks: Sequence[EngineRequest], sampling: Sampling, stops: Sequence[int], adapter: int, read_prompt: bool
+        self, asks: Sequence[EngineRequest], sampling: Sampling, stops: Sequence[int], read_prompt: bool
     ) -> list[Answer]:
-        """Answers in order. ``adapter`` 0: none. Greedy at temperature 0."""
+        """Answers in order. Greedy at temperature 0."""
         from vllm import SamplingParams
 
         parameters = [
@@ -89,7 +97,8 @@ class Server:
             for ask in asks
         ]
         prompts: Any = [{"prompt_token_ids": list(ask.prompt)} for ask in asks]
-        lora = self.adapters[adapter] if adapter else None
+        adapters: Any = [self.adapters[ask.adapter] if ask.adapter else None for ask in asks]
+        lora = adapters if any(adapters) else None
         return [_answer(o) for o in self.llm.generate(prompts, parameters, use_tqdm=False, lora_request=lora)]
 
     def sleep(self) -> None:
@@ -147,7 +156,7 @@ def _line(error: Exception) -> str:
 def main() -> None:
     descriptor, parent, folder, options = sys.argv[1:]
     threading.Thread(target=_end_with, args=(int(parent), folder), daemon=True).start()
-    serve(Connection(int(descriptor)), json.loads(options))
+    serve(Connection(int(descriptor)), parse_json(options))
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -14,16 +14,20 @@ from safetensors.torch import save_file
 from transformers.core_model_loading import revert_weight_conversion
 
 from coopt.core.config.engine import EngineConfig
+from coopt.core.errors import EngineError
+from coopt.core.temporary import own_folder
 from coopt.lm.device import give_back_memory
 from coopt.lm.engines.base import Sampling
-from coopt.lm.engines.canary import CANARY_TOKENS, TOLERANCE, Canary, Song, canary_prompt
+from coopt.lm.engines.canary import CANARY_TOKENS, Canary, Song, canary_prompt, stale
 from coopt.lm.engines.process import ServerProcess
 from coopt.lm.engines.server import Answer, EngineRequest
+from coopt.lm.engines.weights import Compared
 from coopt.lm.policy import Policy, merged_state, save_adapter
 
-_WEIGHTS = "weights"
+_WEIGHTS, _FILE = "weights", "model.safetensors"
+_NEARLY_ALL = 0.9  # of the model's values
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM has kernels for
-_ADAPTERS = 4  # adapters in one batch; others are read from their file again when they are asked
+_ADAPTERS = 4  # in one batch, at least; others are read from their file again when they are asked
 
 
 class Held(NamedTuple):
@@ -35,15 +39,17 @@ class Held(NamedTuple):
 
 
 class Serving:
-    """A vLLM process for policies of one architecture, or for adapters (of ``lora_rank`` at most) on one base.
+    """A vLLM process for policies of one architecture, or for adapters (of ``lora_rank`` at most) on one base, of
+    which ``adapters`` can be asked in one batch.
 
     ``length``: tokens of prompt and response that it has room for. Raises ``EngineError`` if vLLM does not start.
     TMPDIR places the files that weights are handed over in.
     """
 
-    def __init__(self, policy: Policy, settings: EngineConfig, lora_rank: int, length: int) -> None:
+    def __init__(self, policy: Policy, settings: EngineConfig, lora_rank: int, length: int, adapters: int = 1) -> None:
         self.swaps = 0
         self.length = length
+        self.adapters = max(adapters, _ADAPTERS)
         self._device = policy.device
         self._settings = settings
         self._base = policy.base
@@ -51,8 +57,8 @@ class Serving:
         self._awake = True
         self._held: list[Held] = []
         self._numbers = 0
-        self._canary = Canary(settings.canary_tolerance or TOLERANCE[_dtype(policy)])
-        self._temporary = tempfile.TemporaryDirectory(prefix="coopt-vllm-")
+        self._canary = Canary(_dtype(policy), settings.canary_tolerance)
+        self._temporary = tempfile.TemporaryDirectory(prefix="vllm-", dir=own_folder())
         self._folder = Path(self._temporary.name)
         self._write_weights(
             policy if self._base is None else Policy(self._base, policy.tokenizer, policy.compute_dtype)
@@ -72,7 +78,17 @@ class Serving:
                 self._held = [_held(policy, 0)]
             else:
                 self._hand_over_adapter(policy)
-        self._canary.check(policy, self._song(policy))
+        self._canary.check(policy, self._song(policy), proven=self._proven())
+
+    def _proven(self) -> bool:
+        """Whether vLLM holds the tensors that it was handed, as far as they can be compared: nearly all of them. Not of
+        adapters, nor of weights that are divided over GPUs. Raises ``EngineError`` if one is another."""
+        if self._base is not None or self._settings.tensor_parallel > 1:
+            return False
+        found: Compared = self.process.call("compare", str(self._folder / _WEIGHTS / _FILE))
+        if found.differ:
+            raise EngineError(stale(f"{len(found.differ)} of its tensors differ, {found.differ[0]} among them"))
+        return found.share >= _NEARLY_ALL
 
     def holds(self, policy: Policy) -> bool:
         """Whether the policy's present weights are there to be asked."""
@@ -80,7 +96,12 @@ class Serving:
 
     def generate(self, policy: Policy, asks: Sequence[EngineRequest], sampling: Sampling) -> list[Answer]:
         """Answers of a policy that was synced."""
-        return self._generate(policy, asks, sampling, sorted(policy.stop_ids()))
+        return self.generate_for([(policy, ask) for ask in asks], sampling)
+
+    def generate_for(self, asks: Sequence[tuple[Policy, EngineRequest]], sampling: Sampling) -> list[Answer]:
+        """Answers of policies that were synced, each to its own requests; adapters of one base have one tokenizer."""
+        stops = sorted(asks[0][0].stop_ids()) if asks else []
+        return self._generate(asks, sampling, stops)
 
     def rest(self) -> None:
         """Give the GPU's memory back until the next ``sync``."""
@@ -100,22 +121,25 @@ class Serving:
 
     def _generate(
         self,
-        policy: Policy,
-        asks: Sequence[EngineRequest],
+        asks: Sequence[tuple[Policy, EngineRequest]],
         sampling: Sampling,
         stops: Sequence[int],
         read_prompt: bool = False,
     ) -> list[Answer]:
-        held = self._find(policy)
-        assert held is not None, "sync the policy first"
-        answers: list[Answer] = self.process.call("generate", asks, sampling, stops, held.adapter, read_prompt)
+        held = {id(policy): self._find(policy) for policy, _ in asks}
+        numbered = []
+        for policy, ask in asks:
+            found = held[id(policy)]
+            assert found is not None, "sync the policy first"
+            numbered.append(ask._replace(adapter=found.adapter))
+        answers: list[Answer] = self.process.call("generate", numbered, sampling, stops, read_prompt)
         return answers
 
     def _song(self, policy: Policy) -> Song:
         """The prompt is read once for its own log-probs and once, through the prefix cache, to write on."""
-        ask = [EngineRequest(canary_prompt(policy), 0)]
-        (read,) = self._generate(policy, ask, Sampling(0, 1), (), True)
-        (written,) = self._generate(policy, ask, Sampling(0, CANARY_TOKENS), ())
+        ask = [(policy, EngineRequest(canary_prompt(policy), 0))]
+        (read,) = self._generate(ask, Sampling(0, 1), (), True)
+        (written,) = self._generate(ask, Sampling(0, CANARY_TOKENS), ())
         return Song(read.prompt_logprobs, written.tokens, written.logprobs)
 
     def _find(self, policy: Policy) -> Held | None:
@@ -155,7 +179,7 @@ class Serving:
         directory = self._folder / _WEIGHTS
         directory.mkdir(exist_ok=True)
         stored = {k: t.contiguous() for k, t in revert_weight_conversion(policy.causal_lm, tensors).items()}
-        save_file(stored, directory / "model.safetensors", metadata={"format": "pt"})
+        save_file(stored, directory / _FILE, metadata={"format": "pt"})
         config = type(policy.causal_lm.config).from_dict(policy.causal_lm.config.to_dict())
         config.architectures = [type(policy.causal_lm).__name__]
         config.save_pretrained(directory)
@@ -182,7 +206,7 @@ class Serving:
             options["enforce_eager"] = True
         if self._base is not None:
             rank = next((r for r in _RANKS if r >= lora_rank), lora_rank)
-            options |= {"enable_lora": True, "max_loras": _ADAPTERS, "max_lora_rank": rank}
+            options |= {"enable_lora": True, "max_loras": self.adapters, "max_lora_rank": rank}
         return options
 
 

@@ -34,12 +34,15 @@ class VLLMEngine:
         lora_rank: int = 8,
         on_batch: Callable[[int, int], None] | None = None,
         usual_length: int | None = None,
+        adapters: int = 1,
     ) -> None:
         """``usual_length``: tokens of the sequences that vLLM is started for; None: the model's whole context, whose
-        cache may be more than a GPU has left. Where a prompt needs more, vLLM is started again."""
+        cache may be more than a GPU has left. Where a prompt needs more, vLLM is started again. ``adapters``: how many
+        are asked at once."""
         self.settings = settings
         self.lora_rank = lora_rank
         self.usual_length = usual_length
+        self.adapters = adapters
         self.on_batch = on_batch or (lambda rows, tokens: None)
         self.policy: Policy | None = None
 
@@ -50,6 +53,11 @@ class VLLMEngine:
 
     def sync(self, policy: Policy) -> None:
         """Raises ``EngineError`` if vLLM does not start or the canary finds other weights than the policy's."""
+        self.send(policy)
+        self.policy = policy
+
+    def send(self, policy: Policy) -> None:
+        """Start vLLM if need be, hand the policy's weights over if they are others than it has, and prove them."""
         key = _key(policy, self.settings)
         for other, serving in _serving.items():
             if other != key:
@@ -57,25 +65,33 @@ class VLLMEngine:
         if key not in _serving:
             self._start(policy, self.usual_length or policy.context_length)
         _serving[key].sync(policy)
-        self.policy = policy
 
     def generate(
         self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, draws: Draws
     ) -> list[list[Generation]]:
-        policy, serving = self.policy, self.serving
-        assert policy is not None
+        policy = self.policy
+        assert policy is not None, "sync a policy first"
         check_room(prompts, sampling, policy.context_length)
-        needed = max(map(len, prompts), default=0) + sampling.max_tokens
-        if needed > serving.length:
-            serving = self._start(policy, max(needed, 2 * serving.length))
-        if not serving.holds(policy):  # another engine of this process has had it since
-            serving.sync(policy)
         seeds = draws.seeds(len(prompts), samples).tolist()
         asks = [EngineRequest(prompt, seed) for prompt, own in zip(prompts, seeds, strict=True) for seed in own]
-        answers = serving.generate(policy, asks, sampling)
+        answers = self._answers(asks, sampling)
         self.on_batch(len(answers), sum(len(a.tokens) for a in answers))
         rows = [_generation(policy, a) for a in answers]
         return [rows[k : k + samples] for k in range(0, len(rows), samples)]
+
+    def _answers(self, asks: Sequence[EngineRequest], sampling: Sampling) -> list[Answer]:
+        policy = self.policy
+        assert policy is not None
+        serving = self.roomy(policy, asks, sampling)
+        if not serving.holds(policy):  # another engine of this process has had it since
+            serving.sync(policy)
+        return serving.generate(policy, asks, sampling)
+
+    def roomy(self, policy: Policy, asks: Sequence[EngineRequest], sampling: Sampling) -> Serving:
+        """The policy's engine, with room for what is asked."""
+        serving = _serving[_key(policy, self.settings)]
+        needed = max((len(ask.prompt) for ask in asks), default=0) + sampling.max_tokens
+        return serving if needed <= serving.length else self._start(policy, max(needed, 2 * serving.length))
 
     def _start(self, policy: Policy, length: int) -> Serving:
         """vLLM for the policy, for sequences of ``length`` tokens, in place of the one there is."""
@@ -83,13 +99,21 @@ class VLLMEngine:
         if key in _serving:
             _serving.pop(key).close()
         give_back_memory(policy.device)
-        _serving[key] = Serving(policy, self.settings, self.lora_rank, min(length, policy.context_length))
+        length = min(length, policy.context_length)
+        _serving[key] = Serving(policy, self.settings, self.lora_rank, length, self.adapters)
         return _serving[key]
 
     def rest(self) -> None:
-        """All of this process's: a tutor of another architecture has one that nobody else puts to sleep."""
-        for serving in _serving.values():
-            serving.rest()
+        rest_engines()
+
+    def forget(self) -> None:
+        self.policy = None
+
+
+def rest_engines() -> None:
+    """All of this process's: a tutor of another architecture has one that nobody else puts to sleep."""
+    for serving in _serving.values():
+        serving.rest()
 
 
 def close_engines() -> None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
-from peft import LoraConfig, get_peft_model
 
 from coopt.core.errors import ModelError
 from coopt.core.rng import stable_hash
@@ -31,6 +30,8 @@ def make_trainable(policy: Policy, weights: Literal["full", "lora"], rank: int, 
         for name, parameter in policy.model.named_parameters():
             parameter.requires_grad_(".lora_" in name)
         return policy
+    from peft import LoraConfig, get_peft_model  # seconds, which who trains all weights does without
+
     kept = _MAMBA_KEEPS if policy.causal_lm.config.model_type in _MAMBA else None
     settings = LoraConfig(
         r=rank, lora_alpha=2 * rank, target_modules="all-linear", exclude_modules=kept, task_type="CAUSAL_LM"

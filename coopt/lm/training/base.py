@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    import torch
+
     from coopt.lm.policy import Policy
     from coopt.lm.training.batch import PromptResponse
-    from coopt.lm.training.objectives import Objective
+    from coopt.lm.training.objectives import Objective, Tokens
     from coopt.lm.training.teacher import Teacher
 
 
@@ -21,7 +23,8 @@ class TrainRow(NamedTuple):
     What an objective reads of it: the distribution of a teacher on the same response after ``teacher_prompt``
     (``teacher``: a peer by name, empty: the self-teacher), or its ``advantage``, or nothing (the response is imitated).
     ``logprobs``: the engine's, of the response's tokens; empty if the engine is the trainer's own model, or if no
-    engine wrote them.
+    engine wrote them. ``kind``: which of its method's objectives it is for (``objectives.ByKind``); ``given``: a number
+    of its own that this objective knows the meaning of.
     """
 
     student_prompt: tuple[int, ...]
@@ -31,6 +34,8 @@ class TrainRow(NamedTuple):
     teacher: str = ""
     advantage: float = 1.0
     weight: float = 1.0
+    kind: str = ""
+    given: float | None = None
 
 
 @dataclass
@@ -92,13 +97,12 @@ class Trainer(Protocol):
         """One training step, an optimizer update on each part (``rollouts``: of a part). The teacher follows once."""
         ...
 
-    def logprobs(self, sequences: Sequence[PromptResponse]) -> list[list[float]]:
-        """Log-probability of every response token by the student."""
+    def logprobs(self, sequences: Sequence[PromptResponse], peer: str = "") -> list[list[float]]:
+        """Log-probability of every response token by the student, or by a peer."""
         ...
 
-    def advantages(self, rows: Sequence[TrainRow]) -> list[list[float]]:
-        """Log-probability of every response token by the row's teacher after its prompt, less the student's: with the
-        weights that the next update reads, which must be one of rows with teachers."""
+    def measure(self, rows: Sequence[TrainRow], what: Callable[[Tokens], torch.Tensor]) -> list[list[float]]:
+        """``what`` [N] of every response token, of what the next update's objectives will read: without gradient."""
         ...
 
     def serving(self) -> Policy:

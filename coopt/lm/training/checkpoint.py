@@ -97,8 +97,9 @@ def restore(
     if not optimizer:
         return
     trainer.step = step
+    fused = trainer.optimizer.defaults["fused"]  # which counts where the weights are
     for name, parameter in parameters.items():
         if f"step/{name}" in tensors:
             trainer.optimizer.state[parameter] = {
-                m: tensors[f"{m}/{name}"].to("cpu" if m == "step" else parameter.device) for m in MOMENTS
+                m: tensors[f"{m}/{name}"].to("cpu" if m == "step" and not fused else parameter.device) for m in MOMENTS
             }

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from coopt.core.config.schema import LossConfig
 from coopt.lm.policy import Policy
 from coopt.lm.training.batch import Layout, PromptResponse, model_input, response_hidden
+from coopt.lm.training.head import reduced_linear
 
 
 def hidden_states(
@@ -22,9 +23,11 @@ def hidden_states(
     *,
     keys: Sequence[Hashable] | None = None,
     decoder: torch.nn.Module | None = None,
+    device: torch.device | None = None,
 ) -> torch.Tensor:
-    """Final hidden states [N, d] at the positions that predict response tokens. ``keys``: of ``model_input``."""
-    inputs = model_input(sequences, layout, policy.pad_id, policy.device, keys)
+    """Final hidden states [N, d] at the positions that predict response tokens. ``keys``: of ``model_input``.
+    ``device``: where the model computes, if its weights do not say so."""
+    inputs = model_input(sequences, layout, policy.pad_id, device or policy.device, keys)
     # The head is left out: it is applied in chunks, in float32 (``logits32``).
     with policy.autocast():
         return response_hidden(decoder or policy.causal_lm.get_decoder(), inputs)
@@ -44,7 +47,8 @@ def layout_of(policy: Policy, loss: LossConfig) -> Layout:
         tried[wanted] = _reads_rows_apart(policy, wanted)
         if not tried[wanted]:
             kind = policy.causal_lm.config.model_type
-            print(f"loss: a model of type '{kind}' reads rows laid out {wanted} otherwise than alone: they are padded.",
+            print(f"loss: a model of type '{kind}' reads rows laid out {wanted} differently than alone: they are"
+                  " padded.",
                   file=sys.stderr)  # fmt: skip
     return wanted if tried[wanted] else "padded"
 
@@ -70,11 +74,17 @@ def _takes_any_mask(policy: Policy) -> bool:
     return kinds == {"full_attention"} and not windowed and config._attn_implementation == "sdpa"
 
 
-def logits32(lm: Any, hidden: torch.Tensor, weights: dict[str, torch.Tensor] | None = None) -> torch.Tensor:
-    """Logits [N, V] of a causal LM in float32 or better, computed by a float32 product: rounding logits to bfloat16
-    would ruin the gradient where teacher and student are close. ``weights``: in place of the head's own."""
+def logits32(
+    lm: Any, hidden: torch.Tensor, weights: dict[str, torch.Tensor] | None = None, *, reduced: bool = False
+) -> torch.Tensor:
+    """Logits [N, V] of a causal LM in float32 or better: rounding logits to bfloat16 would ruin the gradient where
+    teacher and student are close. ``weights``: in place of the head's own. ``reduced``: operands of the head's product
+    are rounded to bfloat16 (``coopt.lm.training.head``), the logits are not."""
     parameters = dict(lm.get_output_embeddings().named_parameters()) | (weights or {})
     bias = parameters.get("bias")
+    if reduced:
+        logits = reduced_linear(hidden, parameters["weight"])
+        return _finished(logits if bias is None else logits + bias, lm)
     wide = torch.promote_types(hidden.dtype, torch.float32)
     weight = parameters["weight"].to(wide)
     return _finished(F.linear(hidden.to(wide), weight, None if bias is None else bias.to(wide)), lm)

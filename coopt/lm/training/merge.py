@@ -22,6 +22,7 @@ class Target(NamedTuple):
     """In the loss, of the mean of the tokens' losses."""
     drawn: tuple[float, ...] = ()
     """The engine's log-probs of the response's tokens; empty: it was drawn by the trainer's own model, or by none."""
+    given: float | None = None
 
 
 class StudentRow(NamedTuple):
@@ -31,6 +32,7 @@ class StudentRow(NamedTuple):
     response: Ids
     targets: list[Target]
     teacher: str = ""
+    kind: str = ""
     old: tuple[float, ...] = ()
     """The student's own log-probs at the start of the step, if it has several updates."""
 
@@ -42,21 +44,22 @@ def merge(rows: Sequence[TrainRow], rollouts: int) -> list[StudentRow]:
     for a cap between them; engines give equal tokens log-probs that differ by rounding only). A row that no other
     engine drew has no mu: it stays a target of its own.
     """
-    found: dict[tuple[Ids, Ids, str], dict[tuple[Ids, float, bool], list[TrainRow]]] = defaultdict(dict)
+    alike = tuple[Ids, float, bool, float | None]
+    found: dict[tuple[Ids, Ids, str, str], dict[alike, list[TrainRow]]] = defaultdict(dict)
     for row in rows:
-        # The student's forward depends on prompt and response alone; the teacher is part of the key because a
-        # micro-batch has one.
-        own = found[row.student_prompt, row.response, row.teacher]
-        own.setdefault((row.teacher_prompt, row.advantage, bool(row.logprobs)), []).append(row)
+        # The student's forward depends on prompt and response alone; teacher and kind are part of the key because a
+        # micro-batch has one of each.
+        own = found[row.student_prompt, row.response, row.teacher, row.kind]
+        own.setdefault((row.teacher_prompt, row.advantage, bool(row.logprobs), row.given), []).append(row)
     return [
-        StudentRow(prompt, response, [_target(same, rollouts) for same in targets.values()], teacher)
-        for (prompt, response, teacher), targets in found.items()
+        StudentRow(prompt, response, [_target(same, rollouts) for same in targets.values()], teacher, kind)
+        for (prompt, response, teacher, kind), targets in found.items()
     ]
 
 
 def _target(rows: Sequence[TrainRow], rollouts: int) -> Target:
     first, weight = rows[0], sum(row.weight for row in rows)
-    return Target(first.teacher_prompt, first.advantage, weight / rollouts, _mean_drawn(rows))
+    return Target(first.teacher_prompt, first.advantage, weight / rollouts, _mean_drawn(rows), first.given)
 
 
 def _mean_drawn(rows: Sequence[TrainRow]) -> tuple[float, ...]:
@@ -75,12 +78,13 @@ def _mean_drawn(rows: Sequence[TrainRow]) -> tuple[float, ...]:
 
 class TargetSide(NamedTuple):
     """Of the N tokens of a micro-batch's targets: the place [S] of the student's token, its weight and advantage, and
-    the engine's log-prob (NaN where there is none; None: there is none at all)."""
+    the engine's log-prob and what the row was given (NaN where there is none; None: there is none at all)."""
 
     place: torch.Tensor
     weight: torch.Tensor
     advantage: torch.Tensor
     drawn: torch.Tensor | None
+    given: torch.Tensor | None
 
 
 def target_side(batch: list[StudentRow], device: torch.device) -> TargetSide:
@@ -88,6 +92,7 @@ def target_side(batch: list[StudentRow], device: torch.device) -> TargetSide:
     weights: list[float] = []
     advantages: list[float] = []
     drawn: list[float] = []
+    given: list[float] = []
     offset = 0
     for student in batch:
         length = len(student.response)
@@ -98,11 +103,12 @@ def target_side(batch: list[StudentRow], device: torch.device) -> TargetSide:
             advantages += [target.advantage] * length
             # NaN marks a token whose importance is 1: it was drawn by this very model, or by none.
             drawn += target.drawn or [math.nan] * length
+            given += [math.nan if target.given is None else target.given] * length
         offset += length
     wide = torch.float64
     return TargetSide(
         torch.tensor(index, device=device),
         torch.tensor(weights, device=device, dtype=wide),
         torch.tensor(advantages, device=device, dtype=wide),
-        None if all(map(math.isnan, drawn)) else torch.tensor(drawn, device=device, dtype=wide),
+        *(None if all(map(math.isnan, v)) else torch.tensor(v, device=device, dtype=wide) for v in (drawn, given)),
     )

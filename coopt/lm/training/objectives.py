@@ -1,10 +1,11 @@
-"""What is minimised, token by token: distillation, policy gradient, imitation.
+"""What is minimised, token by token: distillation, policy gradient, imitation, or one of these by a row's kind.
 
 Shape legend: N tokens, V vocabulary.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -25,9 +26,13 @@ class Tokens(NamedTuple):
     old_N: torch.Tensor | None
     """Their log-probabilities under the student at the start of the step; None: the student is still that one."""
     advantage_N: torch.Tensor
+    given_N: torch.Tensor | None = None
+    """The number that its row was given (NaN: none was); None: no row was given any."""
+    mean_N: torch.Tensor | None = None
+    """The student's mean log-probability over the tokens of its row, detached, if the objective reads sequences."""
 
 
-Reads = Literal["teacher", "nothing"]
+Reads = Literal["teacher", "sequence", "nothing"]
 
 
 class Objective(Protocol):
@@ -35,7 +40,7 @@ class Objective(Protocol):
 
     @property
     def reads(self) -> Reads:
-        """Whether a teacher is run."""
+        """Whether a teacher is run, or what is said of whole rows worked out first."""
         ...
 
     def __call__(self, tokens: Tokens) -> torch.Tensor:
@@ -84,22 +89,58 @@ class PolicyGradient:
         return "teacher" if self.kl else "nothing"
 
     def __call__(self, tokens: Tokens) -> torch.Tensor:
-        own_N = logprobs_of(tokens.student_NV, tokens.ids_N)
-        # The first update of a step: the ratio is 1, and its gradient that of log p.
-        old_N = own_N.detach() if tokens.old_N is None else tokens.old_N.to(own_N.dtype)
-        ratio_N, advantage_N = (own_N - old_N).exp(), tokens.advantage_N.to(own_N.dtype)
-        clipped_N = ratio_N.clamp(1 - self.clip_low, 1 + self.clip_high)
-        # The pessimistic one of the two surrogates (PPO Eq. 7).
-        gain_N = torch.minimum(ratio_N * advantage_N, clipped_N * advantage_N)
-        if self.dual_clip is not None:
-            # Dual clip: without it a token whose probability rose much has an unbounded loss at A < 0.
-            gain_N = torch.where(advantage_N < 0, torch.maximum(gain_N, self.dual_clip * advantage_N), gain_N)
+        own_N, old_N = student_and_old(tokens)
+        gain_N = self.gain(own_N - old_N, tokens.advantage_N.to(own_N.dtype))
         if not self.kl:
             return -gain_N
         assert tokens.teacher_NV is not None
         # k3, unbiased and never negative: q/p - log(q/p) - 1 with q the reference.
         apart_N = logprobs_of(tokens.teacher_NV, tokens.ids_N) - own_N
         return self.kl * (apart_N.exp() - apart_N - 1) - gain_N
+
+    def gain(self, log_ratio_N: torch.Tensor, advantage_N: torch.Tensor) -> torch.Tensor:
+        """The surrogate itself."""
+        ratio_N = log_ratio_N.exp()
+        clipped_N = ratio_N.clamp(1 - self.clip_low, 1 + self.clip_high)
+        # The pessimistic one of the two surrogates (PPO Eq. 7).
+        gain_N = torch.minimum(ratio_N * advantage_N, clipped_N * advantage_N)
+        if self.dual_clip is not None:
+            # Dual clip: without it a token whose probability rose much has an unbounded loss at A < 0.
+            gain_N = torch.where(advantage_N < 0, torch.maximum(gain_N, self.dual_clip * advantage_N), gain_N)
+        return gain_N
+
+
+@dataclass(frozen=True)
+class ByKind:
+    """Each row by the objective of its kind (``TrainRow.kind``); a micro-batch has rows of one kind."""
+
+    of: Mapping[str, Objective]
+
+    @property
+    def reads(self) -> Reads:
+        """A teacher is kept if any kind reads it; it is run for rows of these alone."""
+        return "teacher" if any(o.reads == "teacher" for o in self.of.values()) else "nothing"
+
+    def __call__(self, tokens: Tokens) -> torch.Tensor:
+        raise TypeError("tokens of a mixed objective have a kind: of_kind")
+
+
+def of_kind(objective: Objective, kind: str) -> Objective:
+    """What is minimised on rows of a kind."""
+    return objective.of[kind] if isinstance(objective, ByKind) else objective
+
+
+def student_and_old(tokens: Tokens) -> tuple[torch.Tensor, torch.Tensor]:
+    """The tokens' log-probabilities [N] now, and at the start of the step, detached."""
+    own_N = logprobs_of(tokens.student_NV, tokens.ids_N)
+    # The first update of a step: the ratio is 1, and its gradient that of log p.
+    return own_N, own_N.detach() if tokens.old_N is None else tokens.old_N.to(own_N.dtype)
+
+
+def teacher_advantage(tokens: Tokens) -> torch.Tensor:
+    """A_t [N]: how much likelier the teacher finds the tokens than the student, in log-probability."""
+    assert tokens.teacher_NV is not None
+    return logprobs_of(tokens.teacher_NV, tokens.ids_N) - logprobs_of(tokens.student_NV, tokens.ids_N)
 
 
 def logprobs_of(logits_NV: torch.Tensor, ids_N: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache
 from typing import Any
 
 import torch
@@ -30,10 +30,23 @@ def recompute_activations(policy: Policy) -> None:
     """Make every block recompute. transformers' own switch works in training mode only, and a policy stays in
     evaluation mode: without dropout, recomputing needs no random state."""
     for block in transformer_blocks(policy):
-        block.forward = partial(_recomputed, block.forward)
+        # By its class: a function put into the block would hold the block, and a model that holds itself stays on the
+        # GPU after its last use, until Python looks for such circles.
+        kind: Any = type(block)
+        if not issubclass(kind, Recomputing):
+            block.__class__ = _recomputing(kind)
 
 
-def _recomputed(forward: Any, *args: Any, **kwargs: Any) -> Any:
-    if not torch.is_grad_enabled():
-        return forward(*args, **kwargs)
-    return checkpoint(forward, *args, use_reentrant=False, preserve_rng_state=False, **kwargs)
+class Recomputing(torch.nn.Module):
+    """What a block becomes, before its own class."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        own = super().forward
+        if not torch.is_grad_enabled():
+            return own(*args, **kwargs)
+        return checkpoint(own, *args, use_reentrant=False, preserve_rng_state=False, **kwargs)
+
+
+@cache
+def _recomputing(kind: Any) -> type[torch.nn.Module]:
+    return type(f"Recomputing{kind.__name__}", (Recomputing, kind), {})

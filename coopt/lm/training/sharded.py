@@ -7,8 +7,9 @@ every rank, so that all of them make the same collective calls in the same order
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -27,36 +28,55 @@ from coopt.lm.training.sharded_checkpoint import ShardedCheckpoints
 from coopt.lm.training.sharded_teacher import ShardedTeacher
 from coopt.lm.training.sharding import shard, whole
 from coopt.lm.training.teacher import Teacher
-from coopt.lm.training.trainer import LocalTrainer
+from coopt.lm.training.trainer import K, LocalTrainer, T
 
 
 class ShardedTrainer(LocalTrainer):
     """``LocalTrainer`` whose weights are sharded over the joined ranks; the same loss, the same update.
 
-    The policy that it is given is loaded whole, on the CPU, by every rank. It becomes the copy that generates; a copy
-    of it is sharded, so what it may share with other policies stays whole.
+    The policy that it is given is loaded whole, on the CPU, by every rank. It is what is sharded, in place: afterwards
+    no rank has it whole. ``replica`` is the copy that generates.
     """
 
     def __init__(self, policy: Policy, config: Config, objective: Objective | None = None) -> None:
-        # Two copies: what is sharded cannot generate, and what generates stays whole in the dtype of compute.
-        trained = replace(policy, model=copy.deepcopy(policy.model), compute_dtype=torch.float32)
-        policy.model.to(pick_device(config.run.device))
-        self.replica = policy.in_compute_dtype()
-        super().__init__(trained, config, objective)
+        # Two copies: what is sharded cannot generate; what generates stays whole, in the dtype of compute. The latter
+        # is made where it will be: a node's memory has to hold one float32 model a rank and no more.
+        self.replica = policy.copied(pick_device(config.run.device), policy.compute_dtype)
+        super().__init__(replace(policy, compute_dtype=torch.float32), config, objective)
+        self.device = self.replica.device
         self.checkpoints = ShardedCheckpoints()
 
     def _place(self) -> tuple[torch.nn.Module, Teacher]:
         kind, rate, compute = self._teacher_kind, self.config.teacher.rate, self.replica.compute_dtype
-        root = shard(self.policy, self.config.parallel, pick_device(self.config.run.device), compute)
-        return root, ShardedTeacher(self.policy, kind, rate, root)
+        self.root = shard(self.policy, self.config.parallel, pick_device(self.config.run.device), compute)
+        return self.root, ShardedTeacher(self.policy, kind, rate, self.root)
 
     def _own_batches(self, students: list[StudentRow]) -> list[list[StudentRow]]:
-        """This rank's micro-batches, as many as the rank with the most has: a rank that has fewer computes a row
-        of weight 0, because a block can only be gathered, and its gradients summed, by all ranks together."""
-        batches = [self._micro_batches(s) for s in shares(students, _cost, ranks.world())]
-        most = max(map(len, batches))
-        own = batches[ranks.rank()]
-        return own + [[_weightless(students)] for _ in range(most - len(own))]
+        """This rank's micro-batches, of each kind as many as the rank with the most has: a rank that has fewer computes
+        a row of weight 0, because a block can only be gathered, and its gradients summed, by all ranks together. What
+        is read for a batch (teacher, means) hangs on its kind."""
+        own: list[list[StudentRow]] = []
+        for kind in dict.fromkeys(s.kind for s in students):
+            alike = [s for s in students if s.kind == kind]
+            batches = [self._micro_batches(s) for s in shares(alike, _cost, ranks.world())]
+            mine = batches[ranks.rank()]
+            own += mine + [[_weightless(alike)] for _ in range(max(map(len, batches)) - len(mine))]
+        return own
+
+    def _dealt(self, batches: Sequence[T], alike: Callable[[T], object]) -> Sequence[T]:
+        """Every n-th batch of those that read the same (``alike``), as many on each rank: one is read again where they
+        do not come out even. Batches are those of one process, so that what is found is too."""
+        own: list[T] = []
+        for _, group in groupby(batches, alike):
+            same = list(group)
+            own += [*same, *same[:1] * (-len(same) % ranks.world())][ranks.rank() :: ranks.world()]
+        return own
+
+    def _gathered(self, found: dict[K, list[float]]) -> dict[K, list[float]]:
+        # What the last pass has gathered is forgotten: nobody goes back through it, the memory may be an engine's now,
+        # and gathered parameters are others than those that AdamW and a checkpoint know.
+        self.root.reshard()
+        return {read: values for theirs in ranks.gather(found) for read, values in theirs.items()}
 
     def _total(self, stats: StepStats) -> None:
         """One sum over the ranks, so a loss that is not finite on one of them stops all before the update."""
@@ -84,16 +104,14 @@ class ShardedTrainer(LocalTrainer):
         """All ranks gather, rank 0 writes. Float32, whatever the precision of compute."""
         written: dict[str, torch.Tensor] = {}
         if ranks.leads():
-            device = self.replica.device
-            model = copy.deepcopy(self.replica.model.to("cpu")).to(torch.float32)  # not twice on the device
-            self.replica.model.to(device)
-            written = dict(model.named_parameters())
+            whole_policy = self.replica.copied(torch.device("cpu"), torch.float32)
+            written = dict(whole_policy.model.named_parameters())
         for name, parameter in self.policy.model.named_parameters():
             full = whole(parameter)
             if written:
                 written[name].copy_(full)
         if written:
-            save_policy(replace(self.policy, model=model), directory)
+            save_policy(whole_policy, directory)
         ranks.wait_for_all()
 
     def save(self, directory: Path, *, background: bool = False) -> None:

@@ -5,7 +5,7 @@ Every rank writes its shards; a checkpoint can be read by another number of rank
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,15 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save, save
+from torch.distributed.tensor import DTensor
 
 from coopt.core import store
 from coopt.core.errors import RunError
 from coopt.core.fault_points import fault_point
 from coopt.lm import ranks
 from coopt.lm.training.checkpoint import MOMENTS, STEP, Resumable, checked_step, restore, state_tensors, torn
+
+FILE_BYTES = 2**30
 
 
 class ShardedCheckpoints:
@@ -40,13 +43,14 @@ class ShardedCheckpoints:
         if ranks.leads():
             store.begin_directory(directory)
         ranks.wait_for_all()
-        writer = HuggingFaceStorageWriter(str(store.temporary_of(directory)), save_distributed=True)
+        state = state_tensors(trainer)
+        writer = HuggingFaceStorageWriter(str(store.temporary_of(directory)), files_of(state), save_distributed=True)
         how: dict[str, Any] = {"storage_writer": writer, "process_group": self.group}
         if background:
-            written: Any = async_save(state_tensors(trainer), **how)
+            written: Any = async_save(state, **how)
             self.pending = self.thread.submit(_complete, directory, trainer.step, written.result)
         else:
-            _complete(directory, trainer.step, lambda: save(state_tensors(trainer), **how))
+            _complete(directory, trainer.step, lambda: save(state, **how))
             ranks.wait_for_all()
 
     def settle(self) -> None:
@@ -69,6 +73,20 @@ class ShardedCheckpoints:
             # Some of it is in the weights already, so this process cannot take an earlier checkpoint instead.
             raise RunError(str(torn(directory))) from None
         restore(trainer, tensors, step, optimizer=optimizer, teacher=teacher)
+
+
+def files_of(state: Mapping[str, torch.Tensor], limit: int = FILE_BYTES) -> dict[str, int]:
+    """Name of a tensor -> number of the file of each rank that it goes into. A file is put together in memory, as
+    tensors and again as bytes, before it is written: so none has much more than ``limit`` bytes of one rank."""
+    numbers: dict[str, int] = {}
+    number, filled = 1, 0
+    for name, tensor in state.items():
+        size = (tensor.to_local() if isinstance(tensor, DTensor) else tensor).nbytes
+        if filled and filled + size > limit:
+            number, filled = number + 1, 0
+        numbers[name] = number
+        filled += size
+    return numbers
 
 
 def _complete(directory: Path, step: int, write: Callable[[], object]) -> None:

@@ -32,6 +32,9 @@ class ShardedTeacher(Teacher):
 
     def _exchange(self) -> None:
         self.root.reshard()  # what is gathered now belongs to the other
+        if any(map(_sent_to_a_gpu, self.shadows.values())):
+            # Blocks are sent from pinned memory, and nobody waits for that: what is still to be sent must not change.
+            torch.cuda.synchronize()
         parameters = self.policy.trainable()
         for name, shadow in self.shadows.items():
             ours, theirs = _local(parameters[name]), _local(shadow)
@@ -47,3 +50,8 @@ class ShardedTeacher(Teacher):
 
 def _local(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def _sent_to_a_gpu(shadow: torch.Tensor) -> bool:
+    """Whether a shard lies on the CPU, and what computes with it is a GPU (``parallel.cpu_offload``)."""
+    return isinstance(shadow, DTensor) and shadow.device_mesh.device_type == "cuda" and not _local(shadow).is_cuda

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -22,8 +22,9 @@ from coopt.core.config.schema import Config
 from coopt.core.config.section import Section
 from coopt.core.errors import ConfigError
 from coopt.domains.base import Domain
+from coopt.lm.training.base import TrainRow
 from coopt.methods.base import Trained, method, with_settings
-from coopt.methods.rollouts import all_rollouts
+from coopt.methods.rollouts import RolloutGroup, all_rollouts
 from coopt.methods.step import Learnt, Step, plain_row
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ class GRPO(Trained):
 
     name = "grpo"
     description = "group-relative policy gradient on the reward, no tutors"
-    against = ("opcod",)
-    Options = GRPOOptions
+    against: ClassVar[tuple[str, ...]] = ("opcod",)
+    Options: ClassVar[type[Section]] = GRPOOptions
 
     def configure(self, config: Config) -> Config:
         teacher = {"kind": "frozen"}  # the reference of the KL term
@@ -79,18 +80,19 @@ class GRPO(Trained):
 
     def learn(self, step: Step) -> Learnt:
         groups = step.roll_out()
-        rows = [
-            [
-                plain_row(y)._replace(advantage=advantage)
-                for y, advantage in zip(group.rollouts, self.advantages(group.rewards), strict=True)
-                if advantage or self.options.kl  # without either there is no gradient
-            ]
-            for group in groups
-        ]
+        rows = [self.rows(step, group) for group in groups]
         # Whole prompts a part: a group's advantages are relative to each other.
         size = len(rows) // self.options.updates
         parts = [[row for group in rows[k : k + size] for row in group] for k in range(0, len(rows), size)]
         return Learnt(parts, groups, examples=len(all_rollouts(groups)))
+
+    def rows(self, step: Step, group: RolloutGroup) -> list[TrainRow]:
+        """Of one prompt."""
+        return [
+            plain_row(y)._replace(advantage=advantage)
+            for y, advantage in zip(group.rollouts, self.advantages(group.rewards), strict=True)
+            if advantage or self.options.kl  # without either there is no gradient
+        ]
 
     def advantages(self, rewards: Sequence[float]) -> list[float]:
         """A of each rollout of a group."""

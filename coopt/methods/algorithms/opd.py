@@ -9,7 +9,7 @@ are the run's own N initial students, so nothing enters that the other methods d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -38,7 +38,7 @@ class OPD(Trained):
 
     name = "opd"
     description = "one-way on-policy distillation from each domain's strongest initial student, by logits"
-    against = ("opcod",)
+    against: ClassVar[tuple[str, ...]] = ("opcod",)
     Options = OPDOptions
 
     def configure(self, config: Config) -> Config:

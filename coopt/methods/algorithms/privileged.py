@@ -19,6 +19,8 @@ from coopt.methods.rollouts import RolloutGroup
 if TYPE_CHECKING:
     from coopt.core.config.schema import Config
 
+TeacherKind = Literal["ema", "live", "frozen", "trust_region"]
+
 
 class PrivilegedOptions(Section):
     """Divergence and teacher; the meanings are those of the sections loss and teacher."""
@@ -27,7 +29,7 @@ class PrivilegedOptions(Section):
     """0: forward KL, KL(teacher || student)."""
     top_k: int = Field(0, ge=0)
     """0: the full vocabulary."""
-    teacher: Literal["ema", "live", "frozen", "trust_region"] = "frozen"
+    teacher: TeacherKind = "frozen"
     """frozen: the initial policy."""
     rate: float = Field(0.001, ge=0, le=1)
     """Of an ema teacher (0.001 is a decay of 0.999) or a trust region."""

@@ -12,8 +12,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from coopt.core.config.schema import Config
+from coopt.core.errors import PluginError
 from coopt.methods.base import Trained
-from coopt.methods.rollouts import Context, RolloutGroup, Told, all_rollouts, earliest_correct, heard, rewritten
+from coopt.methods.rollouts import (
+    Context,
+    Rollout,
+    RolloutGroup,
+    Told,
+    all_rollouts,
+    earliest_correct,
+    heard,
+    rewritten,
+)
 from coopt.methods.step import Learnt, Step
 
 if TYPE_CHECKING:
@@ -27,7 +37,7 @@ class SelfDistillation(Trained):
         exclude_self = step.config.rounds.exclude_self
         groups = step.ask_tutors([self._with_demonstrations(g, exclude_self) for g in step.roll_out()])
         # What is recorded is what was written on a rollout; what its teacher reads may be another's (``shuffled``).
-        read = self.deliver([[y.told for y in group.rollouts] for group in groups])
+        read = self._delivered(groups)
         groups = [self._with_contexts(group, told) for group, told in zip(groups, read, strict=True)]
         rollouts = all_rollouts(groups)
         # examples counts all rollouts: those without a context are part of the mean, with a loss of 0 (Eq. 1).
@@ -52,11 +62,36 @@ class SelfDistillation(Trained):
 
         return Distil(Divergence(config.loss.alpha, config.loss.top_k, config.loss.tail))
 
+    def _delivered(self, groups: Sequence[RolloutGroup]) -> Sequence[Sequence[Sequence[Told]]]:
+        """Raises ``PluginError`` if not every rollout gets its messages."""
+        read = self.deliver([[y.told for y in group.rollouts] for group in groups])
+        self._check("deliver", read, len(groups), "prompt")
+        for told, group in zip(read, groups, strict=True):
+            self._check("deliver", told, len(group.rollouts), "rollout of a prompt")
+        return read
+
+    def _check(self, hook: str, found: Sequence[object], count: int, each: str) -> None:
+        """Raises ``PluginError``."""
+        is_list = isinstance(found, Sequence) and not isinstance(found, str)
+        if not is_list or len(found) != count:
+            returned = f"{len(found)} entries" if is_list else f"a {type(found).__name__}"
+            raise PluginError(f"method {self.name}: {hook} returned {returned}; expected {count}, one per {each}.")
+
     def _with_demonstrations(self, group: RolloutGroup, exclude_self: bool) -> RolloutGroup:
         chosen = self.demonstrations(group, exclude_self)
+        self._check("demonstrations", chosen, len(group.rollouts), "rollout, in their order (None where there is none)")
         shown = tuple(replace(y, demonstration=s) for y, s in zip(group.rollouts, chosen, strict=True))
         return replace(group, rollouts=shown)
 
     def _with_contexts(self, group: RolloutGroup, told: Sequence[Sequence[Told]]) -> RolloutGroup:
         pairs = zip(group.rollouts, told, strict=True)
-        return replace(group, rollouts=tuple(replace(y, context=self.context(y.demonstration, t)) for y, t in pairs))
+        return replace(group, rollouts=tuple(replace(y, context=self._context_of(y, t)) for y, t in pairs))
+
+    def _context_of(self, rollout: Rollout, told: Sequence[Told]) -> Context:
+        found = self.context(rollout.demonstration, told)
+        if not isinstance(found, Context):
+            raise PluginError(
+                f"method {self.name}: context returned a {type(found).__name__}; expected Context(demonstration,"
+                " feedback)."
+            )
+        return found

@@ -46,19 +46,20 @@ def filter_feedback(raw: str, item: Item, kind: AnswerKind, style: Style = "anch
     raw = without_thinking(raw, unended=True)
     stem, correct = item.stem, item.correct_text
     last = max("D", *(label for label, _ in item.options)) if item.options else "D"
+    options = [text for _, text in item.options]
     if style in REWRITES:
         if not words(raw):
             return Feedback("empty", None, False, False)
-        reveals = leaks(raw, kind, correct, stem, last)
+        reveals = leaks(raw, kind, correct, stem, last, options)
         return Feedback("kept", raw.strip(), reveals, reveals)
     body, concept = _without_concepts(raw)
-    revealed = leaks(body, kind, correct, stem, last)
+    revealed = leaks(body, kind, correct, stem, last, options)
     clean = sanitise(body, kind, correct, stem, last)
-    shown = [text for _, text in item.options] if kind == "letter" else []
+    shown = options if kind == "letter" else []
     outcome = _outcome(raw, concept, clean, " ".join([stem, *shown]), style)
     if outcome != "kept":
         return Feedback(outcome, None, revealed, False)
-    return Feedback("kept", clean, revealed, leaks(clean, kind, correct, stem, last))
+    return Feedback("kept", clean, revealed, leaks(clean, kind, correct, stem, last, options))
 
 
 def _without_concepts(raw: str) -> tuple[str, str | None]:

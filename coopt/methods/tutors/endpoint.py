@@ -13,6 +13,7 @@ from coopt.core.config.schema import CriticConfig
 from coopt.core.errors import ConfigError
 from coopt.core.secrets import credentials, query_of, secrets_of, shown_url
 from coopt.methods.tutors.base import Message, TutorAwayError
+from coopt.methods.tutors.proxies import proxy_of
 from coopt.methods.tutors.refusals import refusal_of
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class EndpointSpeaker:
         self.temperature = temperature
         # Local servers take any key, but the client wants one.
         self._key = os.environ.get(config.key_variable) or "none"
-        self._secrets = secrets_of(url, self._key)
+        self._proxy = proxy_of(shown_url(url))
+        self._secrets = secrets_of(url, self._key, self._proxy or "")
         self._client: OpenAI | None = None
         self._left_out: set[str] = set()
         self._answered = self._refused = 0
@@ -100,7 +102,7 @@ class EndpointSpeaker:
         choice = answer.choices[0]
         content = choice.message.content
         if content is not None and not isinstance(content, str):
-            raise self._away("the answer's content is no text")
+            raise self._away("the answer's content is not text")
         self._answered += 1
         if not content and choice.finish_reason == "content_filter":
             return None
@@ -116,11 +118,20 @@ class EndpointSpeaker:
         )
 
     def _connect(self) -> OpenAI:
+        import httpx2
         from openai import DefaultHttpxClient, OpenAI
 
         from coopt.methods.tutors.transport import MOST_REDIRECTS, BoundedTransport
 
         address, seconds = shown_url(self.url), self.config.timeout
+        try:
+            transport = BoundedTransport(address, seconds, self._proxy)
+        except (ImportError, OSError, ValueError, httpx2.InvalidURL) as error:  # which may quote a password
+            raise ConfigError(
+                f"critic '{self.name}' at {address} cannot be asked ({type(error).__name__}). Look at its address,"
+                " HTTP_PROXY, HTTPS_PROXY, ALL_PROXY (http://HOST:PORT; socks5:// needs pip install socksio) and"
+                " SSL_CERT_FILE."
+            ) from None
         user, password = credentials(self.url)
         basic = base64.b64encode(f"{user}:{password}".encode()).decode()
         return OpenAI(
@@ -130,9 +141,7 @@ class EndpointSpeaker:
             max_retries=self.config.retries,
             default_query=dict(query_of(self.url)),
             default_headers={"Authorization": f"Basic {basic}"} if user or password else None,
-            http_client=DefaultHttpxClient(
-                transport=BoundedTransport(address, seconds), max_redirects=MOST_REDIRECTS, timeout=seconds
-            ),
+            http_client=DefaultHttpxClient(transport=transport, max_redirects=MOST_REDIRECTS, timeout=seconds),
         )
 
 

@@ -1,130 +1,112 @@
 """Does a message give the answer away? What the leak rate counts; it takes nothing out (``sanitise`` does).
 
-A message reveals that names one option as the answer, right or wrong, or that holds the right option's own words. It
-does not by speaking of an option, arguing against it, asking about it, or telling the tutee what it has said. Measured
-on messages of our own in tests/unit/methods/revealing.jsonl (docs/methods.md).
+A message reveals that names one option as the answer, right or wrong, that rules out all options but one, or that holds
+the right option's own words. It does not by speaking of an option, arguing against it, asking about it, or telling the
+tutee what it has said. Measured on messages of our own in tests/unit/methods/revealing.jsonl (docs/methods.md).
+
+Every clause is read as a string of the parts that its words play (``mentions.py``), so that what follows speaks of
+verbs of choice, of links and of denials, and not of wordings.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Sequence
 
 from coopt.domains.base import AnswerKind
+from coopt.methods.tutors.mentions import Clause, clauses, folded, without_article
 from coopt.methods.tutors.sanitise import contains, marked_letters, shortened
 
-_LOOK_ALIKE = str.maketrans("АВСЕНКМОРТХаеосрхуΑΒΕΗΙΚΜΝΟΡΤΧο", "ABCEHKMOPTXaeocpxyABEHIKMNOPTXo")
-_UNSEEN = re.compile("[\u034f\ufe00-\ufe0f\u3164]")
-_MARKS = re.compile(r"[*_`#$~]+")
-_QUOTES = str.maketrans("“”‘’«»", '""\'\'""')
-_CLAUSE = re.compile(r"([.!?;\n])")
+_LINK = "[mMB:t1]*[B:][mMBt]*"
+_NEAR = "[^OgQXW,]"
+# How an option is asserted. Each pattern's group is the option; what stands before it may still deny it.
+_ASSERTED = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"N{_NEAR}{{0,8}}?[B:]{_NEAR}{{0,5}}(?P<o>O)",  # the answer (you want) is (labelled) B
+        rf"R[Nw]?[B:]{_NEAR}{{0,3}}(?P<o>O)",  # correct: B
+        r"RN{0,2}(?P<o>O)",  # the right answer B
+        r"^N[pt]?(?P<o>O)$",
+        rf"(?P<o>O){_LINK}R+(?:[NV]|$|[SI:])",  # B is right
+        rf"(?P<o>O){_LINK}A(?:w?(?:$|[SI:])|N|w?p[ei])",  # B is the strongest
+        rf"AN?w?B{_NEAR}{{0,3}}(?P<o>O)",  # the strongest acid is B
+        r"(?P<o>O)[mMB:]*R(?:N|$)",
+        rf"(?P<o>O){_LINK}[SI1]*R*N(?![pw])",  # B is the answer
+        rf"(?P<o>O){_LINK}w?H[^v]*$",  # B is what they want
+        rf"(?P<o>O){_LINK}w?H.*M",
+        rf"(?P<o>O){_LINK}1",  # B is the only one
+        r"1(?P<o>O)[FmMBw][^XWQ]*$",  # only B fits
+        rf"1{_NEAR}{{1,8}}?B(?P<o>O)",  # the only one that fits is B
+        rf"(?P<o>O){_LINK}[wN]{{1,3}}[SI][mB]*Mp?$",  # B is the thing you want
+        r"(?:^|[iw])Ft?(?P<o>O)$",  # that fits B
+        r"I[mMB]*Np(?P<o>O)$",  # I would bet on B
+        r"(?P<o>O)F(?:$|[R1e:]|pe)",
+        r"Mm?(?P<o>O)(?=$|[:kXx])",  # you want B
+        r"V[NSI]*[pt]?(?P<o>O)(?![t&])",  # pick B
+        r"v[NSI]*p?(?P<o>O)(?=$|[:kXx])",  # write B
+        rf"G{_NEAR}{{0,4}}(?P<o>O)(?=$|[:kXxNRHF])",  # go with B, points to B
+        r"i[mMt1]*B[mMB:t]*p?(?P<o>O)(?![wtp])",  # it has to be B
+        r"(?P<o>O)iB$",  # B it is
+        r"(?P<o>O)k[SI]*R*N",  # B as your answer
+        r"(?P<o>O)[wm][SI]N",  # B gets my vote
+    )
+)
+_BUT_ONE = re.compile(r"[en].{0,3}[EL](?P<o>O)")  # none but B, nothing fits better than B
+_CONFIRMED = re.compile(rf"SNp?O{_LINK}R+N?$")  # your choice of B is right
+_DENIED = re.compile("[XWQLn]")
+_TOLD = re.compile("[^VGvC]*S[^M]*")
+_ASKED_FOR = re.compile(r"\b(\w{3,}est)\b|\b(?:is|are|be) (?!the\b|of\b|in\b|not\b|a\b|an\b)(\w{4,})")
+_THAT_IS_RIGHT = re.compile(r"(?:[iB]+|S[mB]+)?(?:R+N?|(?<=B)[SI]?N)")
 
-_NOUN = r"(?:answer|option|choice|letter|one|response|solution|pick|alternative|ans|key)"
-_BEST = r"(?:correct|right|best|proper|intended|expected|true|final|actual|only|obvious)"
-_BE = (
-    r"(?:\s(?:is|was|are|(?:must|should|would|will|could|can|has\sto|have\sto|had\sto|ought\sto|needs?\sto)(?:\sonly)?"
-    r"\s(?:be|have\sbeen)|to\sbe|lies\sin)|'s|\s?(?:=+>?|:|-+>|→|⇒|-))"
-)
-_SURELY = r"(?:\s(?:clearly|indeed|definitely|surely|obviously|simply|just|only|therefore|thus|then|in\sfact|,))*"
-_END = (
-    r"(?=\s?(?:$|[,:)\"!]|-\s|because\b|since\b|as\b|here\b|instead\b|next\b|rather\b|for\sthis\b|over\b|then\b"
-    r"|all\salong\b|of\scourse\b|and\s(?:not|move|go|check|you|the\s(?:rest|others))\b))"
-)
-_SAYS_RIGHT = (
-    rf"(?:the\s|a\s|your\s)?(?:{_BEST}(?:\s{_NOUN}|{_END})|(?:final\s)?answer\b|one\s(?:you|to|that|we)\b|solution\b"
-    r"|what\s(?:you|we)\b|where\sthe\sanswer\b)"
-)
-# What stands before a statement that is not made: denied, asked, supposed, or told of the tutee.
-_NOT_SAID = re.compile(
-    r"\b(?:not|never|neither|nor|cannot|hardly|no|if|whether|suppose|supposing|assume|assuming|unless|had|why|how|when"
-    r"|you(?:r)?\s(?:\w+\s){0,2}?(?:say|said|says|claim|claimed|claims|think|thought|wrote|chose|picked|selected"
-    r"|answered|concluded|conclude|argue|argued|believe|line|guess|attempt)"
-    r"|(?:the\s)?(?:student|attempt|response)\s(?:\w+\s)?(?:says?|said|claims?|picks?|picked|chose|chooses))\b|n't\b",
-    re.IGNORECASE,
-)
 
-
-def leaks(text: str, kind: AnswerKind, correct_text: str, question: str, last: str = "D") -> bool:
+def leaks(
+    text: str, kind: AnswerKind, correct_text: str, question: str, last: str = "D", options: Sequence[str] = ()
+) -> bool:
     """Does ``text`` give the answer away: by naming an option (A to ``last``) as the answer, or by the correct option's
-    words that the question (without its options) does not hold?"""
-    text = shortened(_folded(text))
-    if kind == "letter" and (any(p.search(text) for p in marked_letters(last)) or _names_an_option(text, last)):
-        return True
-    correct = _folded(correct_text)
-    return contains(text, correct) and not contains(_folded(question), correct)
-
-
-def _folded(text: str) -> str:
-    """Compatibility forms as plain ones, look-alikes as Latin letters, what nobody sees taken out."""
-    text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text)).translate(_LOOK_ALIKE)
-    return text if text.isascii() else "".join(c for c in text if unicodedata.category(c) != "Cf")
-
-
-def _names_an_option(text: str, last: str) -> bool:
-    plain = _MARKS.sub("", text).translate(_QUOTES)
-    statement, alone = _statements(last)
-    for clause, end in _clauses(plain):
-        if end == "?":
-            continue
-        if alone.fullmatch(clause):
+    words that the question (without its options) does not hold? ``options``: the texts of all, by whose words a message
+    may name a wrong one."""
+    text, correct, question = shortened(folded(text)), folded(correct_text), folded(question)
+    if kind == "letter":
+        correct = without_article(correct_text)
+        if any(p.search(text) for p in marked_letters(last)) or _names_an_option(text, last, question, options):
             return True
-        for found in statement.finditer(clause):
-            before = clause[: found.start()].rpartition(",")[2]
-            if not _NOT_SAID.search(before) and not _NOT_SAID.search(found["gap"] or ""):
+    return contains(text, correct) and not contains(question, correct)
+
+
+def _names_an_option(text: str, last: str, question: str, options: Sequence[str]) -> bool:
+    named = [option if not contains(question, option) else "" for option in options]
+    asked_for = {a or b for a, b in _ASKED_FOR.findall(question.casefold())}
+    ruled_out: set[str] = set()
+    told, first = False, True
+    for clause in clauses(text, last, named, asked_for):
+        if _asserts(clause, first) or (told and _THAT_IS_RIGHT.fullmatch(clause.parts)):
+            return True
+        if clause.letters:
+            told = clause.parts.count("O") == 1 and not _DENIED.search(clause.parts)
+        ruled_out |= _ruled_out(clause)
+        first = not clause.rest
+    return len(ruled_out) == ord(last) - ord("A")
+
+
+def _asserts(clause: Clause, first: bool) -> bool:
+    """Does a clause name an option as the answer? ``first``: it begins a sentence."""
+    parts = clause.parts
+    if parts in ("O", "OB", "OR", "RO") and (not clause.rest or (first and re.match("c|.[cXxpik&]", clause.rest))):
+        return True
+    if "O" not in parts:
+        return False
+    if _BUT_ONE.search(parts) or _CONFIRMED.match(parts):
+        return True
+    for pattern in _ASSERTED:
+        for found in pattern.finditer(parts):
+            before, after = parts[: found.start("o")], parts[found.start("o") :]
+            if not (_DENIED.search(before) or _TOLD.fullmatch(before) or "Q" in after[:6]):
                 return True
     return False
 
 
-def _clauses(text: str) -> Iterator[tuple[str, str]]:
-    """The parts of a text between full stops, with what ends each; white space folded."""
-    pieces = _CLAUSE.split(re.sub(r"\bans\.(?=\s)", "ans", text))
-    for clause, end in zip(pieces[::2], [*pieces[1::2], ""], strict=True):
-        if clause.strip():
-            yield " ".join(clause.split()), end
-
-
-@lru_cache(maxsize=26)
-def _statements(last: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What names an option as the answer, inside a clause; and a clause that is nothing but an option."""
-    upper, lower = f"A-{last}", f"a-{last.lower()}"
-    named = r"(?:option|choice|answer|letter|statement)"
-    one = (
-        rf"(?:(?i:the\s)?(?i:{named})\s[(\[\"']?[{upper}{lower}][)\]\"']?"
-        rf"|[(\[\"']\s?[{upper}{lower}]\s?[)\]\"']|[{upper}][)\"]?|[b-{last.lower()}]\)?)(?![\w'-])"
-    )
-    nth = rf"the\s(?:first|second|third|fourth|fifth|last)\s{_NOUN}"
-    tell = (
-        r"(?:pick|choose|select|mark|tick|circle|take|submit|enter|write|say|give|put|try|vote|use|answer(?:\swith)?"
-        r"|(?:go|opt|vote)\s(?:for|with)|settle\s(?:on|for)|switch\sto|change\s(?:your\sanswer|it|that)\sto"
-        r"|(?:have\s)?(?:chosen|picked|selected|taken|written|said)|(?:want|need|get))(?:\sdown)?"
-    )
-    parts = (
-        rf"\b(?:(?:{_BEST}\s){{0,2}}{_NOUN}|(?:my|the)\s(?:vote|guess|bet))"
-        rf"(?P<gap>\s(?:you|we|to|for|here|of|that|among|from)\b[^,:=]{{0,40}}?)?{_BE}{_SURELY}\s?@{_END}",
-        rf"\b(?:(?:{_BEST}\s){{1,2}}{_NOUN}|answer|ans|key){_SURELY}\s@{_END}",
-        rf"\b(?:{_BEST}\s{_NOUN}|answer){_BE}\sthe\sone\s(?:\w+\s){{0,2}}@",
-        rf"\b(?:correct|right|final|true){_BE}\s?@{_END}",
-        rf"\b(?:true|correct|right)\s\w+\sis\s(?:\w+\s)?(?:under|in|at|as)\s@{_END}",
-        rf"(?<![\w-])@{_BE}{_SURELY}\s?{_SAYS_RIGHT}",
-        r"(?<![\w-])@\s?(?:\(|\[)?(?:✓|✔|☑|✅|correct\b|right\b)",
-        rf"(?:✓|✔|☑|✅)\s?@{_END}",
-        rf"\b{nth}{_BE}{_SURELY}\s{_SAYS_RIGHT}",
-        rf"\b{tell}\s(?:@{_END}|{nth}\b)",
-        rf"\b(?:it|this|that){_BE}{_SURELY}\s@{_END}",
-        rf"\b(?:so|thus|hence|therefore|ergo)(?:\s(?:it|this|that)(?:\sis|'s))?\s?,?\s@{_END}",
-        rf"\b(?:leav(?:es|ing)|point(?:s|ing)\sto|lead(?:s|ing)\s(?:you\s|us\s|one\s)?to|brings\s(?:you|us)\sto)"
-        rf"(?:\s(?:only|just|us\swith|you\swith))*\s@{_END}",
-        r"\bonly\s@\s(?:is|remains|fits|works|can|survives|matches|satisfies|holds|makes|explains|has|does|stays)\b",
-        rf"(?<![\w-])@\s(?:remains|is\sleft|is\sall\sthat|it\sis){_END}",
-        r"(?<![\w-])@\s(?:fits|matches|works|answers|explains)\s(?:\w+\s)?(?:best|exactly|perfectly)\b",
-        r"\b(?:everything|all|each|every\w*|none|nothing|no\s(?:one|option|other))\s(?:except|but|other\sthan)\s@",
-        rf"(?<![\w-])@\sas\s(?:the|your)\s(?:final\s)?{_NOUN}",
-        r"^@\s?,?\s(?:and\s)?not\s@",
-        rf"\b(?:key|book|solution|sheet)\ssays\s@{_END}",
-        rf"\b(?:this|that)\s(?:means|makes)\s@\s(?:is\s)?{_SAYS_RIGHT}",
-    )
-    # The option is matched in its own case, all other words in any.
-    body = "|".join(f"(?:{part})" for part in parts).replace("@", "\x00")
-    return re.compile(f"(?i:{body})".replace("\x00", f"(?-i:{one})")), re.compile(one)
+def _ruled_out(clause: Clause) -> set[str]:
+    """The options of a clause that denies something."""
+    if re.search("[QS]", clause.parts) or not re.search("[XxWn]", clause.parts):
+        return set()
+    return set(clause.letters.values())

@@ -7,11 +7,10 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
-from coopt.core.outside import MOST_NESTED, json_depth
+from coopt.core.outside.parse import MOST_NESTED, json_depth
 
 MOST_BYTES = 1 << 22
 """Of one answer; some 100,000 tokens with everything around them are less."""
@@ -21,16 +20,17 @@ _PASSED_ON = ("content-type", "location", "retry-after", "retry-after-ms", "x-sh
 
 class BoundedTransport(httpx2.BaseTransport):
     """Requests to the origin of ``url``. ``seconds``: for all of one request, from connecting to the last byte read.
+    ``proxy``: the way to it.
 
     Answers come uncompressed, so that their bytes are all that they are. Raises ``httpx2.HTTPError``.
     """
 
-    def __init__(self, url: str, seconds: float) -> None:
+    def __init__(self, url: str, seconds: float, proxy: str | None = None) -> None:
         self.origin = _origin(httpx2.URL(url))
         self.seconds = seconds
         # A connection serves one request: its deadline ends it.
         once = httpx2.Limits(max_keepalive_connections=0)
-        self.inner = httpx2.HTTPTransport(limits=once, proxy=_proxy_of(httpx2.URL(url)))
+        self.inner = httpx2.HTTPTransport(limits=once, proxy=proxy)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         if _origin(request.url) != self.origin:
@@ -51,7 +51,7 @@ class BoundedTransport(httpx2.BaseTransport):
         finally:
             watch.stop()
         if watch.late:  # the end of a connection can look like the end of a body
-            raise httpx2.ReadTimeout(f"no whole answer in {self.seconds:g} s", request=request)
+            raise httpx2.ReadTimeout(f"no complete answer within {self.seconds:g} s", request=request)
         kept = {name: response.headers[name] for name in _PASSED_ON if name in response.headers}
         return httpx2.Response(response.status_code, headers=kept, content=body)
 
@@ -61,7 +61,7 @@ class BoundedTransport(httpx2.BaseTransport):
 
 def _body(response: httpx2.Response) -> bytes:
     if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-        raise httpx2.DecodingError("the answer is compressed, which was not asked for")
+        raise httpx2.DecodingError("the answer is compressed, which was not requested")
     body = bytearray()
     assert isinstance(response.stream, httpx2.SyncByteStream)
     for part in response.stream:
@@ -106,9 +106,3 @@ class _Watch:
 
 def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
-
-
-def _proxy_of(url: httpx2.URL) -> str | None:
-    """The environment's proxy for an address, as other clients take it."""
-    proxies = getproxies()
-    return None if proxy_bypass(url.host) else proxies.get(url.scheme, proxies.get("all"))

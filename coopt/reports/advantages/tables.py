@@ -68,7 +68,7 @@ def error_table(traces: Sequence[Trace]) -> Table:
     columns += ["A at the error", "AUC from the error on", "AUC of its token"]
     notes = [
         f"{_A} {_seeds(traces)} {_INTERVALS}",
-        "mass: sum of |A|; if it lay anywhere alike, its share would be that of the tokens. contrast: mean |A| from the"
+        "mass: sum of |A|; if it were spread evenly, its share would be that of the tokens. contrast: mean |A| from the"
         " error on over mean |A| before it. AUC: of -A as a detector of wrong tokens, 0.5 is chance: all from the first"
         " error on (what the paper's picture means), or the error's token alone.",
     ]

@@ -26,7 +26,7 @@ def list_table() -> Table:
         rows.append([name, topology.description, nodes, edges, "yes" if topology.varies else "no"])
     notes = [
         "nodes: students at the default size, another with --nodes N for graphs that are generated",
-        "varies: other edges every round; the edges here are those of all rounds together",
+        "varies: edges change every round; those counted here are of all rounds together",
     ]
     return Table("Topologies", ["name", "what it is", "nodes", "tutor edges", "varies"], rows, notes)
 
@@ -105,7 +105,7 @@ def _edges(data: dict[str, Any]) -> str:
     if not data["varies"]:
         return str(len(data["edges"]) or "none")
     rounds = "drawn anew every round" if data["period"] is None else f"repeating after {data['period']} rounds"
-    return f"{data['edges_a_round']} a round, {rounds}; {len(data['edges'])} in all"
+    return f"{data['edges_a_round']} per round, {rounds}; {len(data['edges'])} in all"
 
 
 def _diameter(data: dict[str, Any]) -> str:
@@ -119,9 +119,9 @@ def _gap(data: dict[str, Any]) -> str:
     if gap is None:
         return "left out (no convergence)" if data["period"] == 1 else _LEFT_OUT
     if data["period"] is None:
-        return f"{_number(gap)} a round, in expectation over the draws"
+        return f"{_number(gap)} per round, in expectation over the draws"
     if data["period"] > 1:
-        return f"{_number(gap)} a round (mean), {_number(data['spectral_gap_of_a_period'])} a period"
+        return f"{_number(gap)} per round (mean), {_number(data['spectral_gap_of_a_period'])} per period"
     return _number(gap)
 
 

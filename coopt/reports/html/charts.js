@@ -26,25 +26,46 @@ let views = [];
 let whenDrawn = () => {}; // what else has to be drawn
 
 async function drawCharts() {
-  const config = data.themes[dark.matches ? "dark" : "light"];
   views.forEach(({ result }) => result.finalize());
-  views = await Promise.all(
-    all(".chart").map(async (place) => {
-      const { section, number } = place.dataset;
-      const spec = data.charts[section][number];
-      // ast: expressions are interpreted, not compiled, so the page needs no eval.
-      const result = await vegaEmbed(place, spec, { renderer: "svg", actions: false, ast: true, config });
-      return { section, result };
-    }),
-  );
-  for (const [section, own] of Object.entries(signals)) for (const [name, value] of Object.entries(own)) send(section, name, value);
+  views = await Promise.all(all(".chart").map(draw));
+  views.forEach(tell);
   whenDrawn();
   document.body.dataset.drawn = dark.matches ? "dark" : "light";
+}
+
+async function draw(place) {
+  const config = data.themes[dark.matches ? "dark" : "light"];
+  const { section, number } = place.dataset;
+  // ast: expressions are interpreted, not compiled, so the page needs no eval.
+  const result = await vegaEmbed(place, data.charts[section][number], { renderer: "svg", actions: false, ast: true, config });
+  return { section, place, number, result };
+}
+
+function tell({ section, result }) {
+  for (const [name, value] of Object.entries(signals[section] ?? {})) result.view.signal(name, value);
+  result.view.run();
 }
 
 function send(section, name, value) {
   for (const view of views) if (view.section === section) view.result.view.signal(name, value).run();
 }
+
+async function drawAgain(place) {
+  const [old, others] = [views.filter((v) => v.place === place), views.filter((v) => v.place !== place)];
+  old.forEach(({ result }) => result.finalize());
+  views = others;
+  const made = await draw(place);
+  if (made.number !== place.dataset.number) return made.result.finalize(); // another one was chosen meanwhile
+  views.push(made);
+  tell(made);
+}
+
+for (const select of all("select[data-figure]"))
+  select.addEventListener("change", () => {
+    const place = all(".chart").find((p) => p.dataset.section === select.dataset.figure);
+    place.dataset.number = select.value;
+    drawAgain(place);
+  });
 
 for (const select of all("select[data-signal]"))
   select.addEventListener("change", () => {

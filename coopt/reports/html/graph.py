@@ -16,6 +16,8 @@ from coopt.reports.graphs.places import LARGEST, WIDTH, GraphPicture
 from coopt.runs.results import GateCell
 from coopt.runs.run import Run
 
+_DENSE = 100  # arrows from which they are drawn so thin that one sees through them
+
 
 def arrow(picture: GraphPicture, tutor: str, tutee: str) -> dict[str, float]:
     """Where the arrow of an edge begins and ends; two opposite ones lie side by side."""
@@ -81,14 +83,18 @@ def graph_chart(topology: Topology) -> Chart | None:
     tips = [alt.Tooltip(f"{k}:N") for k in ("edge", "state", "reason")]
     tips += [alt.Tooltip("gap:Q", format=".3f"), alt.Tooltip("flip:Q", title="P(flip)", format=".2f")]
     arrows = alt.Chart(alt.NamedData("edges")).encode(x, y, tooltip=tips)
+    dense = topology.graph.number_of_edges() > _DENSE
+    thin: dict[str, Any] = {"strokeWidth": 0.8, "opacity": 0.4} if dense else {}
     lines = [
-        arrows.transform_filter(f"isValid(datum.x) && {test}").mark_rule(style=style).encode(x2="x2:Q", y2="y2:Q")
+        arrows.transform_filter(f"isValid(datum.x) && {test}")
+        .mark_rule(style=style, **thin)
+        .encode(x2="x2:Q", y2="y2:Q")
         for test, style in ((closed, "closed"), (f"!({closed})", "open"))
     ]
     heads = [
         alt.Chart(alt.NamedData("edges"))
         .transform_filter(f"isValid(datum.x) && {test}")
-        .mark_point(shape="triangle", size=90, filled=True, opacity=1, style=f"{style}-head")
+        .mark_point(shape="triangle", size=15 if dense else 90, filled=True, opacity=1, style=f"{style}-head")
         .encode(alt.X("x2:Q", axis=None), alt.Y("y2:Q", axis=None), alt.Angle("angle:Q", scale=None), tooltip=tips)
         for test, style in ((closed, "closed"), (f"!({closed})", "open"))
     ]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from coopt.core.tables.cells import signed, span
 from coopt.reports.headline import against, warnings
+from coopt.reports.verdicts import in_a_sentence
 from coopt.runs.measures.summary import mean_changes
 from coopt.runs.provenance import command_of
 from coopt.runs.results import Results
@@ -42,13 +43,14 @@ def _card(results: Results, method: str, interval: str) -> Card:
     versus = against(results, method)
     if versus:
         found = f"{signed(versus.difference)} {span(versus.low, versus.high, '+.1f')}"
-        lines.append(f"against {versus.baseline}: {found}, {versus.verdict}")
+        verdict = in_a_sentence(versus.verdict, versus.low, versus.high, versus.p)
+        lines.append(f"against {versus.baseline}: {found}, {verdict}")
     shown = ", ".join(
         f"{n} {word}"
         for word, verdict in (("better", "improves"), ("worse", "worse"))
         if (n := sum(c.verdict == verdict for c in own))
     )
-    lines.append(f"of {len(own)} scores shown: {shown or 'none'}")
+    lines.append(f"scores shown to change: {shown or 'none'} of {len(own)}")
     mutual = next((c for c in results.pareto if c.method == method and c.student == "mutual"), None)
     if mutual and len(results.native) > 1:
         chance = f"{100 * mutual.probability:.0f} %"

@@ -8,6 +8,7 @@ from pathlib import Path
 from coopt.core import store
 from coopt.driver.status import RunStatus, clock, run_status
 from coopt.reports.charts import Chart, spec
+from coopt.reports.headline import SMOKE
 from coopt.reports.html.head import origin
 from coopt.reports.html.live_charts import score_charts, training_charts
 from coopt.reports.html.page import chart_library, own_script, style
@@ -47,6 +48,7 @@ def render_live(run: Run, status: RunStatus, now: float, *, reload: int = 0, cur
         methods=run.config.methods,
         origin=origin(run),
         sentence=how_far(status, now) if unfinished else f"Finished. Its results: coopt report {run.directory} --html",
+        smoke=SMOKE if run.config.smoke else "",
         unfinished=unfinished,
         no_verdicts=NO_VERDICTS,
         share=f"{status.share:.3f}",

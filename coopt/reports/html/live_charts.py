@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import fmean
 
 import altair as alt
 
 from coopt.reports.charts import HEIGHT, LINES, Chart, by_method, chart_of, tips
-from coopt.reports.html.score_charts import trajectory_charts
+from coopt.reports.html.score_charts import has_many, mean_of_students, trajectory_charts
 from coopt.runs.measures.training import EVERYONE, TrainingPoint
 from coopt.runs.measures.trajectories import Point
 
-MOST_STUDENTS = 12
-"""More of them are one chart: their mean, and the band from the lowest to the highest."""
-
 
 def score_charts(points: Sequence[Point], methods: Sequence[str], students: Sequence[str]) -> dict[str, Chart]:
-    """title -> validation scores by step; signal ``domain``."""
-    if len(students) <= MOST_STUDENTS:
-        return trajectory_charts(points, methods)
-    return trajectory_charts(_together(points), methods)
-
-
-def _together(points: Sequence[Point]) -> list[Point]:
-    groups: dict[tuple[str, str, int, int], list[float]] = {}
-    for p in points:
-        groups.setdefault((p.method, p.domain, p.round, p.step), []).append(p.score)
-    return [
-        Point(method, "mean of all students; band: lowest to highest", domain, round_, step, fmean(s), min(s), max(s))
-        for (method, domain, round_, step), s in groups.items()
-    ]
+    """title -> validation scores by step; signal ``domain``. Many students are one chart, which is drawn often."""
+    return trajectory_charts(mean_of_students(points) if has_many(students) else points, methods)
 
 
 def training_charts(points: Sequence[TrainingPoint], methods: Sequence[str]) -> dict[str, Chart]:

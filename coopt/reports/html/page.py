@@ -11,12 +11,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from coopt.core import store
+from coopt.core.outside.files import read_text
+from coopt.core.text import visible_in
 from coopt.reports.charts import Chart, spec
 from coopt.reports.graphs.palette import native_colours
 from coopt.reports.html.feedback_charts import break_matrices, cost_chart, difficulty_charts, outcome_charts
 from coopt.reports.html.graph import drawn_graph, gate_rows, graph_chart
 from coopt.reports.html.head import cards, first_warnings, origin
-from coopt.reports.html.score_charts import pareto_charts, trajectory_charts
+from coopt.reports.html.score_charts import has_many, mean_of_students, pareto_charts, trajectory_charts
 from coopt.reports.html.transcripts import Chosen, choose
 from coopt.reports.sections import page_tables
 from coopt.reports.templates import hash_of, render
@@ -61,7 +63,7 @@ def render_page(run: Run, results: Results, chosen: Chosen) -> str:
         data={
             "themes": THEMES,
             "charts": {section: [spec(c) for c in own.values()] for section, own in charts.items()},
-            "gates": gate_rows(results.gates, graph, results.domains),
+            "gates": visible_in(gate_rows(results.gates, graph, results.domains)),
             "transcripts": chosen.transcripts,
         },
         style=style(),
@@ -70,18 +72,19 @@ def render_page(run: Run, results: Results, chosen: Chosen) -> str:
         all_edges=ALL_EDGES,
         contexts=[(c, words) for c, words in _CONTEXTS.items() if any(x.context == c for x in results.break_rates)],
         colours=native_colours(natives, results.domains),
+        one_by_one=has_many(results.native),
         pairs=lambda names: [(n, n) for n in names],
     )
 
 
 def style() -> str:
     """The style of every page about a run."""
-    return (_HERE / "page.css").read_text(encoding="utf-8")
+    return read_text(_HERE / "page.css")
 
 
 def own_script(name: str) -> str:
     """The script of a page: what all charts need, and its own part."""
-    return "".join((_HERE / f"{part}.js").read_text(encoding="utf-8") for part in ("charts", name))
+    return "".join(read_text(_HERE / f"{part}.js") for part in ("charts", name))
 
 
 @lru_cache(maxsize=1)
@@ -93,12 +96,18 @@ def chart_library() -> str:
     return found
 
 
+def _trajectories(run: Run, results: Results) -> dict[str, Chart]:
+    points = trajectories(run)
+    together = mean_of_students(points) if has_many(results.native) else []
+    return trajectory_charts([*together, *points], results.methods)
+
+
 def _charts(run: Run, results: Results) -> dict[str, dict[str, Chart]]:
     """section -> title -> chart. A section without data is left out: a folder of results only has no steps."""
     steps = cost.read_steps(run)
     found: dict[str, dict[str, Chart | None]] = {
         "graph": {run.topology.name: graph_chart(drawn_graph(run, results.gates))},
-        "trajectories": dict(trajectory_charts(trajectories(run), results.methods)),
+        "trajectories": dict(_trajectories(run, results)),
         "pareto": dict(pareto_charts(results)) if results.methods else {},
         "matrix": dict(break_matrices(results)),
         "difficulty": dict(difficulty_charts(results)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import altair as alt
 
@@ -13,6 +14,26 @@ from coopt.runs.measures.trajectories import MEAN, Point
 from coopt.runs.results import Results
 
 _AXIS = alt.Axis(format="d", tickMinStep=1, tickCount=5)
+
+
+MOST_STUDENTS = 12
+"""More of them are not drawn side by side: their mean is, and on a page each that is chosen."""
+EVERY_STUDENT = "mean of all students; band: lowest to highest"
+
+
+def has_many(students: Sequence[str] | Mapping[str, str]) -> bool:
+    return len(students) > MOST_STUDENTS
+
+
+def mean_of_students(points: Sequence[Point]) -> list[Point]:
+    """Trajectories of all students as one."""
+    groups: dict[tuple[str, str, int, int], list[float]] = {}
+    for p in points:
+        groups.setdefault((p.method, p.domain, p.round, p.step), []).append(p.score)
+    return [
+        Point(method, EVERY_STUDENT, domain, round_, step, fmean(s), min(s), max(s))
+        for (method, domain, round_, step), s in groups.items()
+    ]
 
 
 def trajectory_charts(points: Sequence[Point], methods: Sequence[str]) -> dict[str, Chart]:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from jinja2.utils import htmlsafe_json_dumps
 
 from coopt.core.errors import DataError
+from coopt.core.text import visible_in
 from coopt.domains.base import Item, Split
 from coopt.domains.load import load_domains
 from coopt.runs.run import Run
@@ -50,15 +51,16 @@ def choose(run: Run, most_bytes: int = MOST_BYTES) -> Chosen:
     """Read, sample and complete the transcripts of a run."""
     groups: dict[tuple[object, ...], list[tuple[int, int, Transcript]]] = {}
     total: Counter[str] = Counter()
-    for count, found in enumerate(chain(_probed(run), _trained(run))):
-        total[found["change"]] += found["times"]
-        group = groups.setdefault(_group(found), [])
-        entry = (-_chance(found), -count, found)  # the heap's first is the one to let go of
+    for count, one in enumerate(chain(_probed(run), _trained(run))):
+        total[one["change"]] += one["times"]
+        group = groups.setdefault(_group(one), [])
+        entry = (-_chance(one), -count, one)  # the heap's first is the one to let go of
         (heapq.heappush if len(group) < _MOST_OF_A_GROUP else heapq.heappushpop)(group, entry)
     items, unread = _items(run)
     taken, room, missed = [], most_bytes, 0
-    for found in _in_turn(groups):
-        _complete(found, items.get(found["item"]))
+    for one in _in_turn(groups):
+        _complete(one, items.get(one["item"]))
+        found: Transcript = visible_in(one)  # what is not seen may be what changed an answer
         size = len(htmlsafe_json_dumps(found))  # as the page has it
         if size <= room:
             room -= size

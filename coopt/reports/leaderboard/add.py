@@ -18,6 +18,7 @@ from coopt.core.config.identity import differences
 from coopt.core.config.load import check as check_config
 from coopt.core.config.schema import Config
 from coopt.core.errors import EntryError
+from coopt.core.outside.files import read_bytes
 from coopt.graph.files import is_shipped, tables_of
 from coopt.reports.leaderboard.answers import answers_of, write_answers
 from coopt.reports.leaderboard.check import check_entry
@@ -32,7 +33,7 @@ from coopt.reports.leaderboard.entry import (
     world_of,
 )
 from coopt.reports.leaderboard.measures import measure
-from coopt.runs.measures.cost import read_steps
+from coopt.runs.measures.cost import read_steps, worked
 from coopt.runs.measures.scores import Scores
 from coopt.runs.run import Run
 from coopt.runs.together import data_of, name_of, provenances
@@ -99,7 +100,7 @@ def _add(scores: Scores, steps: Sequence[dict[str, Any]], method: str, directory
     }
     with store.replacing(beside) as temporary:
         write_answers(temporary, answers)
-        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        digest = hashlib.sha256(read_bytes(temporary)).hexdigest()
         try:
             entry = Entry.model_validate(tree | {"outcomes": OutcomesFile(file=beside.name, sha256=digest)})
         except ValidationError as error:
@@ -110,16 +111,17 @@ def _add(scores: Scores, steps: Sequence[dict[str, Any]], method: str, directory
 
 
 def _costs(steps: Sequence[dict[str, Any]]) -> list[Cost]:
-    """Sums over all steps of a method."""
+    """Sums over all steps of a method; seconds are a mean of those that were not idle."""
     found = []
     for feedback in ("off", "on"):
         own = [s for s in steps if s["feedback_on"] == (feedback == "on")]
         if own:
+            timed = worked(own)
             found.append(
                 Cost(
                     feedback=feedback,
                     steps=len(own),
-                    seconds_per_step=sum(s["seconds"]["total"] for s in own) / len(own),
+                    seconds_per_step=sum(s["seconds"]["total"] for s in timed) / len(timed),
                     tokens=TokenCounts(**{k: sum(s["tokens"][k] for s in own) for k in TokenCounts.model_fields}),
                     peak_memory_gib=max(s["memory_gib"] for s in own),
                 )

@@ -7,6 +7,7 @@ dictionary-encoded and compressed.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,8 @@ from pyarrow import parquet
 
 from coopt.core.errors import EntryError
 from coopt.core.names import BASE, INIT
+from coopt.core.outside.files import UnreadableError
+from coopt.core.outside.tables import parquet_file
 from coopt.core.statistics.design import Array, Clusters
 from coopt.core.statistics.paired import Paired
 from coopt.domains.base import Item
@@ -91,6 +94,17 @@ class GradedAnswers(Paired):
     def per_question(self, who: str, student: str, domain: str) -> Array:
         mean: Array = self.correct[AnswersOf(who, student, domain)].mean(axis=2)
         return mean
+
+    def of_seed(self, k: int) -> bytes:
+        """A hash of everybody's answers in the seed at place ``k``."""
+        found = hashlib.sha256()
+        for place, grid in self.correct.items():
+            found.update(repr((place, grid[k].shape)).encode() + grid[k].tobytes())
+        return found.digest()
+
+    def undecided(self, k: int) -> int:
+        """How often somebody answered a question both right and wrong in the seed at place ``k``."""
+        return sum(int((g[k].any(axis=1) & ~g[k].all(axis=1)).sum()) for g in self.correct.values())
 
     def passed(self, place: AnswersOf) -> float:
         """pass@k"""
@@ -167,12 +181,12 @@ def read_table(path: Path, data: bytes, schema: pa.Schema = SCHEMA) -> pa.Table:
     try:
         # Texts stay dictionaries: a long one that is repeated is held once.
         texts = [f.name for f in schema if f.type == pa.string()]
-        with parquet.ParquetFile(pa.BufferReader(data), read_dictionary=texts) as file:
+        with parquet_file(data, texts) as file:
             if not found.schema.to_arrow_schema().remove_metadata().equals(schema):
                 raise EntryError(f"{path}: its columns are not {', '.join(schema.names)} (with their types).")
             table = file.read()
-    except (OSError, pa.ArrowException) as error:
-        raise EntryError(f"{path}: not a readable Parquet file ({type(error).__name__}).") from None
+    except UnreadableError as error:
+        raise EntryError(f"{path}: {error}. Write it anew: coopt leaderboard add RUN.") from None
     if any(column.null_count for column in table.columns):
         raise EntryError(f"{path}: has empty cells. Every answer is right or wrong.")
     return table

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from coopt.core.config.identity import PLACES, PRACTICAL
+from coopt.core.config.identity import identity
 from coopt.core.config.load import check as check_config
 from coopt.core.config.load import load_config, preset_names
 from coopt.core.config.toml import flat
@@ -23,7 +23,7 @@ from coopt.core.tables.cells import NONE, percent, places, signed, span, yes
 from coopt.core.tables.table import Table
 from coopt.reports.leaderboard.check import Checked
 from coopt.reports.leaderboard.entry import Cost, Entry
-from coopt.reports.leaderboard.floors import floors_of
+from coopt.reports.leaderboard.floors import SHIPPED, floors_of
 from coopt.reports.leaderboard.links import relative
 
 _LONGEST = 200
@@ -33,7 +33,7 @@ _OF_RANKS = ("rank", "place, 95 %")
 MORE = ["score, 95 %", "students", "settings", "start", "native", "mutual Pareto", "headroom", "s/step"]
 """What stands beside them with ``--all``, and wherever a table is read by programs or can be scrolled."""
 _NOT_SETTINGS = {"preset", "smoke", "seed", "seeds", "domains", "methods", "topology", "nodes", "data", "model.path",
-                 "run", "break_rate", "engine", *PRACTICAL, *(".".join(place) for place in PLACES)}  # fmt: skip
+                 "run", "break_rate", "engine"}  # fmt: skip
 """Settings that other columns show, or that change no result."""
 
 
@@ -59,7 +59,7 @@ def _key(one: Checked) -> tuple[object, ...]:
     """What entries of one table have in common; also how their questions hang together."""
     entry = one.entry
     questions = tuple((d, entry.data[d]["test"]) for d in entry.domains)
-    return list(WORLDS).index(entry.world), entry.model, len(questions), questions, entry.samples, one.kept.questions
+    return list(WORLDS).index(entry.world), base_of(entry), len(questions), questions, entry.samples, one.kept.questions
 
 
 def _track(group: Sequence[Checked]) -> Track:
@@ -68,8 +68,13 @@ def _track(group: Sequence[Checked]) -> Track:
     return Track(_title(group[0].entry), _ranked(entrants), references, floors_of(group[0].entry))
 
 
+def base_of(entry: Entry) -> str:
+    """What its students begin with: the base, or specialists of their own that nobody has seen."""
+    return f"{entry.model} and ready specialists" if check_config(entry.config).model.students else entry.model
+
+
 def _title(entry: Entry) -> str:
-    base = "" if entry.model == "scimini" else f", base {entry.model}"
+    base = "" if base_of(entry) == SHIPPED else f", base {base_of(entry)}"
     sizes = ", ".join(f"{c.domain} {c.questions}" for c in entry.measures.constants)
     return f"{WORLDS[entry.world]}{base}: test questions {sizes}; avg@{entry.samples}"
 
@@ -156,7 +161,7 @@ def settings_of(entry: Entry) -> str:
     config = check_config(entry.config)
     shipped = config.preset in preset_names()
     usual = _usual(config.preset if shipped else "mini", config.smoke)
-    own = flat(config.model_dump(mode="json"))
+    own = flat(identity(config))
     changed = [f"{k}={v}" for k, v in own.items() if v != usual.get(k) and not _is_shown(k)]
     named = [] if config.preset == "mini" else [f"preset {config.preset}"]
     return re.sub(r"[^\w .,:=+/-]", "", ", ".join([*named, *changed]))[:_LONGEST] or NONE
@@ -164,7 +169,7 @@ def settings_of(entry: Entry) -> str:
 
 @cache
 def _usual(preset: str, smoke: bool) -> dict[str, Any]:
-    return flat(load_config(preset=preset, smoke=smoke).model_dump(mode="json"))
+    return flat(identity(load_config(preset=preset, smoke=smoke)))
 
 
 def _is_shown(key: str) -> bool:
@@ -180,8 +185,8 @@ def seconds_of(costs: Sequence[Cost]) -> str:
 def _notes(section: Track, more: bool) -> list[str]:
     seeds = {tuple(c.entry.seeds) for _, c in section.ranked}
     notes = [
-        "Percent, means of all students and domains. rank: by change against the own initial students; place: all true"
-        " places lie in these at once with 95 % (pairs, Holm)."
+        "Percent, means of all students and domains. rank: by change against the entry's own initial students; place:"
+        " with 95 % confidence all true places lie in these at once (pairs, Holm)."
     ]
     if more:
         notes.append(

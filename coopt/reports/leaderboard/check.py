@@ -14,11 +14,20 @@ from coopt.core.names import INIT
 from coopt.domains.rows import content_hash
 from coopt.reports.leaderboard import kept
 from coopt.reports.leaderboard.answers import GradedAnswers, read_answers, read_table
+from coopt.reports.leaderboard.command import check_command
 from coopt.reports.leaderboard.entry import ENTRY, OUTCOMES, Entry, read_entry
 from coopt.reports.leaderboard.evidence import LARGEST_OUTCOMES, LARGEST_TOGETHER, check_sizes, read_plain
 from coopt.reports.leaderboard.kept import Kept
 from coopt.reports.leaderboard.measures import measure
-from coopt.reports.leaderboard.stated import check_graph, check_informed, check_words, check_world, stated_config
+from coopt.reports.leaderboard.stated import (
+    check_graph,
+    check_informed,
+    check_seeds_differ,
+    check_words,
+    check_world,
+    stated_config,
+)
+from coopt.reports.leaderboard.work import check_work
 
 _NEAR = 1e-6  # another machine adds up in another order
 
@@ -60,7 +69,9 @@ def _checked(path: Path, entry: Entry, data: bytes) -> Kept:
     check_words(path, entry, config)
     sizes = {c.domain: c.questions for c in entry.measures.constants}
     check_sizes(path, len(entry.students), len(entry.seeds), entry.samples, sizes)
+    check_command(path, entry, config)
     topology = check_graph(path, entry, config)
+    check_work(path, entry, config, topology)
     if hashlib.sha256(data).hexdigest() != entry.outcomes.sha256:
         raise EntryError(f"{path}: outcomes.sha256 is not the hash of {entry.outcomes.file}.")
     answers = _answers(path.with_name(entry.outcomes.file), entry, data)
@@ -70,6 +81,7 @@ def _checked(path: Path, entry: Entry, data: bytes) -> Kept:
             raise EntryError(
                 f"{path}: data.{domain}.test is {entry.data[domain].get('test')}, but the items hash to {found}."
             )
+    check_seeds_differ(path, answers)
     check_world(path, entry, config, answers)
     _check_numbers(path, entry, answers)
     check_informed(path, entry, config, topology)
@@ -84,9 +96,10 @@ def _answers(beside: Path, entry: Entry, data: bytes) -> GradedAnswers:
 
 def _kept(entry: Entry, answers: GradedAnswers) -> Kept:
     questions = content_hash(*(repr((d, *answers.questions[d])) for d in entry.domains))
-    content = hashlib.sha256(repr((questions, entry.method, entry.topology, entry.students, entry.seeds)).encode())
-    for place, grid in answers.correct.items():
-        content.update(repr((place, grid.shape)).encode() + grid.tobytes())
+    # Not what the seeds are called: the same answers under another number are the same answers.
+    content = hashlib.sha256(repr((questions, entry.method, entry.topology, entry.students)).encode())
+    for seed in sorted(answers.of_seed(k) for k in range(len(entry.seeds))):
+        content.update(seed)
     return Kept(answers.paired(entry.method, INIT, entry.students), questions, content.hexdigest())
 
 

@@ -15,12 +15,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from coopt.core.config.faults import first_fault
 from coopt.core.config.schema import DataConfig
 from coopt.core.errors import EntryError
+from coopt.core.outside.files import UnreadableError, decoded
+from coopt.core.outside.parse import parse_json, parse_model
 from coopt.core.statistics.verdicts import Verdict
 from coopt.core.text import one_line
 from coopt.reports.leaderboard.evidence import LARGEST_ENTRY, read_plain
 from coopt.runs.results import ParetoVerdict
 
 VERSION = 3
+_NEXT = "Write it anew: coopt leaderboard add RUN."
 ENTRY, OUTCOMES = ".entry.json", ".outcomes.parquet"
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]{0,79}$")]
@@ -205,11 +208,8 @@ class Entry(Part):
 def read_entry(path: Path) -> tuple[Entry, bytes]:
     """An entry that has the schema, and the file's bytes. Raises ``EntryError``."""
     data = read_plain(path, LARGEST_ENTRY)
-    try:
-        tree = json.loads(data)
-    except (ValueError, RecursionError) as error:  # JSON and Unicode errors are ValueErrors
-        raise EntryError(f"{path}: not a readable JSON file ({type(error).__name__}).") from None
-    version = tree.get("version") if isinstance(tree, dict) else None
+    text, tree = read_tree(path, data)
+    version = tree.get("version")
     if isinstance(version, int) and version > VERSION:
         raise EntryError(
             f"{path}: schema version {version} is of a later coopt (this one reads {VERSION}). Update coopt."
@@ -220,7 +220,7 @@ def read_entry(path: Path) -> tuple[Entry, bytes]:
             " anew from its answers: coopt leaderboard renew FOLDER."
         )
     try:
-        entry = Entry.model_validate_json(data, strict=True)
+        entry = parse_model(Entry, text)
     except ValidationError as error:
         fault = first_fault(error)
         raise EntryError(
@@ -229,6 +229,18 @@ def read_entry(path: Path) -> tuple[Entry, bytes]:
     if path.name != entry.name + ENTRY:
         raise EntryError(f"{path}: holds the entry {entry.name}, so its name must be {entry.name}{ENTRY}.")
     return entry, data
+
+
+def read_tree(path: Path, data: bytes) -> tuple[str, dict[str, Any]]:
+    """The text of an entry and its tables, which may be of any version. Raises ``EntryError``."""
+    try:
+        text = decoded(data)
+        tree = parse_json(text)
+    except UnreadableError as error:
+        raise EntryError(f"{path}: {error}. {_NEXT}") from None
+    if not isinstance(tree, dict):
+        raise EntryError(f"{path}: not a JSON object. {_NEXT}")
+    return text, tree
 
 
 def plain(text: str) -> str:

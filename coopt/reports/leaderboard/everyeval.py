@@ -119,7 +119,7 @@ def _result(
             },
         },
         "metric_config": {
-            "evaluation_description": f"Mean share of right answers over {entry.samples} sampled answers a question.",
+            "evaluation_description": f"Mean share of right answers over {entry.samples} sampled answers per question.",
             "metric_id": name,
             "metric_name": f"{'change of ' * change}avg@{entry.samples}",
             "metric_kind": "accuracy",

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
-import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pyarrow as pa
 from pyarrow import parquet
 
 from coopt.core.errors import EntryError
+from coopt.core.outside.files import UnreadableError, read_bytes
+from coopt.core.outside.tables import parquet_file
 
 LARGEST_ENTRY = 2_000_000
 LARGEST_OUTCOMES = 5_000_000
@@ -28,21 +27,11 @@ def read_plain(path: Path, most: int) -> bytes:
     """The bytes of an ordinary file that is not larger than ``most``. Links, pipes and devices are refused unread.
     Raises ``EntryError``."""
     try:
-        # Not to follow a link, and not to wait for a pipe's writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        if path.is_symlink():
-            raise EntryError(f"{path}: a link. Give the file itself.") from None
-        raise EntryError(f"{path}: cannot be read ({error.strerror}).") from None
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
-        os.close(descriptor)
-        raise EntryError(f"{path}: no ordinary file.")
-    with os.fdopen(descriptor, "rb") as file:
-        data = file.read(most + 1) if found.st_size <= most else b""
-    if found.st_size > most or len(data) > most:
-        raise EntryError(f"{path}: larger than {most:,} bytes.")
-    return data
+        return read_bytes(path, most, links=False)
+    except FileNotFoundError:
+        raise EntryError(f"{path}: no such file.") from None
+    except UnreadableError as error:
+        raise EntryError(f"{path}: {error}.") from None
 
 
 def check_sizes(path: Path, students: int, seeds: int, samples: int, questions: Mapping[str, int]) -> None:
@@ -79,9 +68,10 @@ def check_parquet(path: Path, data: bytes) -> parquet.FileMetaData:
     """A Parquet file that holds its columns' data and its footer, one after another, and not a byte besides. Raises
     ``EntryError``."""
     try:
-        found = parquet.ParquetFile(pa.BufferReader(data)).metadata
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise EntryError(f"{path}: not a readable Parquet file ({type(error).__name__}).") from None
+        with parquet_file(data) as file:
+            found = file.metadata
+    except UnreadableError as error:
+        raise EntryError(f"{path}: {error}. Write it anew: coopt leaderboard add RUN.") from None
     groups = [found.row_group(k) for k in range(found.num_row_groups)]
     chunks = [g.column(c) for g in groups for c in range(g.num_columns)]
     place = len(_MAGIC)

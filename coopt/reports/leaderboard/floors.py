@@ -3,16 +3,21 @@ entry claims."""
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from coopt.core.outside.files import read_text
+from coopt.core.outside.parse import parse_json
 from coopt.reports.leaderboard.entry import Entry
 
 BASE_SCORES = Path(__file__).with_name("base_scores.json")
 """hash of test questions -> scores of the shipped base on them, avg@8 of the seeds 0 to 4, and the domain's name."""
+
+SHIPPED = "scimini"
+"""The base whose scores they are."""
+CONSTANT = "constant answer"
 
 
 def floors_of(entry: Entry) -> dict[str, float]:
@@ -23,13 +28,13 @@ def floors_of(entry: Entry) -> dict[str, float]:
         return {}
     found, known = {}, base_scores()
     hashes = [entry.data[d]["test"] for d in entry.domains]
-    if entry.model == "scimini" and all(h in known for h in hashes):
+    if entry.model == SHIPPED and all(h in known for h in hashes):
         found["base"] = float(np.mean([known[h] for h in hashes]))
-    return found | {"constant answer": entry.measures.overall.constant}
+    return found | {CONSTANT: entry.measures.overall.constant}
 
 
 @cache
 def base_scores() -> dict[str, float]:
     """hash of test questions -> mean score."""
-    tree = json.loads(BASE_SCORES.read_text(encoding="utf-8"))
+    tree = parse_json(read_text(BASE_SCORES))
     return {key: float(np.mean(of["scores"])) for key, of in tree.items()}

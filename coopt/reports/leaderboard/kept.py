@@ -11,12 +11,13 @@ from functools import lru_cache
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 
 import coopt
 from coopt.core import store
+from coopt.core.outside.files import UnreadableError, read_bytes
+from coopt.core.outside.tables import arrays_of
 from coopt.core.resources import cache_dir, resource_dir
 from coopt.core.statistics.design import Array
 from coopt.methods.registry import ENTRY_POINTS
@@ -45,9 +46,9 @@ def key_of(*contents: bytes) -> str:
 def load(key: str) -> Kept | None:
     """None: not there, or damaged."""
     try:
-        with np.load(_folder() / f"{key}.npz", allow_pickle=False) as found:
-            kept = Kept(found["changes"], str(found["questions"]), str(found["content"]))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        found = arrays_of(_folder() / f"{key}.npz")
+        kept = Kept(found["changes"], str(found["questions"]), str(found["content"]))
+    except (FileNotFoundError, UnreadableError, KeyError):
         return None
     sound = kept.changes.ndim == 2 and kept.changes.dtype == np.float64 and bool(np.isfinite(kept.changes).all())
     return kept if sound else None
@@ -79,7 +80,7 @@ def _check() -> str:
     found = hashlib.sha256()
     package = Path(coopt.__file__).parent
     for path in sorted([*package.rglob("*.py"), *resource_dir("topologies").glob("*.toml")], key=str):
-        found.update(path.read_bytes())
+        found.update(read_bytes(path))
     found.update(" ".join(f"{name} {version(name)}" for name in _LIBRARIES).encode())
     found.update(" ".join(sorted(f"{p.name} {p.value}" for p in entry_points(group=ENTRY_POINTS))).encode())
     return found.hexdigest()

@@ -9,6 +9,7 @@ import numpy as np
 
 from coopt.core.names import BASE, INIT
 from coopt.core.statistics.proportions import proportion_interval
+from coopt.core.statistics.ranking import Rank
 from coopt.core.statistics.verdicts import Change, corrected
 from coopt.domains.rows import best_constant
 from coopt.reports.leaderboard.answers import AnswersOf, GradedAnswers
@@ -71,7 +72,7 @@ def _moved(change: Change) -> Moved:
 def _overall(answers: GradedAnswers, native: Mapping[str, str], constant: float) -> Overall:
     method, everyone = answers.method, answers.students
     end = answers.mean(method, everyone)
-    place = standing(answers, method, 1, 1)
+    place = standing(answers, method, Rank(1, 1, 1))
     at_home = [answers.change(method, s, native[s]).value for s in everyone if native.get(s) in answers.domains]
     return Overall(
         score=end.value,

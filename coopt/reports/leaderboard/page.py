@@ -19,6 +19,7 @@ from coopt.reports.leaderboard.entry import Cost, StudentScore
 from coopt.reports.leaderboard.links import anchor, relative
 from coopt.reports.leaderboard.stated import trust_in
 from coopt.reports.templates import render, script_hash
+from coopt.reports.verdicts import worded
 
 _COST = ["feedback", "steps", "s/step", "tokens rolled out", "of feedback", "trained on", "GiB"]
 _ORDER = ["rank", "method", "score", "change", "place, 95 %", "topology", "seeds", "entry", *MORE[1:]]
@@ -124,5 +125,5 @@ def _score(score: StudentScore) -> list[str]:
         percent(score.passed),
         signed(moved.value if moved else None),
         span(moved.low, moved.high, "+.1f") if moved else "",
-        moved.verdict if moved else "",
+        worded(moved.verdict, moved.low, moved.high, moved.p) if moved else "",
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from coopt.core import store
 from coopt.core.errors import EntryError
+from coopt.core.outside.files import UnreadableError, read_text
 from coopt.core.tables.table import Table, render
 from coopt.reports.leaderboard.board import Track, board_tables
 
@@ -31,9 +32,9 @@ def document_tables(found: Sequence[Track], document: Path) -> list[Table]:
 
 def write_board(path: Path, found: Sequence[Track]) -> None:
     """Bring a file up to date. Entries are links to their files."""
-    if not path.is_file():
-        raise EntryError(f"{path}: no such file.")
     try:
-        store.write_text(path, with_board(path.read_text(encoding="utf-8"), document_tables(found, path)))
-    except EntryError as error:
+        store.write_text(path, with_board(read_text(path), document_tables(found, path)))
+    except FileNotFoundError:
+        raise EntryError(f"{path}: no such file.") from None
+    except (EntryError, UnreadableError) as error:
         raise EntryError(f"{path}: {error}") from None

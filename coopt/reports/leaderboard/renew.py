@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,9 +10,10 @@ import pyarrow as pa
 from coopt.core import store
 from coopt.core.config.load import check as check_config
 from coopt.core.errors import EntryError
+from coopt.core.outside.files import read_bytes
 from coopt.domains.load import load_domains
 from coopt.reports.leaderboard.answers import SCHEMA, Question, read_answers, read_table, write_answers
-from coopt.reports.leaderboard.entry import VERSION, Entry, OutcomesFile
+from coopt.reports.leaderboard.entry import VERSION, Entry, OutcomesFile, read_tree
 from coopt.reports.leaderboard.evidence import LARGEST_ENTRY, LARGEST_OUTCOMES, read_plain
 from coopt.reports.leaderboard.measures import measure
 
@@ -22,7 +22,7 @@ _BEFORE = pa.schema([field for field in SCHEMA if field.name != "clusters"])
 
 def renew_entry(path: Path) -> bool:
     """Whether there was anything to do. Raises ``EntryError``, and ``DataError`` where its questions are not here."""
-    tree = json.loads(read_plain(path, LARGEST_ENTRY))
+    _, tree = read_tree(path, read_plain(path, LARGEST_ENTRY))
     if tree.get("version") == VERSION:
         return False
     if tree.get("version") != VERSION - 1:
@@ -43,7 +43,7 @@ def renew_entry(path: Path) -> bool:
     answers = read_answers(path, whole, tree["method"], tree["students"], sizes, tree["seeds"], tree["samples"])
     with store.replacing(beside) as temporary:
         write_answers(temporary, answers)
-        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        digest = hashlib.sha256(read_bytes(temporary)).hexdigest()
         outcomes = OutcomesFile(file=beside.name, sha256=digest)
         new = {"version": VERSION, "measures": measure(answers, tree["native"]), "outcomes": outcomes}
         entry = Entry.model_validate(tree | new)

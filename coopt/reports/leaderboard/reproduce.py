@@ -17,11 +17,12 @@ from coopt.core.errors import EntryError
 from coopt.core.names import INIT
 from coopt.core.statistics.crossed import ALPHA
 from coopt.core.statistics.verdicts import change, corrected
-from coopt.core.tables.cells import percent, signed, span
+from coopt.core.tables.cells import duration, percent, signed, span
+from coopt.core.tables.screen import show_lines
 from coopt.core.tables.table import Table
 from coopt.domains.load import WORLD, data_hashes
 from coopt.domains.mapping.schema import mapping_names
-from coopt.driver.bench import ready
+from coopt.driver.bench import plainly, ready
 from coopt.graph.files import is_shipped, toml_of
 from coopt.graph.topology import Topology
 from coopt.lm.bases import NAMED
@@ -29,6 +30,7 @@ from coopt.methods.base import Average
 from coopt.methods.registry import all_methods, make_method
 from coopt.reports.leaderboard.answers import AnswersOf, answers_of
 from coopt.reports.leaderboard.check import Checked
+from coopt.reports.leaderboard.foretold import EQUAL, RULES, foretold
 from coopt.reports.leaderboard.measures import measure
 from coopt.reports.leaderboard.stated import StatedRun, check_graph, stated_config
 from coopt.runs.measures.scores import Scores
@@ -36,7 +38,6 @@ from coopt.runs.run import Run
 from coopt.runs.together import open_finished
 
 Outcome = Literal["equal", "within interval", "different"]
-_EQUAL = 1e-6
 
 
 class Compared(NamedTuple):
@@ -52,7 +53,7 @@ class Compared(NamedTuple):
 
     @property
     def outcome(self) -> Outcome:
-        if abs(self.stated - self.found) <= _EQUAL:
+        if abs(self.stated - self.found) <= EQUAL:
             return "equal"
         return "within interval" if self.low <= self.found <= self.high and self.p >= ALPHA else "different"
 
@@ -80,10 +81,17 @@ def run_again(
     whole = list(range(entry.seeds[0], entry.seeds[-1] + 1)) == entry.seeds
     place = folder / entry.run  # an entry of it has the same name
     parts = {place: entry.seeds} if whole else {place / f"seed-{s}": [s] for s in entry.seeds}
-    for part, seeds in parts.items():
-        own = config.model_copy(update={"seed": seeds[0], "seeds": len(seeds)})
-        bench = ready(own, part, workers)
-        bench.carry_out(bench.plan(), arguments, console)
+    own = {part: config.model_copy(update={"seed": seeds[0], "seeds": len(seeds)}) for part, seeds in parts.items()}
+    benches = [ready(each, part, workers) for part, each in own.items()]
+    say = plainly(console)
+    show_lines(foretold(entry), console)
+    for k, bench in enumerate(benches):
+        with bench.alone():
+            plan = bench.plan(say=say)
+            part = f" (seed {k + 1} of {len(benches)})" if len(benches) > 1 else ""
+            by = f"{bench.workers} worker{'s' * (bench.workers > 1)}"
+            say(f"Expected here{part}: {duration(plan.left_seconds())} with {by}.")
+            bench.carry_out(plan, arguments, console)
     return open_finished(place)
 
 
@@ -145,7 +153,7 @@ def _needed(run: Run, name: str) -> tuple[str, ...]:
 
 class Again(NamedTuple):
     """``rows``: the mean of everybody, its change, and every student's score in every domain. ``answers``: how many
-    there are; ``same``: how many of them are right or wrong as the entry says."""
+    there are; ``same``: how many of them agree with the entry."""
 
     rows: list[Compared]
     answers: int
@@ -190,8 +198,4 @@ def reproduction_table(name: str, rows: list[Compared]) -> Table:
         ]
         for row in rows
     ]
-    note = (
-        "Percent. within interval: in the entry's 95 % interval, and no difference shown over the same questions"
-        " (Holm); on other hardware a near-tie may turn."
-    )
-    return Table(f"{name}, run again", ["measure", "entry", "95 %", "now", "outcome"], cells, [note])
+    return Table(f"{name}, run again", ["measure", "entry", "95 %", "now", "outcome"], cells, [f"Percent. {RULES}"])

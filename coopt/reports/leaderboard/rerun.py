@@ -57,7 +57,7 @@ def rerun(checked: Checked, run: Run, questions: int, draw: int) -> Rerun:
             answers, same = answers + before.size, same + int((found == before).sum())
     if same < LEAST_SAME * answers:
         raise EntryError(
-            f"{checked.path}: of {answers:,} answers given again {same:,} are right or wrong as it says, fewer than"
+            f"{checked.path}: of {answers:,} answers given again {same:,} agree with the entry, fewer than"
             f" {LEAST_SAME:.0%} (--draw {draw} asks the same questions)."
         )
     return Rerun(answers, same)
@@ -156,6 +156,9 @@ class AmongAll:
 
     def rest(self) -> None:
         self.engine.rest()
+
+    def forget(self) -> None:
+        self.engine.forget()
 
     def generate(
         self, prompts: Sequence[Sequence[int]], samples: int, sampling: Sampling, draws: Draws

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from coopt.core.config.load import check as check_config
+from coopt.core.config.load import load_config
 from coopt.core.config.schema import Config
 from coopt.core.errors import ConfigError, CooptError, EntryError
+from coopt.core.names import BASE, INIT
 from coopt.domains.load import data_hashes, load_domains
 from coopt.graph.build import build_topology
 from coopt.graph.files import is_shipped, load_topology, topology_names
@@ -17,9 +19,13 @@ from coopt.lm.bases import NAMED
 from coopt.methods.registry import all_methods
 from coopt.reports.leaderboard.answers import GradedAnswers, Question
 from coopt.reports.leaderboard.entry import Entry, plain, world_of
+from coopt.reports.leaderboard.floors import CONSTANT, SHIPPED, base_scores
 from coopt.runs.run import Run
 
 _MOST_EDGES = 4096
+_BY_CHANCE = 20  # questions answered both right and wrong: two seeds do not agree on so many answer by answer
+_OF_ANSWERS = ("eval_temperature", "eval_top_p", "max_response_tokens")
+_FAR = 0.05  # the shipped base's seeds differ by a tenth of that
 Trust = Literal["verified", "checked", "claimed"]
 
 
@@ -63,16 +69,24 @@ def check_words(path: Path, entry: Entry, config: Config) -> None:
         raise EntryError(f"{path}: native: {sorted(set(entry.native.values()))}; domains are {entry.domains}.")
     if entry.method not in config.methods:
         raise EntryError(f"{path}: method {entry.method} is not among config.methods {list(config.methods)}.")
+    alike = [m for m in (*all_methods(), INIT, BASE, CONSTANT) if _squeezed(m) == _squeezed(entry.method)]
+    if alike and entry.method not in all_methods():
+        raise EntryError(f"{path}: method {entry.method} reads like {alike[0]}. Rename it, and run again.")
+    if any((record.model_extra or {}).get("simulated") for record in entry.provenance):
+        raise EntryError(f"{path}: from a simulation, which has no answers to questions.")
     if entry.model in NAMED and config.model.path != entry.model:
-        raise EntryError(f"{path}: model: a folder of one's own may not be called {entry.model}, as a shipped base is.")
+        raise EntryError(
+            f"{path}: model: a folder of your own may not have the name of a shipped base ({entry.model})."
+        )
     for k, record in enumerate(entry.provenance):
         if record.data != entry.data:
             raise EntryError(f"{path}: provenance.{k}.data is not the entry's data.")
     _check_seeds(path, entry, config)
-    steps = sum(c.steps for c in entry.costs)
-    most = config.total_steps * len(entry.students) * len(entry.seeds)
-    if steps > most:
-        raise EntryError(f"{path}: costs: {steps} steps, but by config there are at most {most}.")
+
+
+def _squeezed(name: str) -> str:
+    """A name as somebody remembers it."""
+    return "".join(c for c in name.casefold() if c.isalnum())
 
 
 def _contradicts(path: Path, key: str, found: object, right: object) -> EntryError:
@@ -95,12 +109,22 @@ def _check_seeds(path: Path, entry: Entry, config: Config) -> None:
         raise EntryError(f"{path}: seeds: {entry.seeds}, but provenance has {began}.")
 
 
+def check_seeds_differ(path: Path, answers: GradedAnswers) -> None:
+    """No seed is another one's answers again. Raises ``EntryError``."""
+    seen: dict[bytes, int] = {}
+    for k, seed in enumerate(answers.seeds):
+        first = seen.setdefault(answers.of_seed(k), seed)
+        if first != seed and answers.undecided(k) >= _BY_CHANCE:
+            raise EntryError(f"{path}: seeds: {seed} has the same answers as {first}, one by one.")
+
+
 def check_world(path: Path, entry: Entry, config: Config, answers: GradedAnswers) -> None:
     """The embedded world's questions, keys, clusters and hashes, which are always here; of rows they are what the entry
     says. Raises ``EntryError``."""
     if entry.world != "scimini":
         return
-    domains = load_domains(config)
+    # Their worked solutions lie where the run was made, and nothing of them is asked here.
+    domains = load_domains(config.model_copy(update={"data": config.data.model_copy(update={"solutions": ""})}))
     for name, domain in domains.items():
         if [Question.of(i) for i in domain.items("test")] != list(answers.questions[name]):
             raise EntryError(
@@ -110,6 +134,19 @@ def check_world(path: Path, entry: Entry, config: Config, answers: GradedAnswers
     for name, splits in entry.data.items():
         if splits != hashes[name]:
             raise EntryError(f"{path}: data.{name} is not the hash of the embedded world's questions.")
+    _check_base(path, entry, config, answers)
+
+
+def _check_base(path: Path, entry: Entry, config: Config, answers: GradedAnswers) -> None:
+    """The shipped base's score on questions on which it was measured, sampled as it was then."""
+    sampling, usual = config.sampling, load_config(preset="mini").sampling
+    if entry.model != SHIPPED or any(getattr(sampling, key) != getattr(usual, key) for key in _OF_ANSWERS):
+        return
+    for name in entry.domains:
+        known = base_scores().get(entry.data[name]["test"])
+        found = answers.score(BASE, BASE, name).value
+        if known is not None and abs(found - known) > _FAR:
+            raise EntryError(f"{path}: base scores {found:.3f} in {name}; the shipped one has {known:.3f}.")
 
 
 def check_graph(path: Path, entry: Entry, config: Config) -> Topology:
@@ -143,7 +180,7 @@ def _shipped(path: Path, entry: Entry, config: Config) -> Topology:
 def _own(path: Path, entry: Entry) -> Topology:
     if entry.topology in topology_names():
         raise EntryError(
-            f"{path}: topology: a graph of one's own may not be called {entry.topology}, as a shipped one is. Rename"
+            f"{path}: topology: a graph of your own may not have the name of a shipped one ({entry.topology}). Rename"
             " its file, and run again."
         )
     if entry.graph is None:
@@ -176,9 +213,21 @@ def trust_in(entry: Entry) -> dict[Trust, list[str]]:
     embedded, shipped = entry.world == "scimini", entry.graph is None
     found: dict[Trust, list[str]] = {
         "verified": ["scores, intervals, changes and verdicts follow from the answers"],
-        "checked": ["settings, seeds, answers a question, domains and number of steps agree with one another"],
-        "claimed": ["that these students gave these answers", "costs, hardware, packages and commit"],
+        "checked": [
+            "settings, seeds, answers per question and domains agree with one another",
+            "settings are those of the command that began the run, as far as it names them",
+        ],
+        "claimed": [
+            "that these students gave these answers",
+            "seconds, tokens, memory, hardware, packages and commit",
+            "settings that the command leaves to its preset",
+        ],
     }
+    steps = "number of steps, by rounds, students and seeds"
+    if knows_method(entry):
+        found["checked"].append(f"{steps}; fewer only by whole rounds")
+    else:
+        found["claimed"].append(f"{steps}, below their upper bound")
     world = "questions, right answers and hashes of the data"
     if embedded:
         found["verified"].append(f"{world} are the embedded world's")

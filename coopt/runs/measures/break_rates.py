@@ -7,15 +7,14 @@ and f, "s if there is one" for the paper's context (``coopt.methods.break_rate``
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coopt.core.statistics.crossed import ratio
-from coopt.core.statistics.design import Array, Clusters, make_design
-from coopt.core.statistics.proportions import proportion_interval
-from coopt.core.statistics.verdicts import LEAST_QUESTIONS
+from coopt.core.statistics.design import Array, Clusters, Design, make_design
+from coopt.core.statistics.pooled import pooled
 from coopt.runs.results import Context, RateCell
 
 # Wrong answers of eight before feedback, scaled to n: label -> (lowest, highest). The paper's Table 2 has 0-4 and 5-7,
@@ -31,11 +30,14 @@ CONTEXTS: dict[Context, str] = {"paper": "paper_control", "sf": "s", "f": "again
 """context -> its control"""
 
 
+Counts = NDArray[np.int32]
+
+
 class Grids(NamedTuple):
     """0/1 answers under one tutor [lines, n], NaN where a context does not exist; a line is a question of one
     tutee and seed. ``items`` names the question of each line, ``seeds`` its seed."""
 
-    items: NDArray[np.str_]
+    items: NDArray[Any]
     seeds: NDArray[np.int64]
     before: Array
     after: Array
@@ -49,55 +51,112 @@ class Grids(NamedTuple):
         seeds = np.full(len(items), seed)
         return cls(items, seeds, before, after, np.where(np.isnan(after), np.nan, control))
 
-    def where(self, lines: NDArray[np.bool_]) -> Grids:
-        own = (self.before[lines], self.after[lines], self.control[lines])
-        return Grids(self.items[lines], self.seeds[lines], *own)
+
+_STARTS = (("break", 1), ("fix", 0))
 
 
-def stack(grids: Sequence[Grids]) -> Grids:
+class Tally(NamedTuple):
+    """What rates are made from: of every line of grids how many answers are wrong, and of those that a kind of rate is
+    about (right ones for ``break``, wrong ones for ``fix``; the first axis) how many were asked again and how many of
+    these changed, with feedback and in the control. ``answers``: of a line."""
+
+    items: NDArray[Any]
+    seeds: NDArray[np.int64]
+    answers: int
+    wrong_L: Counts
+    asked_KL: Counts
+    changed_KL: Counts
+    control_KL: Counts
+
+    @classmethod
+    def of(cls, grids: Grids) -> Tally:
+        asked = [(grids.before == start) & ~np.isnan(grids.after) for _, start in _STARTS]
+        counts = [
+            np.array([(a & (x != start)).sum(axis=1) for a, (_, start) in zip(asked, _STARTS, strict=True)], np.int32)
+            for x in (grids.after, grids.control)
+        ]
+        answers = grids.before.shape[1]
+        wrong_L = (answers - grids.before.sum(axis=1)).astype(np.int32)
+        return cls(grids.items, grids.seeds, answers, wrong_L, np.array([a.sum(axis=1) for a in asked]), *counts)
+
+
+def stack(tallies: Sequence[Tally]) -> Tally:
     """Several domains, tutees or seeds under one heading."""
-    return Grids(*(np.concatenate(parts) for parts in zip(*grids, strict=True)))
+    if len(tallies) == 1:
+        return tallies[0]
+    items, seeds, answers, *counts = zip(*tallies, strict=True)
+    joined = (np.concatenate(parts, axis=-1) for parts in counts)
+    return Tally(np.concatenate(items), np.concatenate(seeds), answers[0], *joined)
 
 
-def rates(grids: Grids, difficulty: str, minimum: int, clusters: Mapping[str, Clusters]) -> dict[str, RateCell]:
+class Designs:
+    """The designs of means over some of all questions; ``clusters``: of every question. The same are asked for again
+    and again: by the six rates of an edge, and by the edges into a student."""
+
+    def __init__(self, clusters: Mapping[Any, Clusters]) -> None:
+        self.clusters = clusters
+        self._made = lru_cache(maxsize=_HELD)(self._make)
+
+    def __call__(self, questions: NDArray[Any]) -> Design:
+        return self._made(tuple(questions.tolist()))
+
+    def _make(self, questions: tuple[Any, ...]) -> Design:
+        return make_design([[self.clusters.get(q, ()) for q in questions]])
+
+
+_HELD = 64  # designs
+
+
+def rates(tally: Tally, difficulty: str, minimum: int, designs: Designs) -> dict[str, RateCell]:
     """``break``, ``fix``, their controls, and what they are more than these (``break_more``, ``fix_more``), on
-    questions of one difficulty. ``clusters``: of every question.
+    questions of one difficulty.
 
     break = #(correct -> wrong) / #correct, fix = #(wrong -> correct) / #wrong.
     """
-    low, high = (bound * grids.before.shape[1] / 8 for bound in DIFFICULTY[difficulty])
-    wrong = grids.before.shape[1] - grids.before.sum(axis=1)
-    chosen = grids.where((wrong >= low) & (wrong <= high))
-    found = {}
-    for kind, start in (("break", 1), ("fix", 0)):
-        asked = (chosen.before == start) & ~np.isnan(chosen.after)
-        after, control = (asked & (x != start) for x in (chosen.after, chosen.control))
-        more = after.astype(float) - control
-        for name, changed in ((kind, after), (f"{kind}_control", control), (f"{kind}_more", more)):
-            found[name] = _rate(chosen, asked, changed.astype(float), minimum, clusters, is_share=changed is not more)
+    low, high = (bound * tally.answers / 8 for bound in DIFFICULTY[difficulty])
+    chosen_L = (tally.wrong_L >= low) & (tally.wrong_L <= high)
+    found: dict[str, RateCell] = {}
+    for k, (kind, _) in enumerate(_STARTS):
+        about_L = chosen_L & (tally.asked_KL[k] > 0)
+        changed, control = (x[k, about_L].astype(float) for x in (tally.changed_KL, tally.control_KL))
+        parts = {kind: changed, f"{kind}_control": control, f"{kind}_more": changed - control}
+        found |= _rates(tally.items[about_L], tally.seeds[about_L], tally.asked_KL[k, about_L], parts, minimum, designs)
     return found
 
 
-def _rate(
-    grids: Grids,
-    asked: NDArray[np.bool_],
-    changed: Array,
+def benefit(tally: Tally, designs: Designs, *, over_control: bool) -> RateCell:
+    """fix x wrong - break x right: what the share of right answers rises by. ``over_control``: by more than without
+    f, which is what a gate can win or lose."""
+    changed_KL = tally.changed_KL - (tally.control_KL if over_control else 0)
+    kept_L = tally.asked_KL.sum(axis=0) > 0
+    net_L = (changed_KL[1] - changed_KL[0])[kept_L].astype(float)
+    asked_L = tally.asked_KL.sum(axis=0)[kept_L]
+    return _rates(tally.items[kept_L], tally.seeds[kept_L], asked_L, {"net_more": net_L}, 1, designs)["net_more"]
+
+
+def _rates(
+    items: NDArray[Any],
+    seeds: NDArray[np.int64],
+    asked: Counts,
+    parts: Mapping[str, Array],
     minimum: int,
-    clusters: Mapping[str, Clusters],
-    is_share: bool,
-) -> RateCell:
-    """Share of the answers ``asked`` again that ``changed``; where not ``is_share``, a difference of two shares."""
+    designs: Designs,
+) -> dict[str, RateCell]:
+    """Of each part the share of the answers ``asked`` again; ``_more`` is a difference of two shares. All by line."""
     answers = int(asked.sum())
-    questions, question = np.unique(grids.items[asked.any(axis=1)], return_inverse=True)
+    questions, question = np.unique(items, return_inverse=True)
     if answers < minimum or not answers:
-        return RateCell(answers=answers, questions=len(questions))
-    seeds, seed = np.unique(grids.seeds[asked.any(axis=1)], return_inverse=True)
-    above_SQ, below_SQ = np.zeros((2, len(seeds), len(questions)))
-    for sums, values in ((above_SQ, changed), (below_SQ, asked)):
-        np.add.at(sums, (seed, question), values[asked.any(axis=1)].sum(axis=1))
-    found = ratio(above_SQ, below_SQ, make_design([[clusters.get(q, ()) for q in questions]]))
-    low, high = None, None
-    if found and len(questions) >= LEAST_QUESTIONS:
-        low, high = proportion_interval(found.spread) if is_share else found.spread.at_least().interval()
-    rate = float(changed.sum() / answers)
-    return RateCell(answers=answers, questions=len(questions), rate=rate, low=low, high=high)
+        return dict.fromkeys(parts, RateCell(answers=answers, questions=len(questions)))
+    places, seed = np.unique(seeds, return_inverse=True)
+    shape = len(places), len(questions)
+    place = seed * len(questions) + question
+
+    def sums(values: Array | Counts) -> Array:
+        return np.bincount(place, values, shape[0] * shape[1]).reshape(shape).astype(float)
+
+    below_SQ, design = sums(asked), designs(questions)
+    found = {}
+    for name, changed in parts.items():
+        rate = pooled(sums(changed), below_SQ, design, is_share=not name.endswith("_more"))
+        found[name] = RateCell(answers=answers, questions=len(questions), rate=rate.value, low=rate.low, high=rate.high)
+    return found

@@ -24,12 +24,18 @@ def read_steps(run: Run) -> list[dict[str, Any]]:
     ]
 
 
+def worked(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the idle ones of a method that had stopped (``matched_tokens``), which would make a step look cheap; all
+    of them where there is nothing else."""
+    return [s for s in steps if not s.get("stopped")] or list(steps)
+
+
 def cost_cells(steps: Sequence[dict[str, Any]], methods: Sequence[str]) -> list[CostCell]:
     """Seconds per step with feedback on and off, and the share of each part."""
     cells = []
     for method in methods:
         for on in (False, True):
-            own = [s for s in steps if s["method"] == method and s["feedback_on"] == on]
+            own = worked([s for s in steps if s["method"] == method and s["feedback_on"] == on])
             timed = [s for s in own if s["place"] >= _SKIPPED] or own
             if timed:
                 cells.append(_cost(method, "on" if on else "off", len(own), timed))
@@ -41,7 +47,7 @@ def _cost(method: str, feedback: str, count: int, timed: Sequence[dict[str, Any]
     parts = {p: sum(s["seconds"][p] for s in timed) for p in PARTS}
     generating = parts["rollout"] + parts["feedback"]
     training = parts["teacher"] + parts["student"]
-    shares = {p: seconds / total for p, seconds in parts.items()}
+    shares = {p: seconds / total if total else 0.0 for p, seconds in parts.items()}
     return CostCell(
         method=method,
         feedback=feedback,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
 from coopt.domains.base import SPLITS
 from coopt.graph.topology import Edge
 from coopt.runs.journal import Journal
-from coopt.runs.measures.break_rates import CONTEXTS, DIFFICULTY, Grids, rates, stack
-from coopt.runs.results import BreakCell, Context
+from coopt.runs.measures.break_rates import CONTEXTS, DIFFICULTY, Designs, Grids, Tally, rates, stack
+from coopt.runs.measures.matched import EdgeTally, matched_cells
+from coopt.runs.results import BreakCell, Context, MatchedCell, RateCell
 from coopt.runs.run import Run
 
 ALL_EDGES = "all edges"
@@ -22,41 +27,58 @@ def break_cells(run: Run, journal: Journal) -> list[BreakCell]:
 
     A state is that of the gate in the question's domain, on the initial students.
     """
-    grids: dict[tuple[str, str, Context], list[Grids]] = {}
+    tallies, designs = _tallies(run, journal)
+    parts: dict[tuple[str, str, Context], list[Tally]] = {}
+    for edge, probed in tallies:
+        state = "open" if probed.open else "closed"
+        keys = [(ALL_EDGES, state), (edge, state), (edge, ANY_STATE)]
+        if probed.own is not None:
+            keys.append((TUTORS_OWN if probed.own else TUTORS_OTHER, state))
+        for key in keys:
+            parts.setdefault((*key, probed.context), []).append(probed.tally)
+    return list(_cells(parts, run.config.break_rate.minimum, designs))
+
+
+def _cells(
+    parts: Mapping[tuple[str, str, Context], Sequence[Tally]], minimum: int, designs: Designs
+) -> Iterator[BreakCell]:
+    """An edge that is always open, or never, has in that state the rates that it has in any."""
+    known: dict[tuple[str, tuple[int, ...]], dict[str, RateCell]] = {}
+    for (edge, state, context), own in sorted(parts.items(), key=_place):
+        for difficulty in DIFFICULTY if edge == ALL_EDGES else ["all"]:
+            key = difficulty, tuple(map(id, own))
+            if key not in known:
+                known[key] = rates(stack(own), difficulty, minimum, designs)
+            yield BreakCell(edge=edge, gate=state, context=context, difficulty=difficulty, rates=known[key])
+
+
+def matched_break_cells(run: Run, journal: Journal) -> list[MatchedCell]:
+    """Kinds of edges compared on the same tutees."""
+    tallies, designs = _tallies(run, journal)
+    return matched_cells([probed for _, probed in tallies], run.config.break_rate.minimum, designs)
+
+
+def _tallies(run: Run, journal: Journal) -> tuple[list[tuple[str, EdgeTally]], Designs]:
+    """Every edge's answers, by seed, domain and context, with questions by number; and the questions' designs."""
+    questions = [i for d in run.domains.values() for split in SPLITS for i in d.items(split)]
+    number = {item.id: k for k, item in enumerate(questions)}
+    return list(_edges(run, journal, number)), Designs({k: item.clusters for k, item in enumerate(questions)})
+
+
+def _edges(run: Run, journal: Journal, number: dict[str, int]) -> Iterator[tuple[str, EdgeTally]]:
     for seed in run.seeds:
         gates = journal.all("probe_gates").get(str(seed), {})
         for tutee in run.topology.students:
-            probe = run.break_rate(seed, tutee)
-            for name, domain in probe["domains"].items():
-                for edge in domain["edges"]:
+            for name, domain in run.break_rate(seed, tutee)["domains"].items():
+                items = np.array([number.setdefault(item, len(number)) for item in domain["items"]])
+                for edge, found in domain["edges"].items():
                     is_open = gates[edge]["open"] and name in gates[edge].get("domains", [name])
-                    state = "open" if is_open else "closed"
-                    keys = [(ALL_EDGES, state), (edge, state), (edge, ANY_STATE)]
-                    keys += _by_tutors_domain(run, edge, name, state)
+                    native = run.topology.native.get(Edge.parse(edge).tutor)  # a critic has none
+                    own = name == native if native else None
                     for context in CONTEXTS:
-                        if context in domain["edges"][edge]:  # probes of an earlier coopt lack the paper's
-                            cell = Grids.of(domain, edge, context, seed)
-                            for key in keys:
-                                grids.setdefault((*key, context), []).append(cell)
-    minimum = run.config.break_rate.minimum
-    clusters = {i.id: i.clusters for d in run.domains.values() for split in SPLITS for i in d.items(split)}
-    return [
-        BreakCell(
-            edge=edge,
-            gate=state,
-            context=context,
-            difficulty=difficulty,
-            rates=rates(stack(parts), difficulty, minimum, clusters),
-        )
-        for (edge, state, context), parts in sorted(grids.items(), key=_place)
-        for difficulty in (DIFFICULTY if edge == ALL_EDGES else ["all"])
-    ]
-
-
-def _by_tutors_domain(run: Run, edge: str, domain: str, state: str) -> list[tuple[str, str]]:
-    """A critic has no native domain."""
-    native = run.topology.native.get(Edge.parse(edge).tutor)
-    return [(TUTORS_OWN if domain == native else TUTORS_OTHER, state)] if native else []
+                        if context in found:  # probes of an earlier coopt lack the paper's
+                            tally = Tally.of(Grids.of(domain, edge, context, seed)._replace(items=items))
+                            yield edge, EdgeTally(tally, seed, tutee, name, context, is_open, own)
 
 
 def _place(group: tuple[tuple[str, str, Context], object]) -> tuple[bool, str, str, int]:

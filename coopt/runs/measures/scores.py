@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from coopt.core.names import BASE, INIT
+from coopt.core.statistics.accuracy import accuracy, best_of
 from coopt.core.statistics.design import Array, Clusters
 from coopt.core.statistics.paired import Paired
 from coopt.runs.run import Run
@@ -28,6 +29,8 @@ class Scores(Paired):
         self.methods, self.domains = run.config.methods, run.config.domains
         self.students = run.topology.students
         self._files: dict[Path, Any] = {}
+        self._means: dict[tuple[str, str, str], Array] = {}
+        self._best: dict[tuple[int, str, str], int] = {}
 
     def file(self, seed: int, who: str, round_: int, student: str, split: str = "test") -> Any:
         """One result of ``score_policy``."""
@@ -41,13 +44,27 @@ class Scores(Paired):
         """The round of the final weights."""
         return 0 if who in (BASE, INIT, CRITIC) else self.run.rounds_of(who)
 
+    def best_round(self, seed: int, method: str, student: str) -> int:
+        """The round after which the student's mean validation accuracy was best (0: its start)."""
+        key = seed, method, student
+        if key not in self._best:
+            last = self.run.last_round(seed, method, student, self.run.rounds_of(method))
+            found = [self.file(seed, method, round_, student, "validation") for round_ in range(last + 1)]
+            self._best[key] = best_of([accuracy(scores) for scores in found])
+        return self._best[key]
+
     def final(self, who: str, student: str, domain: str) -> list[Any]:
         """The results of the final weights on a domain, seed by seed."""
         return [self.file(seed, who, self.last(who), student)["domains"][domain] for seed in self.seeds]
 
     def per_question(self, who: str, student: str, domain: str) -> Array:
         """Mean correctness [seeds, questions] on the test split."""
-        return np.array([np.mean(result["correct"], axis=1) for result in self.final(who, student, domain)])
+        key = who, student, domain
+        if key not in self._means:  # every table asks for it
+            found = np.array([np.mean(result["correct"], axis=1) for result in self.final(*key)])
+            found.flags.writeable = False
+            self._means[key] = found
+        return self._means[key]
 
     @cached_property
     def clusters(self) -> dict[str, list[Clusters]]:

@@ -12,7 +12,7 @@ from coopt.core.statistics.crossed import joint_draws, ratio
 from coopt.core.statistics.design import Array
 from coopt.core.statistics.paired import Paired
 from coopt.core.statistics.proportions import proportion_interval
-from coopt.core.statistics.ranking import Pair, ranks
+from coopt.core.statistics.ranking import Pair, Rank, ranks
 from coopt.core.statistics.verdicts import Change
 from coopt.runs.results import StandingCell
 
@@ -25,21 +25,19 @@ def standings(scores: Paired, differences: Mapping[Pair, Change]) -> list[Standi
     names = [INIT, *scores.methods]
     means = {n: scores.mean(n, scores.students) for n in names}
     places = ranks({n: m.value for n, m in means.items()}, differences)
-    return [
-        standing(scores, name, places[name].first, places[name].last)
-        for name in sorted(names, key=lambda n: -means[n].value)
-    ]
+    return [standing(scores, name, places[name]) for name in sorted(names, key=lambda n: -means[n].value)]
 
 
-def standing(scores: Paired, who: str, first: int, last: int) -> StandingCell:
-    """One method among others. ``first`` and ``last``: its possible places."""
+def standing(scores: Paired, who: str, place: Rank) -> StandingCell:
+    """One method among others."""
     mean = scores.mean(who, scores.students)
     low, high = proportion_interval(mean)
     volume, spread = _volume(scores, who)
     return StandingCell(
         who=who,
-        rank=first,
-        rank_last=last,
+        rank=place.rank,
+        rank_first=place.first,
+        rank_last=place.last,
         score=mean.value,
         low=low,
         high=high,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from coopt.core.errors import DamagedError
+from coopt.core.errors import CooptError, DamagedError
 from coopt.core.names import BASE, INIT, ORACLE
-from coopt.core.statistics.accuracy import accuracy, best_of
+from coopt.core.statistics.accuracy import accuracy
 from coopt.core.statistics.crossed import ratio
 from coopt.core.statistics.design import Array, make_design
 from coopt.core.statistics.proportions import proportion_interval
@@ -25,8 +26,9 @@ from coopt.runs.measures.claims import ALL, Claims, claims_of
 from coopt.runs.measures.consensus import consensus_distance
 from coopt.runs.measures.hostile import hostile_cells
 from coopt.runs.measures.pareto import dominance_cells, pareto_cells
-from coopt.runs.measures.probes import break_cells
+from coopt.runs.measures.probes import break_cells, matched_break_cells
 from coopt.runs.measures.readings import rollout_readings, score_reading
+from coopt.runs.measures.regrets import regret_cells
 from coopt.runs.measures.scores import CRITIC, Scores
 from coopt.runs.measures.standings import standings
 from coopt.runs.measures.starting_order import by_rank
@@ -51,16 +53,29 @@ def summarise(run: Run) -> Results:
     return _Summary(run).results()
 
 
+def summary_and_changes(run: Run) -> tuple[Results, list[ComparisonCell]]:
+    """``summarise`` and ``mean_changes``, for which every file is read once."""
+    summary = _Summary(run)
+    return summary.results(), summary.mean_changes()
+
+
 def read_results(directory: str | Path) -> Results:
     """The results of a finished run; of an earlier coopt's, and damaged ones, worked out anew from its answers. Raises
     ``RunError``, which is a ``DamagedError`` if they cannot be."""
     try:
-        return stored_results(directory)
+        return _or_smoke(stored_results(directory), directory)
     except (OldResultsError, DamagedError):
         run = Run.open(directory)
         if not run.has_answers():
             raise
         return _anew(run.directory, results_path(run.directory).stat().st_mtime)
+
+
+def _or_smoke(results: Results, directory: str | Path) -> Results:
+    """Results that an earlier coopt wrote do not say whether they are a smoke run's."""
+    with suppress(CooptError):
+        return results.model_copy(update={"smoke": Run.open(directory).config.smoke})
+    return results
 
 
 @lru_cache(maxsize=64)
@@ -89,6 +104,7 @@ class _Summary:
         gates, feedback, scores = self._gates(), cost.feedback_cells(steps), self._scores()
         return Results(
             run=self.run.directory.name,
+            smoke=self.config.smoke,
             topology=self.run.topology.name,
             domains=list(self.config.domains),
             methods=list(self.config.methods),
@@ -103,6 +119,8 @@ class _Summary:
             gates=gates,
             feedback=feedback,
             break_rates=break_cells(self.run, self.journal) if self.config.break_rate.questions else [],
+            regrets=regret_cells(self.run) if self.config.break_rate.questions else [],
+            matched=matched_break_cells(self.run, self.journal) if self.config.break_rate.questions else [],
             costs=cost.cost_cells(steps, self.config.methods),
             no_own_correct=cost.no_own_correct(steps),
             ranks=self._ranks(),
@@ -167,7 +185,7 @@ class _Summary:
     def _best_by_validation(self, method: str, student: str, domain: str) -> float:
         found = []
         for seed in self.seeds:
-            best = best_round(self.run, seed, method, student)
+            best = self.scores.best_round(seed, method, student)
             found.append(accuracy(self.scores.file(seed, method, best, student))[domain])
         return float(np.mean(found))
 
@@ -312,10 +330,3 @@ class _Summary:
                     if Edge.parse(edge).tutor != ORACLE:
                         cells.append(GateCell(seed=seed, method=method, round=round_, edge=edge, **fields))
         return cells
-
-
-def best_round(run: Run, seed: int, method: str, student: str) -> int:
-    """The round after which the student's mean validation accuracy was best (0: its start)."""
-    last = run.last_round(seed, method, student, run.rounds_of(method))
-    found = [run.scores(seed, method, "validation", r, student) for r in range(last + 1)]
-    return best_of([accuracy(scores) for scores in found])

@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from coopt.core import store
+from coopt.core.shapes.steps import STEPS
 from coopt.runs.run import Run
 
 EVERYONE = "mean of all students"
@@ -52,7 +53,7 @@ class _Step(NamedTuple):
 @lru_cache(maxsize=4096)
 def _steps(path: Path, size: int) -> tuple[_Step, ...]:
     """A phase's steps; read again only when its file has grown."""
-    return tuple(_step(line) for line in store.read_lines(path) if "loss" in line)
+    return tuple(_step(line) for line in store.read_lines(path, STEPS))
 
 
 def _step(line: Mapping[str, Any]) -> _Step:

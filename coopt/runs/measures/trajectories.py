@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from coopt.core import store
 from coopt.core.statistics.crossed import estimate
 from coopt.core.statistics.design import Array, make_design
 from coopt.core.statistics.proportions import proportion_interval
@@ -66,7 +65,7 @@ def _at_the_end(run: Run, method: str, round_: int, student: str, step: int, unf
     paths = [run.scores_path(seed, method, "validation", round_, student) for seed in run.seeds]
     there = [p for p in paths if p.is_file()]
     enough = len(there) == len(paths) or (unfinished and there)
-    return {step: [store.read_sealed(p)["domains"] for p in there]} if enough else {}
+    return {step: [run.answers_in(p)["domains"] for p in there]} if enough else {}
 
 
 def _within(run: Run, method: str, round_: int, student: str, unfinished: bool) -> dict[int, Scored]:

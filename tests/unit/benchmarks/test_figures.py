@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+import tarfile
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from scipy.stats import t
 
 from benchmarks.figures.__main__ import KEPT, RESULTS, ROOT, documents, figures
@@ -16,7 +19,9 @@ from benchmarks.figures.book import Book
 from benchmarks.figures.figure import FigureError, count, difference, listed, point, share
 from benchmarks.figures.kept import opened
 from benchmarks.figures.places import filled, places
+from coopt.cli.report import show_headline
 from coopt.core import store
+from coopt.runs.measures.summary import read_results
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,18 @@ def _other_digit(written: str) -> str:
 )
 def test_the_documents_of_results_have_their_figures_under_keys(name: str, least: int) -> None:
     assert len(list(places((ROOT / name).read_text(encoding="utf-8")))) >= least
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md"])
+def test_the_screen_that_a_document_shows_is_that_of_an_archive(name: str, tmp_path: Path) -> None:
+    """Of the bench that it tells to run. Costs are another machine's."""
+    with tarfile.open(RESULTS / "suites/pairs/phys-chem/seed-0.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    out = StringIO()
+    show_headline(read_results(tmp_path), "runs/NAME", Console(file=out, width=80, highlight=False))
+    (block,) = re.findall(r"```text\n(WARNING: one seed.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL)
+    shown = re.split(r"Cost: |\.\.\.\n", block)[0].split()
+    assert shown == out.getvalue().split("Cost: ")[0].split()
 
 
 # -- places ----------------------------------------------------------------------------------------
@@ -211,7 +228,7 @@ def test_forms_of_a_difference() -> None:
 def test_forms_of_shares_and_counts() -> None:
     assert next(iter(share(0.5, 0.4, 0.6).forms.values())) == "50.0 [40.0, 60.0]"
     assert share(None, n=3).forms == {"interval": "too few", "n": "3"}
-    assert count(1, 3).forms | {} == {
+    assert dict(count(1, 3).forms) == {
         "of": "1 of 3", "part": "1", "whole": "3", "percent": "33", "percent1": "33.3", "percent2": "33.33",
     }  # fmt: skip
     assert count(0, 0).forms["percent"] == "–"

@@ -96,7 +96,7 @@ def test_check_says_ok_or_the_fault(topo: Command, tmp_path: Path) -> None:
         (["check", "loop.yaml"], "A file ends in .toml, .json, .graphml"),
         (["show", "rign"], "Did you mean 'ring'?"),
         (["show", "pair", "--nodes", "4"], "--nodes is for graphs with a [generator]"),
-        (["show", "ring", "--domains", "as tro"], "domain 'as tro' is no plain name"),
+        (["show", "ring", "--domains", "as tro"], "domain 'as tro' is not a plain name"),
         (["show", "ring", "--preset", "maxi"], "unknown preset 'maxi'"),
         (["show", "ring", "--tokens-per-second", "0"], "--tokens-per-second must be more than 0"),
         (["draw", "ring", "--out", "ring.pdf"], "ring.pdf: a picture ends in .svg or .png"),

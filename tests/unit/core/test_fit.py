@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from coopt.core.tables.fit import MOST_ROWS, wrapped
-from coopt.core.tables.screen import show
+from coopt.core.tables.screen import output, show
 from coopt.core.tables.table import Table
 
 
@@ -47,6 +47,26 @@ def test_every_part_says_whose_rows_they_are() -> None:
     parts = text.count("(part ")
     assert parts > 1
     assert text.count("opcod") == text.count("sdpo") == parts
+
+
+def test_columns_said_to_name_a_row_stand_in_every_part() -> None:
+    """A round is a number, and names a decision all the same."""
+    wide = [f"measure number {k} [0.{k}, 0.9]" for k in range(4)]
+    rows = [["0", "opcod", "1", "s1 -> s2", *wide], ["0", "opcod", "2", "s1 -> s2", *wide]]
+    columns = ["seed", "method", "round", "edge", *(f"m{k}" for k in range(4))]
+    text = printed(Table("Decisions", columns, rows, keys=4), 60)
+    assert (parts := text.count("(part ")) > 1
+    assert text.count("s1 -> s2") == 2 * parts
+
+
+@pytest.mark.parametrize(("columns", "width"), [(None, 150), ("97", 97), ("wide", 150)])
+def test_a_pipe_is_wide_unless_somebody_says_how_wide(
+    monkeypatch: pytest.MonkeyPatch, columns: str | None, width: int
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert output().width == width
 
 
 @pytest.mark.parametrize("rows", [MOST_ROWS, MOST_ROWS + 1, 1475])

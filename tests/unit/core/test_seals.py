@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -157,3 +158,34 @@ def test_equal_weights_have_equal_fingerprints_whatever_lies_beside_them(tmp_pat
 def test_an_error_keeps_its_output_on_its_way_from_a_worker() -> None:
     error = pickle.loads(pickle.dumps(DamagedError("what", Path("a/b"))))
     assert (str(error), error.output) == ("what", Path("a/b"))
+
+
+def test_a_process_reads_a_file_once_that_nobody_touches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its size, times and place; the times of a file that has just been written may still hide a change."""
+    read: list[str] = []
+    digest = seals._digest
+
+    def noted(path: Path, start: int) -> bytes:
+        read.append(path.name)
+        return digest(path, start)
+
+    monkeypatch.setattr(seals, "_digest", noted)
+    with store.new_directory(tmp_path / "out") as folder:
+        for name in "ab":
+            (folder / name).write_text("weights")
+    read.clear()
+    for _ in range(2):
+        seals.check(tmp_path / "out", reading="once")
+    assert sorted(read) == ["a", "a", "b", "b"]
+    monkeypatch.setattr(seals, "_SETTLED", 0)
+    seals.check(tmp_path / "out", reading="once")
+    read.clear()
+    seals.check(tmp_path / "out", reading="once")
+    assert read == []
+    seals.check(tmp_path / "out")
+    assert sorted(read) == ["a", "b"]
+    os.utime(tmp_path / "out/a")  # touched, and still the same
+    seals.check(tmp_path / "out", reading="once")
+    (tmp_path / "out/b").write_text("weighty")
+    with pytest.raises(DamagedError, match="out/b"):
+        seals.check(tmp_path / "out", reading="once")

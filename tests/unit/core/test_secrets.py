@@ -8,6 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from coopt.core.errors import CooptError
 from coopt.core.secrets import Secrets, secrets_of, shown_url
 
 KEY, PASSWORD = "sk-4/8+x=\"'\\ü", "p&ss w/rd"
@@ -51,3 +52,14 @@ def test_ordinary_words_stay() -> None:
 )
 def test_an_address_is_shown_without_what_is_secret(url: str, shown: str) -> None:
     assert shown_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    "address", ["https://ann:pass-word@host/x", "https://pass-word@host", "http://a:b@pass-word@h:1"]
+)
+def test_an_address_in_an_error_has_no_password(address: str) -> None:
+    """Given for rows, a model or a graph, say, where no address is taken."""
+    line = str(CooptError(f"--data {address}: no such file. Mail me@host, see https://host/@x."))
+    assert "pass-word" not in line
+    assert "//***@h" in line
+    assert line.endswith("Mail me@host, see https://host/@x.")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
 from coopt.core.rng import generator
-from coopt.core.statistics.bootstrap import interval, resample_weights
+from coopt.core.statistics.bootstrap import interval, resample_weights, resampled_means
 from coopt.core.statistics.crossed import Estimate, Part, apart, estimate, joint_draws, ratio
 from coopt.core.statistics.design import Design, make_design
 from coopt.core.statistics.pairs import shown_better
@@ -17,7 +19,7 @@ from coopt.core.statistics.ranking import pairs_of, ranked, ranks
 from coopt.core.statistics.samples import majority_at_k, pass_at_k
 from coopt.core.statistics.significance import holm
 from coopt.core.statistics.verdicts import Change, change, change_apart, corrected, corrected_by_key, or_equivalent
-from coopt.runs.measures.break_rates import Grids, rates, stack
+from coopt.runs.measures.break_rates import Designs, Grids, Tally, rates, stack
 from coopt.runs.measures.pareto import mutual, mutual_verdict, pareto_draws, pareto_improves, pareto_verdict
 from coopt.runs.results import RateCell
 
@@ -367,20 +369,26 @@ def test_some_of_the_generated_entries_are_shown_to_differ() -> None:
 # -- break-rates -----------------------------------------------------------------------------------------
 
 
+def rated(
+    *grids: Grids, difficulty: str = "all", minimum: int = 1, clusters: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, RateCell]:
+    return rates(stack([Tally.of(g) for g in grids]), difficulty, minimum, Designs(clusters or {}))
+
+
 def test_break_and_fix_rates_by_hand() -> None:
     before = np.array([[1, 1, 1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 0, 0, 1]], dtype=float)
     after = np.array([[1, 0, 1, 1, 1, NAN, 1, 1], [0, 0, 1, 0, 0, 0, 0, 0]])
     control = np.array([[1, 1, 1, 1, 1, NAN, 1, 0], [0, 0, 0, 0, 0, 0, 0, 1]])
     grids = Grids(np.array(["q1", "q2"]), np.array([0, 0]), before, after, control)
-    everything = rates(grids, "all", 1, {})
+    everything = rated(grids)
     assert everything["break"] == RateCell(answers=7, questions=2, rate=2 / 7), "two questions have no interval"
     assert everything["break_control"].rate == 0
     assert everything["break_more"].rate == pytest.approx(2 / 7)
     assert everything["fix"].rate == pytest.approx(2 / 8)
-    easy, hardest = rates(grids, "very easy (0-1)", 1, {}), rates(grids, "hardest (7)", 1, {})
+    easy, hardest = rated(grids, difficulty="very easy (0-1)"), rated(grids, difficulty="hardest (7)")
     assert easy["break"].rate == pytest.approx(1 / 6)
     assert hardest["break"] == RateCell(answers=1, questions=1, rate=1.0)
-    assert rates(grids, "all", 8, {})["break"] == RateCell(answers=7, questions=2)
+    assert rated(grids, minimum=8)["break"] == RateCell(answers=7, questions=2)
 
 
 def test_control_is_matched_to_the_same_answers() -> None:
@@ -403,7 +411,7 @@ def probed(questions: int = 60) -> Grids:
 
 
 def test_the_unit_is_the_question_and_not_the_answer() -> None:
-    found = rates(probed(), "all", 1, {})["break"]
+    found = rated(probed())["break"]
     assert found.rate is not None
     binomial = stats.binomtest(round(found.rate * 60), 60).proportion_ci(method="wilson")
     assert (found.low, found.high) == pytest.approx((binomial.low, binomial.high), abs=0.015)
@@ -413,10 +421,10 @@ def test_a_question_twice_is_one_question() -> None:
     """Laying every line down twice must not make the interval narrower; in another seed it is crossed."""
     once = probed()
     again = once._replace(seeds=once.seeds + 1)
-    single, double, seeds = (rates(g, "all", 1, {})["break"] for g in (once, stack([once, once]), stack([once, again])))
+    single, double, seeds = (rated(*g)["break"] for g in ((once,), (once, once), (once, again)))
     assert (double.low, double.high) == pytest.approx((single.low, single.high))
     assert (seeds.low, seeds.high) == pytest.approx((single.low, single.high))
-    shared = rates(once, "all", 1, {q: (str(k // 10),) for k, q in enumerate(once.items)})["break"]
+    shared = rated(once, clusters={q: (str(k // 10),) for k, q in enumerate(once.items)})["break"]
     assert shared.questions == 60
     assert shared.low is not None
 
@@ -424,15 +432,15 @@ def test_a_question_twice_is_one_question() -> None:
 def test_a_rate_of_nothing_keeps_a_width_and_a_difference_may_be_negative() -> None:
     grids = probed()
     never = grids._replace(after=grids.before)
-    found = rates(never, "all", 1, {})
+    found = rated(never)
     assert found["break"].low == 0.0
     assert found["break"].high == pytest.approx(stats.beta.isf(0.025, 0.5, 60.5))
-    worse = rates(grids._replace(after=grids.control, control=grids.after), "all", 1, {})["break_more"]
+    worse = rated(grids._replace(after=grids.control, control=grids.after))["break_more"]
     assert worse.rate is not None
     assert worse.rate < 0
     assert worse.high is not None
     assert worse.high < 0
-    nothing = rates(never._replace(control=grids.before), "all", 1, {})["break_more"]
+    nothing = rated(never._replace(control=grids.before))["break_more"]
     assert nothing.low is not None
     assert nothing.low < 0, "a difference may always be the other way"
 
@@ -452,3 +460,18 @@ def test_interval_of_a_mean_agrees_with_scipy() -> None:
     ours = interval(resample_weights(300, 20000, generator("a")) @ values)
     theirs = stats.bootstrap((values,), np.mean, n_resamples=20000, method="percentile", rng=1).confidence_interval
     assert ours == pytest.approx((theirs.low, theirs.high), abs=1e-3)
+
+
+def test_resampled_means_are_those_of_all_weights_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = generator("values").random(70)
+    monkeypatch.setattr("coopt.core.statistics.bootstrap._HELD", 1000)  # 14 draws at a time
+    parts = resampled_means(values, 100, generator("a"))
+    assert parts == pytest.approx(resample_weights(70, 100, generator("a")) @ values, abs=1e-12)
+
+
+def test_the_limit_of_many_values_is_that_of_their_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = generator("values").random(2000) ** 2
+    drawn = interval(resampled_means(values, 8000, generator("a")))
+    monkeypatch.setattr("coopt.core.statistics.bootstrap._MOST_RESAMPLED", 1000)
+    limit = interval(resampled_means(values, 8000, generator("b")))
+    assert limit == pytest.approx(drawn, abs=0.03 * (drawn[1] - drawn[0]))

@@ -123,17 +123,17 @@ def test_ways_to_give_options_and_key(options: dict[str, Any], value: Any, key: 
     ("changes", "reason"),
     [
         ({"q": float("nan")}, r"the question is missing or empty \(field 'q'\)"),
-        ({"q": ["x"]}, "field 'q' is no text but a list"),
+        ({"q": ["x"]}, "field 'q' is not text but a list"),
         ({"q": 10**5000}, "a number of more digits than Python writes"),
         ({"B": float("nan")}, "an option is empty"),
         ({"B": "a"}, "two options are equal"),
-        ({"B": {"x": 1}}, "option 'B' is no text but a dict"),
+        ({"B": {"x": 1}}, "option 'B' is not text but a dict"),
         ({"B": "", "C": None}, "1 options: 2 to 26"),
-        ({"key": "D"}, "the right answer is no letter of an option"),
+        ({"key": "D"}, "the right answer is not the letter of an option"),
         ({"key": None}, "the right answer is missing"),
-        ({"key": "9" * 5000}, "the right answer is no letter"),
+        ({"key": "9" * 5000}, "the right answer is not the letter"),
         ({"q": "half \ud83d"}, "not valid Unicode"),
-        ({"s": ["x"]}, "field 's' is no text but a list"),
+        ({"s": ["x"]}, "field 's' is not text but a list"),
     ],
 )
 def test_a_row_that_does_not_fit_is_left_out_with_a_reason(changes: dict[str, Any], reason: str) -> None:
@@ -191,7 +191,7 @@ def test_templates_domains_and_filters() -> None:
         ({"options": {"right": "x"}}, "right and wrong belong together"),
         ({"answer": {}}, "answer.field is missing"),
         ({"domain": {}}, "give name"),
-        ({"domain": {"name": "My Law"}}, "give 'my_law'"),
+        ({"domain": {"name": "My Law"}}, "use 'my_law'"),
         ({"split": {"field": "s"}}, "say which of its values are train and test"),
         ({"split": {"train": ["x"]}}, "say which field holds the split"),
         ({"answer": {"field": "k", "tolerance": 2}}, "less than or equal to 1"),
@@ -245,7 +245,7 @@ def test_a_bench_gets_the_domains_that_rows_bring(tmp_path: Path) -> None:
     assert all(d.items(s) for d in domains.values() for s in SPLITS)
     with pytest.raises(DataError, match=r"no train rows for 'medcine'. Did you mean 'medicine'\? .*: law, medicine"):
         load_domains(load_config(preset="real", domains="law,medcine", data=data))
-    with pytest.raises(DataError, match=r"60 of 60|no row is.*the options are no list"):
+    with pytest.raises(DataError, match=r"60 of 60|no row is.*the options are not a list"):
         load_domains(load_config(preset="real", domains="law", data=data | {"mapping": "mmlu"}))
     for domains_, own, message in (
         ("phys,chen", {}, "unknown domain 'chen'. Did you mean 'chem'"),

@@ -107,7 +107,7 @@ def test_twenty_six_options_and_not_one_more() -> None:
     tree = {"options": {"field": "o"}}
     assert kept(items([mine(o=given(26), key="z")], tree)).options[-1] == ("Z", "o25")
     found = items([mine(o=given(27)), mine(o=[["nested"], ["list"]])], tree)
-    assert set(found.left_out) == {"27 options: 2 to 26 can be shown", "an option is no text but a list"}
+    assert set(found.left_out) == {"27 options: 2 to 26 can be shown", "an option is not text but a list"}
     assert len(ascii_uppercase) == 26
 
 
@@ -135,7 +135,7 @@ def test_decimal_commas_are_guessed_and_never_misread(tmp_path: Path) -> None:
     assert (found.answer.kind, found.answer.decimal) == ("number", ",")
     plain = {"options": {}, "answer": {"kind": "number", "field": "key"}}
     assert list(items([mine(key="3,5")], plain).left_out) == [
-        "a comma in the right answer is none between thousands: answer.decimal = ','?"
+        "a comma in the right answer does not separate thousands: answer.decimal = ','?"
     ]
 
 

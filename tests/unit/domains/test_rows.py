@@ -86,10 +86,10 @@ def test_files_that_are_no_rows(tmp_path: Path) -> None:
         "half.csv": ("a,b\n1,2,3\n", "line 2: more cells than the 2 columns"),
         "twice.csv": ("a,a\n1,2\n", "column 'a' appears twice"),
         "open.csv": ('a,b\n"1,2\n', "not a table"),
-        "deep.jsonl": ("[" * 100_000, "too deep"),
+        "deep.jsonl": ("[" * 100_000, "inside one another, deeper than 100"),
         "huge.jsonl": ('{"a": ' + "9" * 5_000 + "}\n", "row 1: a number of more than 4,300 digits"),
-        "fake.csv.gz": ("a,b\n", "cannot be read"),
-        "fake.parquet": ("not parquet", "not a Parquet file"),
+        "fake.csv.gz": ("a,b\n", "not a complete gzip file"),
+        "fake.parquet": ("not parquet", "not a readable Parquet file"),
     }
     for name, (content, message) in cases.items():
         (tmp_path / name).write_text(content)
@@ -154,3 +154,43 @@ def test_check_answers_counts_and_constants(tmp_path: Path) -> None:
     assert physics["constant_letter"] == {"letter": "B", "share": 1.0}
     assert physics["too_long"] == 20
     assert answer["domains"]["materials"]["constant_letter"]["letter"] == "C"
+
+
+def test_line_ends_and_lists_of_options_as_others_write_them(tmp_path: Path) -> None:
+    """CRLF, and options as a list whose labels are the letters."""
+    rows = [row(f"How many {k}?") for k in range(3)]
+    plain = write(tmp_path / "plain.jsonl", rows)
+    (tmp_path / "crlf.jsonl").write_bytes(plain.read_bytes().replace(b"\n", b"\r\n"))
+    (tmp_path / "open.jsonl").write_bytes(plain.read_bytes().rstrip(b"\n"))
+    expected = select(read_rows(str(plain))).items
+    assert len(expected) == 3
+    for name in ("crlf", "open"):
+        assert select(read_rows(str(tmp_path / f"{name}.jsonl"))).items == expected
+
+
+@pytest.mark.parametrize("key", [float("nan"), None, 2, "", "E", ["B"]])
+def test_a_key_that_is_no_options_letter_is_named(tmp_path: Path, key: object) -> None:
+    with pytest.raises(DataError, match=r"r.jsonl row 1: ") as error:
+        select(read_rows(str(write(tmp_path / "r.jsonl", [row(answerKey=key)]))))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.9, 0.99])
+def test_a_table_that_was_cut_is_one_line(tmp_path: Path, kept: float) -> None:
+    path = tmp_path / "r.parquet"
+    pq.write_table(pa.Table.from_pylist([row(f"How many {k}?") for k in range(50)]), path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(DataError, match=r"r.parquet: not a readable Parquet file") as error:
+        select(read_rows(str(path)))
+    assert "\n" not in str(error.value)
+
+
+def test_folders_named_by_their_contents_are_folders(tmp_path: Path) -> None:
+    """As other tools partition a table: ``split=train/part 1.parquet``."""
+    rows = [row(f"How many {k}?") for k in range(4)]
+    for k, one in enumerate(rows):
+        folder = tmp_path / f"domain=Physics/split={'train' if k % 2 else 'test'}"
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist([one]), folder / f"part {k}.parquet")
+    assert {i.stem for i in select(read_rows(str(tmp_path))).items} == {r["question"] for r in rows}

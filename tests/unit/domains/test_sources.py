@@ -134,7 +134,7 @@ def test_rows_that_nobody_names_are_one_line(data: dict[str, str], message: str)
     [
         ({"path": "x", "hub": "a/b"}, "give path or hub"),
         ({"path": "x", "splits": ["test"]}, "config and splits belong to hub"),
-        ({"hub": "mmlu"}, "'mmlu' is no owner/name"),
+        ({"hub": "mmlu"}, "'mmlu' is not of the form owner/name"),
         ({"pth": "x"}, "source unknown key 'pth'. Did you mean 'path'"),
     ],
 )

@@ -23,11 +23,15 @@ def test_jobs_without_a_gpu_are_refused_for_a_model_that_needs_one(tmp_path: Pat
     check_gpus(load_config(settings=[*settings, "cluster.gpus=1"]))
     check_gpus(load_config(settings=[*settings, "run.device=cpu"]))
     check_gpus(load_config(settings=["cluster.kind=slurm"]))
+    split = ["cluster.kind=slurm", "engine.kind=vllm", "engine.tensor_parallel=2", "cluster.gpus={}"]
+    with pytest.raises(ConfigError, match=r"cluster.gpus = 1, and engine.tensor_parallel = 2.*Set cluster.gpus=2"):
+        check_gpus(load_config(settings=[s.format(1) for s in split]))
+    check_gpus(load_config(settings=[s.format(2) for s in split]))
     check_gpus(load_config(settings=[*settings, 'cluster.options={gres = "gpu:1"}']))
 
 
 def test_weights_of_teachers_by_logits_wait_for_the_scores_that_choose_them(tmp_path: Path) -> None:
     """Not there yet, or lost: the scores come first, and who looks at the run is told so in a line."""
     run = Run(tmp_path, load_config(methods=["opd"]))
-    with pytest.raises(DamagedError, match="is not there"):
+    with pytest.raises(DamagedError, match="is missing"):
         inputs(Train(0, "opd", 1, "s1", ()), run)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import io
 import os
 import shlex
-import signal
-import stat
 import sys
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,97 +15,35 @@ import pytest
 from rich.console import Console
 from submitit.core.utils import DelayedSubmission
 
-from coopt.core import store
-from coopt.core.blame import blame, blamed
+from coopt.core.blame import blamed
 from coopt.core.config.load import load_config
 from coopt.core.errors import ConfigError, DamagedError, ModelError, RunError
 from coopt.driver.folder import default_name
+from coopt.driver.plan.plan import Plan
+from coopt.driver.plan.speed import REFERENCE
 from coopt.driver.slurm import work
+from coopt.driver.slurm.batches import Batches
 from coopt.driver.slurm.choose import make_launcher
-from coopt.driver.slurm.executors import submit
-from coopt.driver.slurm.jobs import Batches, cancel, jobs_of, leases, submitted
-from coopt.driver.slurm.launcher import SubmititLauncher
+from coopt.driver.slurm.executors import check_cluster, submit
+from coopt.driver.slurm.jobs import cancel, error_of, jobs_of, leases, submitted
 from coopt.driver.slurm.lease import Holder, newest, take
 from coopt.driver.slurm.queue import QueueAwayError, SlurmQueue
+from coopt.driver.slurm.scripts import kinds_of
 from coopt.driver.slurm.work import Work
 from coopt.driver.tasks import perform
 from coopt.driver.tasks.perform import Tutors
 from coopt.driver.tasks.progress import Display
-from coopt.driver.tasks.task import Task
+from coopt.reports.plan import plan_table
 from coopt.runs.run import Run
 from tests.unit.conftest import Command
+from tests.unit.driver.marks import Mark, new_launcher, new_run, perform_marks, program
 
 ONE = Holder("slurm", "1", "node", 1, 0.0, 0.0)
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A task that fails ``failures`` times before it leaves its output, in the way that is asked for."""
-
-    name: str
-    failures: int = 0
-    how: str = "raise"
-
-    def output(self, run: Run) -> Path:
-        return run.directory / "marks" / self.name
-
-    def label(self) -> str:
-        return f"mark {self.name}"
-
-    def __reduce__(self) -> Any:
-        """Another process that reads a mark performs marks too."""
-        return _read_mark, (self.name, self.failures, self.how)
-
-    def leave(self, run: Run) -> None:
-        tries = run.directory / f"{self.name}.tries"
-        store.append_lines(tries, ["try"])
-        if len(store.read_lines(tries)) > self.failures:
-            store.write_text(self.output(run), "done")
-        elif self.how == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        elif self.how == "damaged":
-            raise DamagedError("weights: are not what was written. Mend them.", run.directory / "weights")
-        elif self.how == "final":
-            raise ModelError("no such model.")
-        else:
-            with blame("tutor s2"):
-                raise OSError("torn weights")
-
-    def tries(self, run: Run) -> int:
-        return len(store.read_lines(run.directory / f"{self.name}.tries"))
-
-
-_perform = perform.perform
-
-
-def perform_marks(task: Task | Mark, run: Run, meter: Path | None) -> None:
-    """Marks beside the tasks of a run."""
-    if isinstance(task, Mark):
-        task.leave(run)
-    else:
-        _perform(task, run, meter)
-
-
-def _read_mark(name: str, failures: int, how: str) -> Mark:
-    perform.perform = perform_marks  # type: ignore[assignment]
-    return Mark(name, failures, how)
 
 
 @pytest.fixture(autouse=True)
 def _marks_are_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(perform, "perform", perform_marks)
-
-
-def new_run(directory: Path, *settings: str) -> Run:
-    run = Run(directory, load_config(settings=["cluster.poll_seconds=0.5", *settings]))
-    store.write_json(directory / "config.json", run.config.model_dump(mode="json"))
-    return run
-
-
-def new_launcher(run: Run) -> SubmititLauncher:
-    made = make_launcher(run, 2, Display(Console(file=io.StringIO()), 1.0, lambda task: 1.0))
-    assert isinstance(made, SubmititLauncher)
-    return made
 
 
 def test_a_lease_has_one_holder(tmp_path: Path) -> None:
@@ -138,8 +74,8 @@ def test_a_requeued_job_keeps_its_lease(tmp_path: Path) -> None:
 def test_a_job_that_finds_the_task_taken_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = new_run(tmp_path)
     take(leases(run.directory, "mark a"), ONE, lambda holder: False)
-    monkeypatch.setattr(SlurmQueue, "works", lambda self, holder: True)
-    Work(str(tmp_path), Mark("a"), "debug", 1)()
+    monkeypatch.setattr(SlurmQueue, "works", lambda self, holder, sure=False: True)
+    Work(str(tmp_path), (Mark("a"),), "debug", 1)()
     assert Mark("a").tries(run) == 0
 
 
@@ -173,8 +109,45 @@ def test_slurm_is_missed_before_work_begins(cli: Command, monkeypatch: pytest.Mo
     assert "sbatch and srun are not on this machine" in done.err
 
 
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ("scontrol: fatal: Could not establish a configuration source", True),
+        ("scontrol: error: fetch_config: DNS SRV lookup failed", True),
+        ("slurm_load_ctl_conf error: Unable to contact slurm controller (connect failure)", False),
+        ("", False),
+    ],
+)
+def test_commands_without_a_cluster_are_told_before_work_begins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, refused: bool
+) -> None:
+    """A machine that is no login node may have them; a controller that is away is waited for."""
+    for name, text in (("sbatch", "exit 0"), ("srun", "exit 0"), ("scontrol", f'echo "{said}" >&2; exit 1')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    cluster = load_config(cluster={"kind": "slurm"}).cluster
+    if not refused:
+        check_cluster(cluster)
+        return
+    with pytest.raises(ConfigError, match=r"knows of no cluster \(.*\)\. Start on a login node, or set SLURM_CONF"):
+        check_cluster(cluster)
+
+
+@pytest.mark.parametrize("kind", ["none", "slurm"])
+def test_a_plan_for_a_cluster_counts_what_its_jobs_cost_more(tmp_path: Path, kind: str) -> None:
+    """Each starts Python anew; whose speeds it has and what is not in its time is said."""
+    config = load_config(smoke=True, methods=("sdpo",), cluster={"kind": kind})
+    plan, warm = (Plan(Run(tmp_path, c), REFERENCE, 2) for c in (config, load_config(smoke=True, methods=("sdpo",))))
+    jobs = sum(found.jobs for found in kinds_of(plan.run, plan.lists(), 2, plan.seconds))
+    assert jobs < len(list(plan.tasks()))
+    assert plan.worker_seconds() - warm.worker_seconds() == pytest.approx(10 * jobs if kind == "slurm" else 0)
+    notes = " ".join(plan_table(plan).notes)
+    assert ("time in the queue comes on top" in notes) == (kind == "slurm")
+
+
 def test_debug_jobs_are_tried_again(tmp_path: Path) -> None:
-    run, task = new_run(tmp_path, "cluster.kind=debug"), Mark("a", failures=2)
+    run, task = new_run(tmp_path, "cluster.kind=debug", "cluster.tasks_per_job=1"), Mark("a", failures=2)
     with new_launcher(run) as launch:
         launch([task, Mark("b")])
     assert task.tries(run) == 3
@@ -201,6 +174,7 @@ def test_the_last_failure_stops_the_run_and_the_next_command_tries_anew(tmp_path
 
 def test_unreadable_weights_of_a_tutor_are_its_fault(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
+    gone.mkdir()
     with pytest.raises(ModelError) as error:
         Tutors(new_run(tmp_path), "opcod", 0)._load("s2", gone)
     assert blamed(error.value) == f"tutor s2, its weights {gone}"
@@ -249,7 +223,7 @@ def test_a_submission_that_was_not_written_down_is_found_by_name(
     made._adopt({task.label(): task for task in (Mark("a"), Mark("b"))})
     assert [(j.task, j.id) for j in submitted(run.directory)] == [("mark a", "77_0"), ("mark b", "77_1")]
     handed = DelayedSubmission.load(made._logs / "77_1_submitted.pkl")
-    assert handed.function.task == Mark("b")
+    assert handed.function.tasks == (Mark("b"),)
 
 
 def test_names_say_run_task_and_attempt(tmp_path: Path) -> None:
@@ -293,12 +267,6 @@ def test_workers_do_not_do_what_jobs_are_doing(tmp_path: Path, monkeypatch: pyte
     assert [job.id for job in cancel(run.directory)] == ["5"] == ended
 
 
-def program(folder: Path, name: str, script: str) -> None:
-    path = folder / name
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-
-
 def test_jobs_start_python_as_the_profile_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     program(tmp_path, "srun", "exit 0")
@@ -306,7 +274,7 @@ def test_jobs_start_python_as_the_profile_says(tmp_path: Path, monkeypatch: pyte
     scripts = []
     for settings in [(), ("cluster.python=apptainer exec --nv my.sif python",)]:
         run = new_run(tmp_path, "cluster.kind=slurm", *settings)
-        submit(run.config.cluster, tmp_path / "jobs", "name", [Work(str(tmp_path), Mark("a"), "slurm", 1)])  # type: ignore[arg-type]
+        submit(run.config.cluster, tmp_path / "jobs", "name", [Work(str(tmp_path), (Mark("a"),), "slurm", 1)])  # type: ignore[arg-type]
         scripts.append((tmp_path / "script").read_text().splitlines()[-1])
     assert f"coopt {shlex.quote(sys.executable)} -u -m submitit" in scripts[0]
     assert "coopt apptainer exec --nv my.sif python -u -m submitit" in scripts[1]
@@ -322,10 +290,13 @@ def test_states_come_from_squeue_then_sacct(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(QueueAwayError, match="Unable to contact"):
         SlurmQueue().states(["1_0"])
     assert SlurmQueue().works(ONE)  # not known to have ended
+    program(tmp_path, "squeue", "echo 'squeue: fatal: Could not establish a configuration source' >&2; exit 1")
+    with pytest.raises(QueueAwayError, match="configuration source; ask on a login node, or set SLURM_CONF"):
+        SlurmQueue().states(["1_0"])
 
 
 def test_the_failure_of_another_job_is_not_this_ones(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     work._note_failure(run, Mark("a"), ONE, OSError("x"))
-    assert work.error_of(tmp_path, "mark a", "1") == {"error": "OSError: x", "fault": None, "final": False, "id": "1"}
-    assert work.error_of(tmp_path, "mark a", "2") is None
+    assert error_of(tmp_path, "mark a", "1") == {"error": "OSError: x", "fault": None, "final": False, "id": "1"}
+    assert error_of(tmp_path, "mark a", "2") is None

@@ -6,11 +6,14 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coopt.core import seals, store
+from coopt.core.config.schema import Config
 from coopt.core.errors import CooptError, DamagedError, RunError
+from coopt.driver import choices
 from coopt.driver.damage import Checked, check_run
 from coopt.driver.mending import Mending
 from coopt.driver.tasks.task import Score, Train
@@ -176,19 +179,69 @@ def test_weights_and_transcripts_that_were_taken_away_are_no_damage(run: Path) -
     assert tables(results) == wanted
 
 
-def test_states_that_no_round_needs_any_more_need_not_be_kept(run: Path, tmp_path: Path) -> None:
+def lean() -> Config:
+    """States as they are kept by default: the last of each student."""
     config = config_of()
-    rounds = config.rounds.model_copy(update={"keep_states": False})
-    performed, results = bench(config.model_copy(update={"rounds": rounds}), tmp_path / "lean")
-    there = sorted(str(p.relative_to(tmp_path / "lean/seeds/0")) for p in (tmp_path / "lean").rglob("state"))
-    last = config.rounds.rounds
-    assert there
-    assert all(f"/r{last}/" in place for place in there)
+    rounds = config.rounds.model_copy(update={"keep_states": Config().rounds.keep_states})
+    return config.model_copy(update={"rounds": rounds})
+
+
+def states(folder: Path) -> set[str]:
+    return {p.relative_to(folder / "seeds/0").as_posix() for p in folder.rglob("state*") if p.is_dir()}
+
+
+LAST = {f"{method}/r2/{s}/state" for method in ("sdpo", "opcod") for s in ("s1", "s2")}
+
+
+def test_only_the_last_state_of_a_student_is_kept(run: Path, tmp_path: Path) -> None:
+    performed, results = bench(lean(), tmp_path / "lean")
+    assert states(tmp_path / "lean") == LAST
     assert tables(results) == tables(read_results(run))
-    assert check_run(tmp_path / "lean").whole
-    again, _ = bench(config.model_copy(update={"rounds": rounds}), tmp_path / "lean")
+    found = check_run(tmp_path / "lean")
+    assert found.whole
+    assert found.removed == []
+    again, _ = bench(lean(), tmp_path / "lean")
     assert performed
     assert again == []
+
+
+def test_seeds_and_methods_come_later_without_the_states(run: Path, tmp_path: Path) -> None:
+    bench(lean().model_copy(update={"methods": ("sdpo",)}), tmp_path / "lean")
+    performed, results = bench(lean(), tmp_path / "lean")
+    assert not any("sdpo round" in label for label in performed)
+    assert tables(results) == tables(read_results(run))
+    performed, _ = bench(lean().model_copy(update={"seeds": 2}), tmp_path / "lean")
+    assert all(label.startswith("seed 1") for label in performed)
+    assert check_run(tmp_path / "lean").whole
+
+
+@pytest.mark.parametrize("at", range(8))
+def test_killed_while_a_state_is_taken_away(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """At any of its four states, before it has another name and after some of its files are gone."""
+    really, calls = shutil.rmtree, list[Path]()
+
+    def dying(path: Path, **how: Any) -> None:
+        if path.name == "state.gone":
+            calls.append(path)
+            if len(calls) == at + 1:
+                next(path.glob("*"), path / "none").unlink(missing_ok=True)
+                raise KeyboardInterrupt
+        really(path, **how)
+
+    monkeypatch.setattr(choices.store.shutil, "rmtree", dying)
+    with pytest.raises(KeyboardInterrupt):
+        bench(lean(), tmp_path / "lean")
+    monkeypatch.undo()
+    assert not check_run(tmp_path / "lean").damage
+    done = {p.parent for p in (tmp_path / "lean/seeds").rglob("r[12]/s[12]/COMPLETE")}
+    performed, results = bench(lean(), tmp_path / "lean")
+    trained = [label.split() for label in performed if " round " in label and "scores" not in label]
+    assert not {tmp_path / f"lean/seeds/0/{m}/r{r}/{s}" for _, _, m, _, r, s in trained} & done
+    assert done
+    assert states(tmp_path / "lean") == LAST
+    assert tables(results) == tables(read_results(run))
 
 
 def test_what_is_needed_after_all_is_made_again(run: Path) -> None:

@@ -18,6 +18,7 @@ from tests.unit.domains.test_rows import row
 
 def scored(folder: Path, unparsed: dict[str, int], *settings: str, source: str = "scimini", **more: Any) -> Run:
     """Four answers of each student a domain, of which so many could not be read."""
+    settings = ("sampling.eval_samples=2", *settings)
     run = Run(folder / "run", load_config(settings=settings, data={"source": source}))
     for student in run.topology.students:
         one: dict[str, Any] = {

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from coopt.core.config.identity import differences, identity
 from coopt.core.config.load import check, load_config
+from coopt.core.errors import RunError
+from coopt.driver import folder
 from coopt.driver.folder import default_name, file_hashes
+from coopt.methods.registry import all_methods, code_of
+from coopt.runs.provenance import began_with
 
 OWN = {"source": "rows.csv", "mapping": "plain"}
 
@@ -42,3 +48,28 @@ def test_a_gate_that_an_edge_names_is_part_of_what_a_run_is(tmp_path: Path) -> N
     before = default_name(config)
     gate.write_text("class Mine: pass\n")
     assert default_name(config) != before
+
+
+def test_an_edited_method_of_ones_own_is_refused_in_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Methods may be added to a run later: each has the file that it began with."""
+    one, other = tmp_path / "one.py", tmp_path / "other.py"
+    for path in (one, other):
+        path.write_text("# as it began\n")
+    files = {"sdpo": one, "always": other}
+    monkeypatch.setattr(folder, "code_of", lambda names: {n: files[n] for n in names if n in files})
+    run = tmp_path / "run"
+    folder.prepare(load_config(methods="sdpo,opcod"), run, [])
+    folder.prepare(load_config(methods="sdpo,opcod,always"), run, [])
+    assert set(began_with(run)["methods"]) == {"sdpo", "always"}  # type: ignore[index]
+    other.write_text("# edited\n")
+    with pytest.raises(RunError, match=r"other.py changed since the run began. Give another --out"):
+        folder.check_directory(load_config(methods="sdpo"), run)
+    other.write_text("# as it began\n")
+    folder.check_directory(load_config(methods="sdpo"), run)
+
+
+def test_only_other_peoples_methods_have_code_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not code_of(load_config(methods="sdpo,opcod,fair").methods)
+    mine = type("Mine", (all_methods()["sdpo"],), {"__module__": __name__})
+    monkeypatch.setitem(all_methods(), "mine", mine)  # type: ignore[arg-type]
+    assert code_of(["mine", "sdpo", "unknown"]) == {"mine": Path(__file__).resolve()}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from coopt.core import store
 from coopt.core.config.load import load_config
+from coopt.core.config.schema import GateConfig
 from coopt.core.names import INIT
 from coopt.driver.bench import run_bench
 from coopt.driver.choices import Foreseen
@@ -17,6 +18,8 @@ from coopt.driver.plan.plan import Plan
 from coopt.driver.plan.speed import REFERENCE
 from coopt.driver.rounds import seed_tasks
 from coopt.driver.tasks.task import BreakRate, Score, Task, Train, is_done
+from coopt.graph.topology import Edge, Topology
+from coopt.methods.algorithms.opcod import OPCoD
 from coopt.runs.journal import RoundKey
 from coopt.runs.run import Run
 from tests.unit.small_runs import SKILL, SMALL, write_scores, write_step
@@ -120,6 +123,30 @@ def test_before_anything_is_done_a_plan_has_a_score_for_a_best_round_that_is_not
     assert {t for t in tested if t[0] == "merge"} == {("merge", 1, s) for s in ("s1", "s2")}
     assert {t for t in tested if t[0] == INIT} == {(INIT, 0, s) for s in ("s1", "s2")}
     assert max(Counter(t.output(fresh) for t in tasks).values()) == 1
+
+
+@pytest.mark.parametrize(("topology", "graphs"), [("random_regular", 1), ("random_matching", ROUNDS)])
+def test_a_plan_makes_gates_once_for_a_graph_and_not_for_a_student(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, topology: str, graphs: int
+) -> None:
+    """They cost as much as there are edges. In a graph that varies every round has its own tutors."""
+    settings = [*(f"{k}={v}" for k, v in SMALL.items()), f"rounds.rounds={ROUNDS}"]
+    config = load_config(topology=topology, nodes=20, methods=("opcod",), settings=settings)
+    run = Run(tmp_path, config)
+    asked: list[Topology] = []
+    made = OPCoD.gates
+
+    def gates(self: OPCoD, graph: Topology, default: GateConfig) -> Mapping[Edge, GateConfig]:
+        asked.append(graph)
+        return made(self, graph, default)
+
+    monkeypatch.setattr(OPCoD, "gates", gates)
+    tasks = [t for own in seed_tasks(run, 0, Foreseen(run, 0, run.journal())) for t in own if isinstance(t, Train)]
+    assert len(tasks) == 20 * ROUNDS
+    assert len(asked) == graphs
+    for task in tasks:
+        graph = asked[task.round - 1] if graphs > 1 else asked[0]
+        assert {t.name for t in task.tutors} == set(graph.tutors_of(task.tutee))
 
 
 def test_a_restarted_driver_has_nothing_to_do_and_decides_nothing_again(tmp_path: Path) -> None:

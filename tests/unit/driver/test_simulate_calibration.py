@@ -39,7 +39,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Calibration]
     patch = pytest.MonkeyPatch()
     path = write_run(tmp_path_factory.mktemp("runs") / "ring", constants(), patch, methods=METHODS)
     patch.undo()
-    return path, calibrate(read_runs([path]), WRONG, "abc", draws=40)
+    return path, calibrate(read_runs([path]), WRONG, "abc", draws=20)
 
 
 @pytest.mark.slow
@@ -88,7 +88,7 @@ def test_what_runs_have_no_data_on_is_said_and_kept(tmp_path: Path, monkeypatch:
     path = write_run(tmp_path / "solo", constants(), monkeypatch, methods=("sdpo",), seeds=2, nodes=3)
     for probe in path.glob("seeds/*/break_rate/*.json"):
         probe.unlink()
-    found = calibrate(read_runs([path]), WRONG, "abc", draws=10).constants
+    found = calibrate(read_runs([path]), WRONG, "abc", draws=5).constants
     silent = found.fit.not_identified
     assert silent["learning.rate_feedback"] == "no gain in the data depends on it"
     assert silent["contexts.uptake"] == silent["items.slip"] == "these runs have no data on it"
@@ -100,7 +100,7 @@ def test_what_runs_have_no_data_on_is_said_and_kept(tmp_path: Path, monkeypatch:
 def test_a_steepness_beyond_the_data_is_called_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steep = constants(items__steepness=20.0, items__guess=0.0)
     path = write_run(tmp_path / "steep", steep, monkeypatch, methods=("sdpo", "always"), seeds=2, nodes=4)
-    found = calibrate(read_runs([path]), WRONG, "abc", draws=10).constants
+    found = calibrate(read_runs([path]), WRONG, "abc", draws=5).constants
     low, _ = found.fit.intervals["items.steepness"]
     assert low > 8
     if value(found, "items.steepness") == 20.0:

@@ -180,7 +180,7 @@ def test_no_torch_is_imported() -> None:
 def test_calibrate_writes_constants_and_predict_reads_them(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coopt.driver.simulate.calibrate.DRAWS", 8)
+    monkeypatch.setattr("coopt.driver.simulate.calibrate.DRAWS", 3)
     with pytest.MonkeyPatch.context() as patch:
         for name, topology in (("fitted", "ring"), ("other", "star")):
             write_run(

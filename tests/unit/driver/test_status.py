@@ -24,6 +24,7 @@ from coopt.driver.tasks.task import Score, Specialise, Task, Train, meter_path
 from coopt.runs.journal import Journal
 from coopt.runs.run import Run
 from tests.unit.conftest import Command
+from tests.unit.small_runs import step_of
 
 SETTINGS = {"topology": "pair", "smoke": True, "methods": ("opcod",)}
 
@@ -203,15 +204,17 @@ def step(number: int, **changes: Any) -> dict[str, Any]:
     record = {
         "step": number, "loss": 0.25, "grad_norm": 1.5, "lr": 1e-5, "rollouts": 8, "correct": 2, "active_rows": 6,
         "outcomes": {"s2": {"kept": 3, "empty": 1}}, "tokens": {"rollout": 60, "feedback": 20, "trained": 20},
-        "seconds": {"total": 0.5}, "memory_gib": 1.2, "away": {},
+        "seconds": {"rollout": 0.2, "feedback": 0.1, "teacher": 0.1, "student": 0.1, "total": 0.5}, "memory_gib": 1.2,
+        "away": {},
     }  # fmt: skip
-    return record | changes
+    whole = step_of(number) | record | changes
+    return whole | {"told": {tutor: {"unread": 0} for tutor in whole["outcomes"]}}
 
 
 def test_logs_of_a_student(cli: Command, run: Run) -> None:
     path = run.phase_dir(0, "opcod", 1, "s1").with_name("s1.steps.jsonl")
     store.append_lines(path, [step(0), step(1, correct=4, outcomes={})])
-    decision = {"open": True, "reason": "cognizant", "gap": 0.125}
+    decision = {"open": True, "reason": "cognizant", "gap": 0.125, "gap_low": None, "gap_high": None, "flip": 0.0}
     Journal(run.journal_path).once("gates", "0/opcod/r1", lambda: {"s2 -> s1": decision, "s1 -> s2": decision})
     rows = [line.split() for line in cli("logs", "runs/mine", "s1").out.splitlines()]
     assert ["1", "0.25000", "1.500", "1.0e-05", "25.0", "6", "of", "8", "75.0", "200", "0.50", "1.2"] in rows

@@ -217,7 +217,7 @@ def test_a_tracker_that_fails_or_hangs_costs_one_line(
         "wandb": "import time\ntime.sleep(100)",
     }.items():
         (broken / f"{name}.py").write_text(body)
-    monkeypatch.setattr("coopt.driver.tracking.beside._PATIENCE", 15.0)
+    monkeypatch.setattr("coopt.driver.tracking.beside._PATIENCE", 8.0)
     monkeypatch.setattr(sys, "path", [str(broken), *sys.path])
     monkeypatch.setenv("MY_API_KEY", "s3cret-value")
     config = run.config.model_copy(update={"tracking": load_config(tracking={"to": "trackio,wandb"}).tracking})
@@ -226,7 +226,7 @@ def test_a_tracker_that_fails_or_hangs_costs_one_line(
         pass
     assert sorted(lines) == [
         "tracking.to = trackio: SystemExit: no server at ***�[2J. The bench goes on without it.",
-        "tracking.to = wandb: not done 15 s after the end, so stopped. The run is whole.",
+        "tracking.to = wandb: not done 8 s after the end, so stopped. The run is complete.",
     ]
     assert not any(b"s3cret" in p.read_bytes() for p in run.directory.rglob("*") if p.is_file())
 

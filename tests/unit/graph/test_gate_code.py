@@ -166,3 +166,71 @@ def test_no_task_makes_a_gate() -> None:
     }  # fmt: skip
     tasks = [text for p, text in sources.items() if p.parent.name in ("tasks", "slurm") or "methods" in p.parts]
     assert not any("gates.journaled" in text or "gates.registry" in text for text in tasks)
+
+
+OPTIONS = """
+class Mine:
+    name, reads_scores = "mine", False
+    def __init__(self, config):
+        {reads}
+    def decide(self, view): ...
+"""
+READS = {
+    "margin": 'self.margin = config.options.get("margin", 0.1)',
+    "margin or more": 'self.margin = config.options["margin"] if "margin" in config.options else 0.1',
+    "any": "self.options = dict(**config.options)",
+    "any copied": "self.options = {**config.options}",
+    "any merged": "self.options = {'margin': 0.1} | config.options",
+    "any merged over": "self.options = config.options | {'steep': 1}",
+    "nothing": "pass",
+    "nothing and raises": 'raise ValueError("no margin")',
+}
+
+
+@pytest.mark.parametrize("reads", READS)
+@pytest.mark.parametrize("key", ["margin", "margn"])
+def test_a_plan_that_is_trusted_refuses_what_the_run_refuses(reads: str, key: str, working_folder: Path) -> None:
+    Path("gates.py").write_text(OPTIONS.format(reads=READS[reads]))
+    config = load_config(gate={"kind": "gates.py:Mine", "options": {key: 0.3}})
+
+    def said() -> str:
+        try:
+            check_settings(config)
+        except ConfigError as error:
+            return str(error)
+        return ""
+
+    in_run = said()
+    with only_looking():
+        assert said() == "", "not imported"
+        with trusting():
+            assert said() == in_run
+    expected = {"nothing": "takes no options", "nothing and raises": "it fails: ValueError: no margin"}
+    if "margin" in reads and key == "margn":
+        assert "unknown option of gate gates.py:Mine, 'margn'. Did you mean 'margin'?" in in_run
+    else:
+        assert in_run == "" if reads not in expected else expected[reads] in in_run
+
+
+def test_an_option_of_a_shipped_gate_is_refused_unless_somebody_reads_it(working_folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gate\.options\.margin: gate cognizance takes no options"):
+        check_settings(load_config(methods=("sdpo",), gate={"options": {"margin": 0.3}}))
+    Path("gates.py").write_text(OPTIONS.format(reads=READS["margin"]))
+    graph(Path("gates.py"))
+    check_settings(load_config(topology="mine.toml", gate={"options": {"margin": 0.3}}))
+
+
+def test_a_simulation_refuses_them_too(cli: Command, working_folder: Path) -> None:
+    Path("gates.py").write_text(OPTIONS.format(reads=READS["margin"]))
+    done = cli("simulate", "--rounds", "1", "--gate", "gates.py:Mine", "--set", "gate.options.margn=0.3")
+    assert done.code == 2
+    assert "'margn'. Did you mean 'margin'?" in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_a_plan_says_what_it_has_not_imported(gate: Path) -> None:
+    run = Run(Path(), load_config(gate={"kind": f"{gate}:Mine"}))
+    with only_looking():
+        assert "has neither imported nor checked it: --trust does" in imported(run)[0]
+        with trusting():
+            assert imported(run) == [f"imports code: {gate} (gate.kind)"]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pytest
 
 from coopt.core.config.schema import GateConfig
-from coopt.core.errors import ConfigError
+from coopt.core.errors import ConfigError, PluginError
 from coopt.graph.build import build_topology
-from coopt.graph.gates.base import Decisions, Gate, View
+from coopt.graph.gates.base import Decision, Decisions, EdgeByEdge, Gate, View
 from coopt.graph.gates.cognizance import CognizanceGate, Scope, gaps
 from coopt.graph.gates.constant import RandomGate
+from coopt.graph.gates.decided import decided as asked
 from coopt.graph.gates.journaled import decide_edges
 from coopt.graph.gates.registry import GATES, make_gate
 from coopt.graph.topology import Edge, Topology
@@ -164,7 +165,7 @@ def test_a_users_file_is_a_gate(tmp_path: Path) -> None:
     [
         ("class Other: pass", "has no 'Braver'"),
         ("1 / 0", "ZeroDivisionError"),
-        ("class Braver:\n    def __init__(self, config): pass", "no gate: it needs name"),
+        ("class Braver:\n    def __init__(self, config): pass", "not a gate: it needs name"),
         ("class Braver: pass", "called with the gate's settings it fails: TypeError"),
     ],
 )
@@ -193,8 +194,86 @@ def test_the_conformance_check_finds_a_gate_that_is_not_pure() -> None:
         check_gate(Fickle())
 
 
+def _all(open_ED: Any = None, reason_E: Any = None, gap_E: Any = None, threshold: Any = None) -> Any:
+    """A gate's ``decide`` that returns this, each a function of the shape."""
+
+    def decide(self: object, view: View) -> Any:
+        shape = len(view.tutor_E), view.scores_ND.shape[1]
+        return Decisions(
+            open_ED(shape) if open_ED else np.ones(shape, dtype=bool),
+            reason_E(shape[0]) if reason_E else ["open"] * shape[0],
+            gap_E(shape[0]) if gap_E else None,
+            threshold,
+        )
+
+    return decide
+
+
+WRONG: list[tuple[Any, str]] = [
+    (lambda self, view: None, "decide returned a NoneType; expected Decisions"),
+    (lambda self, view: 1 / 0, "decide raised ZeroDivisionError"),
+    (_all(open_ED=lambda s: np.ones(s[0], dtype=bool)), r"open_ED of shape \(\d+,\) .* expected .* shape \(\d+, 3\)"),
+    (_all(open_ED=lambda s: np.ones((s[0], s[1] + 1), dtype=bool)), r"open_ED of shape \(\d+, 4\)"),
+    (_all(open_ED=lambda s: np.ones((s[0] + 1, s[1]), dtype=bool)), "one row per edge and one column per domain"),
+    (_all(open_ED=lambda s: np.ones(s)), "type float64; expected a Boolean array"),
+    (_all(open_ED=lambda s: [[True] * s[1]] * s[0]), "open_ED as a list; expected a Boolean array"),
+    (_all(reason_E=lambda e: ["open"] * (e + 1)), r"\d+ reasons in reason_E; expected \d+, one per edge"),
+    (_all(reason_E=lambda e: iter(["open"] * e)), "reason_E as a list_iterator; expected a list of"),
+    (_all(reason_E=lambda e: [""] * e), "a reason in reason_E that is empty"),
+    (_all(gap_E=lambda e: np.ones(e + 1)), r"gap_E of shape \(\d+,\); expected"),
+    (_all(gap_E=lambda e: [0.0] * e), "gap_E as a list"),
+    (_all(threshold="high"), "threshold = 'high'; expected a number"),
+]
+
+
+@pytest.mark.parametrize(("decide", "said"), WRONG)
+def test_what_a_gate_returns_wrongly_is_said_in_its_own_terms(decide: Any, said: str) -> None:
+    """In the conformance check and in a run alike: not in numpy's words, edges and domains later."""
+    gate = type("Wrong", (), {"name": "wrong", "reads_scores": False, "decide": decide})()
+    with pytest.raises(AssertionError, match=f"gate 'wrong': .*{said}"):
+        check_gate(gate)
+    view = View.of(np.zeros((2, 3)), [(0, 1)])
+    with pytest.raises(PluginError, match=said):
+        asked(gate, view)
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        (None, "a NoneType; expected Decision"),
+        (Decision([True], "one"), "open_D with 1 entries; expected 3, one per domain"),
+        (Decision([True] * 4, "four"), "open_D with 4 entries; expected 3"),
+        (Decision(True, "yes"), "open_D as a bool; expected a list"),  # type: ignore[arg-type]
+    ],
+)
+def test_so_is_what_a_gate_says_of_one_edge(decision: Any, said: str) -> None:
+    class Edgewise(EdgeByEdge):
+        name = "edgewise"
+
+        def decide_edge(self, tutor_D: Any, tutee_D: Any, view: View) -> Decision:
+            return decision  # type: ignore[no-any-return]
+
+    with pytest.raises(AssertionError, match=f"gate 'edgewise': decide_edge returned .*{said}"):
+        check_gate(Edgewise())
+
+
+def test_decisions_may_be_of_a_class_of_ones_own() -> None:
+    class Mine(NamedTuple):
+        open_ED: Any
+        reason_E: Any
+        gap_E: Any = None
+        threshold: Any = None
+
+    shape = (1, 3)
+    gate = type("Own", (), {"name": "own", "reads_scores": False, "decide": None})()
+    gate.decide = lambda view: Mine(np.ones(shape, dtype=bool), ["open"])
+    assert asked(gate, View.of(np.zeros((2, 3)), [(0, 1)])).open_ED.all()
+
+
 def test_unknown_gate_names_the_allowed_ones() -> None:
-    with pytest.raises(ConfigError, match=r"Did you mean 'cognizance'.*always, cognizance, domain_selective, never"):
+    with pytest.raises(
+        ConfigError, match=r"Did you mean 'cognizance'.*always, benefit, cognizance, confident, domain_selective, never"
+    ):
         make_gate(GateConfig(kind="cognisance"))
 
 

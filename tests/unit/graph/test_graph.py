@@ -52,7 +52,7 @@ def test_phases() -> None:
         ("nodes = [{id='mutual'}]", "'mutual': the tables use this name"),
         ("nodes = [{id='a'}, {id='a'}]", "'a' appears twice"),
         ("nodes = [{id='a'}]\nedges = [{tutor='a', tutee='a'}]", "a -> a is a self-loop"),
-        ("nodes = [{id='a'}]\nedges = [{tutor='b', tutee='a'}]", "tutor 'b' is no node. Nodes: a"),
+        ("nodes = [{id='a'}]\nedges = [{tutor='b', tutee='a'}]", "tutor 'b' is not a node. Nodes: a"),
         ("nodes = [{id='a'}, {id='b'}]\nedges = [{tutor='a', tutee='b'}, {tutor='a', tutee='b'}]", "appears twice"),
         ("nodes = [{id='a', native='biology'}]", "native to biology, which is not among"),
         ("nodes = [", "not TOML"),
@@ -81,9 +81,9 @@ def test_a_bad_graph_is_named(tmp_path: Path, text: str, message: str) -> None:
         ("snapshot_of='a'", "snapshot_of is for critics"),
         ("endpoint='http://x', model='m'", "endpoint is for critics"),
         ("role='critic', snapshot_of='s', model='m'", "snapshot_of excludes model and endpoint"),
-        ("role='critic', snapshot_of='t'", "snapshot_of = 't' is no student. Students: s"),
+        ("role='critic', snapshot_of='t'", "snapshot_of = 't' is not a student. Students: s"),
         ("role='critic', endpoint='http://x'", "endpoint needs model"),
-        ("role='critic', endpoint='x:80', model='m'", "endpoint is no http"),
+        ("role='critic', endpoint='x:80', model='m'", "endpoint is not an http"),
         ("model=3", "model must be text, got 3"),
     ],
 )
@@ -96,14 +96,14 @@ def test_a_bad_node_is_named(tmp_path: Path, node: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("edges", "message"),
     [
-        ("{tutor='a', tutee='c'}", "edge a -> c: 'c' is a critic and learns nothing. Turn the edge round"),
+        ("{tutor='a', tutee='c'}", "edge a -> c: 'c' is a critic and learns nothing. Reverse the edge"),
         ("{tutor='a', tutor_='b'}", "unknown edge key 'tutor_'"),
         ("{kind='critique', tutor='a', tutee='b'}", "unknown edge kind 'critique'. Allowed: review, tutor"),
         ("{tutor='a', tutee='b', style='kind'}", "edge a -> b: unknown style 'kind'. Allowed: anchored, naive"),
         ("{tutor='a', tutee='b', gate=1}", "edge a -> b: gate must be text"),
-        ("{tutor='a'}", "edge a -> None: tutee 'None' is no node"),
+        ("{tutor='a'}", "edge a -> None: tutee 'None' is not a node"),
         ("{kind='review', tutor='a', tutee='b'}", "unknown review edge key 'tutor'"),
-        ("{kind='review', reviewer='c', reviewed='d'}", "reviewed 'd' is no node"),
+        ("{kind='review', reviewer='c', reviewed='d'}", "reviewed 'd' is not a node"),
         ("{kind='review', reviewer='c', reviewed='c'}", "c -> c is a self-loop"),
         (
             "{tutor='a', tutee='b'}, {kind='review', reviewer='b', reviewed='a'}",
@@ -237,21 +237,23 @@ def _graphml(inside: str) -> str:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("g.json", "{", "not networkx node-link JSON"),
+        ("g.json", "{", "not JSON"),
         ("g.json", "[]", "not networkx node-link JSON .no object with nodes and edges"),
         ("g.json", "{}", "not networkx node-link JSON .'nodes'"),
         ("g.json", '{"nodes": 3, "edges": []}', "not networkx node-link JSON"),
         ("g.json", '{"nodes": [{"id": "a", "rôle": 1}], "edges": []}', "unknown node key 'rôle'"),
-        ("g.json", _linked(target="s3"), ".*edge s1 -> s3: tutee 's3' is no node"),
+        ("g.json", _linked(target="s3"), ".*edge s1 -> s3: tutee 's3' is not a node"),
         ("g.json", _linked(node="s2"), ".*'s2'.*twice"),
         ("g.json", _linked(again="s2"), ".*s1 -> s2 appears twice"),
         ("g.json", _linked(hub="s1"), ".*hub"),
         ("g.json", _linked(colour="red"), ".*unknown key 'colour'"),
         ("g.json", '{"nodes": [], "links": [], "edges": []}', ".*both links and edges"),
         ("g.json", '{"nodes": [], "edges": [], "hubs": 1}', ".*unknown key 'hubs'"),
-        ("g.graphml", _graphml('<node id="s1"/><edge source="s1" target="s3"/>'), ".*'s3' is no node"),
+        ("g.graphml", _graphml('<node id="s1"/><edge source="s1" target="s3"/>'), ".*'s3' is not a node"),
         ("g.graphml", _graphml('<node id="s1"/><node id="s1"/>'), ".*node 's1' appears twice"),
-        ("g.graphml", "", "not GraphML"),
+        ("g.graphml", _graphml('<node id="s1"/></graph><graph><node id="s2"/>'), ".*several graphs: keep one"),
+        ("g.graphml", _graphml('<node id="s1"><graph><node id="s2"/></graph></node>'), ".*several graphs: keep one"),
+        ("g.graphml", "", "not XML"),
         ("g.graphml", "<graphml/>", "not GraphML"),
     ],
 )
@@ -260,10 +262,10 @@ def test_a_bad_networkx_file_is_named(tmp_path: Path, name: str, text: str, mess
         written(tmp_path, text, name)
 
 
-@pytest.mark.parametrize(("suffix", "kind"), [("toml", "TOML"), ("json", "networkx node-link JSON")])
-def test_bytes_that_are_no_text(tmp_path: Path, suffix: str, kind: str) -> None:
-    (tmp_path / f"g.{suffix}").write_bytes(b"\xff\xfe")
-    with pytest.raises(TopologyError, match=f"g.{suffix}: not {kind}"):
+@pytest.mark.parametrize("suffix", ["toml", "json", "graphml"])
+def test_bytes_that_are_no_text(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"g.{suffix}").write_bytes(b"\xfe")
+    with pytest.raises(TopologyError, match=f"g.{suffix}: not UTF-8 text"):
         load_topology(str(tmp_path / f"g.{suffix}"), DOMAINS)
 
 
@@ -329,6 +331,6 @@ def test_reviews_move_with_the_hub(tmp_path: Path) -> None:
 def test_unknown_names() -> None:
     with pytest.raises(TopologyError, match=r"unknown topology 'piar'. Did you mean 'pair'"):
         load_topology("piar", DOMAINS)
-    with pytest.raises(ConfigError, match=r"domain 'as/tro' is no plain name. Give letters"):
+    with pytest.raises(ConfigError, match=r"domain 'as/tro' is not a plain name. Use letters"):
         resolve_domains("phys,as/tro")
     assert resolve_domains("phys,Law,computer_science") == ("physics", "law", "computer_science")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_a_graph_is_counted_while_it_is_made(directed: bool, monkeypatch: pytest
             continue
         with pytest.raises(TopologyError, match="more than"):
             generate({"graph": name, "nodes": 50, "directed": directed, **more}, None, "x.toml")
-    assert len(generate({"graph": "cycle_graph", "nodes": 50, "directed": directed}, None, "x.toml")["nodes"]) == 50
+    assert generate({"graph": "cycle_graph", "nodes": 50, "directed": directed}, None, "x.toml").nodes == 50
 
 
 def test_an_error_names_the_first_of_many_nodes(tmp_path: Path) -> None:
@@ -79,3 +80,19 @@ def test_a_file_that_no_parser_survives(name: str, text: str, tmp_path: Path) ->
     with pytest.raises(TopologyError) as found:
         load_topology(str(tmp_path / name), DOMAINS)
     assert "\n" not in str(found.value)
+
+
+def test_a_file_lists_no_more_than_it_is_meant_for(tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps({"nodes": [{"id": f"s{k}"} for k in range(100_001)], "links": []}))
+    with pytest.raises(TopologyError, match=r"100,001 nodes\. Most: 100,000"):
+        load_topology(str(file), DOMAINS)
+
+
+def test_a_domain_named_many_times_is_looked_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps({"nodes": [{"id": "s1", "train_domains": ["physics"] * 100_000}], "links": []}))
+    began = time.process_time()
+    with pytest.raises(TopologyError, match="names physics twice"):
+        load_topology(str(file), DOMAINS)
+    assert time.process_time() - began < 5

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from coopt.core.config.load import load_config
+from coopt.core.errors import RunError
 from coopt.lm.bases import SCIMINI_BASE
-from coopt.lm.device import compute_dtype
+from coopt.lm.device import compute_dtype, full_card
 from coopt.lm.policy import load_policy
 
 
@@ -32,3 +33,13 @@ def test_somebodys_own_model_computes_in_float32_on_a_cpu() -> None:
     policy = load_policy(SCIMINI_BASE, dtype=dtype, device="cpu")
     assert policy.compute_dtype == torch.float32
     assert not policy.autocast()._enabled
+
+
+def test_a_gpu_without_room_is_one_line() -> None:
+    said = (
+        "CUDA out of memory. Tried to allocate 2.32 GiB. GPU 0 has a total capacity of 139.80 GiB of which 1.10\n"
+        "GiB is free. See documentation for Memory Management"
+    )
+    wanted = r"^seed 0 sdpo: the GPU is out of memory \(for 2\.32 GiB more\)\. Lower loss"
+    with pytest.raises(RunError, match=wanted), full_card("seed 0 sdpo"):
+        raise torch.OutOfMemoryError(said)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from coopt.core.errors import ModelError
 from coopt.core.rng import generator
 from coopt.lm.engines.base import Draws, Sampling
 from coopt.lm.engines.hf import HFEngine, branch, sample
-from coopt.lm.policy import Policy
+from coopt.lm.policy import Policy, load_policy, save_policy
 
 PROMPTS = ["period of coil and power of lens?", "number of tin and mass of iron and mass of zinc?", "what?"]
 
@@ -99,6 +101,27 @@ def test_the_model_reads_what_rows_share_once(shipped: Policy, monkeypatch: pyte
     assert len(set(group)) == 1
 
 
+def test_a_prompt_that_is_asked_often_is_read_once(shipped: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probe asks the same again with each rollout; texts are those of the prompts asked one by one."""
+    asked = [prompts(shipped)[k] for k in (0, 1, 0, 0, 1, 2)]
+    alone = HFEngine(1)
+    alone.sync(shipped)
+    texts = alone.generate(asked, 1, Sampling(1.0, 20), Draws(generator(0)))
+    read = []
+    forward = shipped.model.forward
+
+    def counted(*args: object, **kwargs: torch.Tensor) -> object:
+        if kwargs["input_ids"].shape[1] > 1:
+            read.append(len(kwargs["input_ids"]))
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(shipped.model, "forward", counted)
+    engine = HFEngine(64)
+    engine.sync(shipped)
+    assert engine.generate(asked, 1, Sampling(1.0, 20), Draws(generator(0))) == texts
+    assert read == [3]
+
+
 def test_uniform_close_to_one_never_leaves_the_vocabulary() -> None:
     logits = torch.randn(50, 561)
     assert sample(logits, Sampling(1.0, 1), torch.full((50,), 1 - 2**-24), torch.arange(50)).max() < 561
@@ -116,3 +139,19 @@ def test_a_prompt_that_does_not_fit_is_refused_not_cut(shipped: Policy) -> None:
     engine.sync(shipped)
     with pytest.raises(ModelError, match="a prompt of 500 tokens and 20 new ones do not fit the model's 512"):
         engine.generate([[1] * 500], 1, Sampling(0, 20), Draws(generator(0)))
+
+
+def test_all_end_tokens_end_a_text_and_are_saved(untrained: Policy, tmp_path: Path) -> None:
+    own = untrained.tokenizer.eos_token_id
+    untrained.causal_lm.generation_config.eos_token_id = [own, 7]
+    save_policy(untrained, tmp_path)
+    assert untrained.stop_ids() == load_policy(tmp_path, device="cpu").stop_ids() == {own, 7}
+
+
+def test_a_tokenizer_that_was_saved_cutting_texts_cuts_none(untrained: Policy, tmp_path: Path) -> None:
+    expected = prompts(untrained)
+    assert all(len(prompt) > 3 for prompt in expected)
+    untrained.tokenizer.backend_tokenizer.enable_truncation(3)
+    save_policy(untrained, tmp_path)
+    assert '"max_length": 3' in (tmp_path / "tokenizer.json").read_text()
+    assert prompts(load_policy(tmp_path, device="cpu")) == expected

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 import pytest
+import torch
 
 from coopt.core.config.load import load_config
 from coopt.core.meter import Meter
 from coopt.domains.base import AnswerKind, Item
 from coopt.domains.load import load_domains
 from coopt.domains.rows import RowDomain
+from coopt.lm import sft
+from coopt.lm.engines.base import Generation
+from coopt.lm.engines.hf import HFEngine
 from coopt.lm.policy import Policy
 from coopt.lm.sft import right_answer, specialise_on_text
 from coopt.lm.training.forward import hidden_states, logits32
@@ -58,3 +63,51 @@ def test_a_single_step_of_training_is_not_a_warm_up(shipped: Policy) -> None:
     )
     item = domain.items("train")[0]
     assert _loss(made, domain, item) < _loss(shipped, domain, item)
+
+
+def test_an_engine_that_wrote_the_examples_sleeps_while_they_are_learnt(
+    shipped: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Awake it would hold its share of a GPU."""
+    config = load_config(smoke=True, settings=["model.specialise=own_correct", "world.rows=200"])
+    domain, done = load_domains(config)["physics"], list[str]()
+    right = right_answer(shipped, domain, domain.items("train")[0])
+
+    class Engine(HFEngine):
+        def generate(self, prompts: Any, samples: int, *_: Any) -> list[list[Generation]]:
+            done.append("written")
+            text = shipped.decode(right.response)
+            return [[Generation(right.response, text, True, ())] * samples for _ in prompts]
+
+        def rest(self) -> None:
+            done.append("asleep")
+
+    monkeypatch.setattr(sft, "make_engine", lambda config, on_batch: Engine(1))
+    monkeypatch.setattr(sft, "_fit", lambda *_: done.append("learnt"))
+    made = replace(shipped, model=copy.deepcopy(shipped.model))
+    specialise_on_text(made, config, domain, (0, "s1"), Meter(None, 1))
+    assert done == ["written", "asleep", "learnt"]
+
+
+@pytest.mark.parametrize("asked", ["true", "false"])
+def test_blocks_are_recomputed_where_the_run_asks_for_it(
+    shipped: Policy, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    """Else a specialist's long answers need more of a GPU than its training later does."""
+    few = ["specialise.questions=2", "specialise.epochs=1", "model.specialise=answers", "world.rows=200"]
+    config = load_config(smoke=True, settings=[*few, f"parallel.activation_checkpointing={asked}"])
+    domain, passes, read = load_domains(config)["physics"], list[int](), sft._loss
+
+    def counted(policy: Policy, example: sft.Example) -> torch.Tensor:
+        before = len(passes)
+        counting = policy.causal_lm.model.layers[0].mlp.register_forward_pre_hook(lambda *_: passes.append(1))
+        read(policy, example).backward()
+        counting.remove()
+        per_example.append(len(passes) - before)
+        return torch.zeros((), requires_grad=True)
+
+    per_example: list[int] = []
+    monkeypatch.setattr(sft, "_loss", counted)
+    own = replace(shipped, model=copy.deepcopy(shipped.model))
+    specialise_on_text(own, config, domain, (0, "s1"), Meter(None, 1))
+    assert set(per_example) == {2 if asked == "true" else 1}

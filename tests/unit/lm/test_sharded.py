@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +17,9 @@ import torch
 
 from coopt.core import store
 from coopt.core.errors import RunError
+from coopt.core.kernel import OutOfMemory
 from coopt.core.rng import generator
+from coopt.lm import ranks
 from coopt.lm.engines.base import Draws
 from coopt.lm.policy import load_policy
 from coopt.lm.ranks import launch_ranks
@@ -56,6 +59,32 @@ def test_frozen_peers_teach_two_ranks_as_one(found: Any) -> None:
     expected = work.losses_by_peers(LocalTrainer(work.policy(made), made))
     assert found["peers"] == pytest.approx(expected, abs=1e-5)
     assert found["peers"] != pytest.approx(found["losses"]["full"], abs=1e-3)
+
+
+def test_rows_of_several_kinds_train_on_two_ranks_as_on_one(found: Any) -> None:
+    """What a rank reads for a micro-batch hangs on its kind, and ranks must read together."""
+    made = work.config(work.SMALL)
+    expected = work.losses_by_kinds(LocalTrainer(work.policy(made), made, work.KINDS))
+    assert found["kinds"] == pytest.approx(expected, abs=1e-5)
+    assert len(set(expected)) == work.STEPS
+
+
+def test_ranks_divide_what_is_read_without_gradients(found: Any) -> None:
+    made = work.config(work.SMALL)
+    one = LocalTrainer(work.policy(made), made)
+    work.losses(one, 0, 1)
+    expected = np.concatenate(work.said(one))
+    for rank in found["read"]:
+        assert np.concatenate(rank["said"]) == pytest.approx(expected, abs=1e-5)
+    whole = sum(len(r.student_prompt) + len(r.response) for r in work.rows(0))
+    assert all(rank["tokens"] < 0.75 * whole for rank in found["read"]), "more than a share, and padding"
+
+
+def test_after_reading_a_rank_holds_its_shards_alone(found: Any) -> None:
+    """Parameters that stay gathered have no moments that a checkpoint could find, and no step without rows could move
+    the teacher."""
+    assert [rank["kept"] for rank in found["read"]] == [True, True]
+    assert [rank["empty"] for rank in found["read"]] == [0.0, 0.0]
 
 
 def test_packing_gives_the_losses_of_padding(found: Any) -> None:
@@ -120,6 +149,18 @@ def test_an_error_of_the_first_rank_is_everybodys(found: Any) -> None:
 def test_a_killed_rank_ends_all_with_one_line() -> None:
     with pytest.raises(RunError, match="rank 1 of 2 was killed by SIGKILL"):
         launch_ranks(2, work.be_killed)
+
+
+def test_what_nccl_aborts_is_said_to_have_waited() -> None:
+    """NCCL's watchdog ends a process without an exception."""
+    died, minute = RuntimeError("rank 1 ended"), timedelta(minutes=1)
+
+    def said(code: int, waited: timedelta | None) -> str:
+        return str(ranks._cause([0, code], [], died, OutOfMemory(), waited))
+
+    assert "SIGABRT (NCCL does that after 60 s without an answer of another rank)" in said(-signal.SIGABRT, minute)
+    assert "NCCL" not in said(-signal.SIGABRT, None)
+    assert "NCCL" not in said(-signal.SIGKILL, minute)
 
 
 def test_a_ranks_own_error_is_told() -> None:

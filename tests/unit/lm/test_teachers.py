@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
 
 from coopt.core.config.load import load_config
 from coopt.lm.policy import Policy
+from coopt.lm.training import sharded_teacher
 from coopt.lm.training.adapters import make_trainable
 from coopt.lm.training.base import TrainRow
 from coopt.lm.training.checkpoint import load_checkpoint, save_checkpoint
+from coopt.lm.training.sharded_teacher import ShardedTeacher
+from coopt.lm.training.sharding import Root
 from coopt.lm.training.trainer import LocalTrainer
 
 KINDS = ("ema", "live", "frozen", "trust_region")
@@ -124,3 +129,25 @@ def test_the_teacher_follows_the_state_unless_it_is_told_otherwise() -> None:
     for (state, own), carried in cases.items():
         rounds = load_config().rounds.model_copy(update={"carry_state": state, "carry_teacher": own})
         assert rounds.carries_teacher == carried
+
+
+def test_shards_that_are_being_sent_to_a_gpu_are_not_exchanged(
+    shipped: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ``parallel.cpu_offload`` FSDP copies from pinned memory without waiting for the copy."""
+    policy = make_trainable(copy.deepcopy(shipped), "full", 4, "t")
+    name, weight = next(iter(policy.trainable().items()))
+    root = cast("Root", SimpleNamespace(reshard=lambda: None))
+    teacher = ShardedTeacher(policy, "frozen", 0.0, root)
+    with torch.no_grad():
+        weight.add_(1.0)
+    when_waited: list[torch.Tensor] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: when_waited.append(weight.detach().clone()))
+    with teacher.active():
+        pass
+    assert when_waited == [], "where they are on the CPU to stay, nobody waits"
+    monkeypatch.setattr(sharded_teacher, "_sent_to_a_gpu", lambda shadow: True)
+    student, theirs = weight.detach().clone(), teacher.shadows[name].clone()
+    with teacher.active():
+        pass
+    assert [torch.equal(a, b) for a, b in zip(when_waited, (student, theirs), strict=True)] == [True, True]

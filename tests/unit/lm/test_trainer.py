@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import gc
+import itertools
+import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +22,7 @@ from coopt.lm.training.base import TrainRow
 from coopt.lm.training.checkpoint import load_checkpoint, save_checkpoint
 from coopt.lm.training.losses import Divergence
 from coopt.lm.training.objectives import Distil
+from coopt.lm.training.recompute import recompute_activations
 from coopt.lm.training.trainer import LocalTrainer
 from tests.unit.kept_gradients import keep_gradients
 
@@ -188,3 +194,57 @@ def test_a_lora_students_export_is_a_plain_model_with_the_same_logits(shipped: P
 def test_divergence_is_what_the_configuration_says(untrained: Policy) -> None:
     trainer = LocalTrainer(trainable(untrained), config("loss.alpha=0.25", "loss.top_k=7", "loss.tail=false"))
     assert trainer.objective == Distil(Divergence(0.25, 7, False))
+
+
+def test_a_fused_step_is_seen_by_who_asks_for_the_versions_of_weights(
+    untrained: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU: torch's fused AdamW raises none, and an engine takes such weights for those that it has."""
+    plain = torch.optim.AdamW
+    monkeypatch.setattr(torch.optim, "AdamW", lambda parameters, **kw: plain(parameters, **kw | {"fused": True}))
+    trainer = LocalTrainer(untrained, config())
+    parameters = trainer.policy.trainable()
+    before = {name: p._version for name, p in parameters.items()}
+    trainer.update(ROWS, ROLLOUTS)
+    assert before
+    assert [name for name, p in parameters.items() if p._version <= before[name]] == []
+
+
+def test_it_computes_in_one_place_wherever_the_weights_lie(untrained: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offloaded shards lie on the CPU before a pass and are gathered on the GPU after it."""
+    trainer = LocalTrainer(untrained, config("loss.chunk_logits=1700"))
+    expected = trainer.measure(ROWS, lambda tokens: tokens.student_NV.logsumexp(-1))
+    # A tensor on "meta" among what is computed raises.
+    places = itertools.cycle([torch.device("meta"), torch.device("cpu")])
+    monkeypatch.setattr(Policy, "device", property(lambda self: next(places)))
+    monkeypatch.setattr(Policy, "autocast", lambda self: contextlib.nullcontext())
+    assert trainer.measure(ROWS, lambda tokens: tokens.student_NV.logsumexp(-1)) == expected
+    assert trainer.update(ROWS, ROLLOUTS).loss >= 0
+    assert trainer.logprobs([((1, 5), (40, 41))])
+
+
+def test_a_model_that_recomputes_is_gone_when_nobody_uses_it(shipped: Policy) -> None:
+    """The next task of a worker needs the GPU's memory, and Python looks for circles when it likes."""
+    own = replace(shipped, model=copy.deepcopy(shipped.model))
+    trainer = LocalTrainer(trainable(own), config("parallel.activation_checkpointing=true"))
+    trainer.update(ROWS, ROLLOUTS)
+    held = [weakref.ref(p) for p in own.model.parameters()]
+    gc.collect()
+    gc.disable()
+    try:
+        del trainer, own
+        assert not any(parameter() is not None for parameter in held)
+    finally:
+        gc.enable()
+
+
+def test_a_copy_of_a_model_that_recomputes_computes_with_its_own_weights(shipped: Policy) -> None:
+    own = replace(shipped, model=copy.deepcopy(shipped.model))
+    recompute_activations(own)
+    recompute_activations(own)  # which changes nothing
+    made = copy.deepcopy(own.model)
+    with torch.no_grad():
+        for parameter in own.model.parameters():
+            parameter.zero_()
+    ids = torch.tensor([[1, 5, 9, 30]])
+    assert torch.equal(made(ids).logits, shipped.model(ids).logits)

@@ -17,6 +17,7 @@ from coopt.domains.scimini.world import SciminiDomain
 from coopt.lm.policy import Policy
 from coopt.lm.training.adapters import make_trainable
 from coopt.lm.training.base import TrainRow
+from coopt.lm.training.objectives import teacher_advantage
 from coopt.lm.training.trainer import LocalTrainer
 from coopt.methods.advantages import token_texts
 from coopt.methods.phase import Phase, _advantages_are_due, train_phase
@@ -53,7 +54,7 @@ def test_advantages_are_the_loss_own_teachers(untrained: Policy, kind: str) -> N
         teacher.load_state_dict(trainer.teacher.shadows, strict=False)
     if kind == "live":
         teacher = trainer.policy.model
-    found = trainer.advantages(rows)
+    found = trainer.measure(rows, teacher_advantage)
     for row, values in zip(rows, found, strict=True):
         with torch.no_grad():
             told = logprobs(teacher, row.teacher_prompt, row.response)
@@ -68,9 +69,10 @@ def test_advantages_are_the_loss_own_teachers(untrained: Policy, kind: str) -> N
 
 
 def phase(policy: Policy, folder: Path, method: str, *settings: str) -> Phase:
-    made = make_method(method)
     given = ["rounds.prompts=4", "rounds.rollouts=4", "rounds.steps=3", "optimizer.warmup=0", *settings]
-    config = made.configure(load_config(settings=given))
+    config = load_config(settings=given)
+    made = make_method(method, config.options)
+    config = made.configure(config)
     tutors = {"oracle": OracleTutor(load_domains(config), "anchored")} if method == "oracle" else {}
     return small_phase(policy, folder, made, config, tutors)
 
@@ -151,6 +153,19 @@ def test_without_a_teacher_every_token_has_the_rollouts_advantage(
         assert r["teacher_reads"] is None
     unequal = [g for g in lines(tmp_path, "rollouts") if len({y["reward"] for y in g["rollouts"]}) > 1]
     assert len(records) == 4 * len(unequal), "a group of equal rewards has no advantages"
+
+
+def test_a_rollout_whose_first_tokens_are_skipped_is_recorded_without_them(shipped: Policy, tmp_path: Path) -> None:
+    """sdft moves them to the end of both prompts."""
+    settings = "record.advantages_every=1", "rounds.steps=1", "options.sdft.skip=1"
+    train_phase(phase(shipped, tmp_path, "sdft", *settings))
+    records = lines(tmp_path, "advantages")
+    assert records
+    rollouts = {(g["item"], j): y for g in lines(tmp_path, "rollouts") for j, y in enumerate(g["rollouts"])}
+    for r in records:
+        text, left = rollouts[r["item"], r["rollout"]]["text"], "".join(r["tokens"])
+        assert text.endswith(left)
+        assert len(left) < len(text)
 
 
 def test_tokens_add_up_to_the_text(shipped: Policy) -> None:

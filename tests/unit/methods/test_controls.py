@@ -161,14 +161,15 @@ def test_self_feedback_is_an_open_edge_from_every_student_to_itself() -> None:
 
 
 def scores(physics: float, chemistry: float) -> dict[str, Any]:
-    """A validation result with these accuracies, of 20 questions a domain."""
+    """A validation result with these accuracies, of 20 questions per domain."""
     counts = {"physics": round(20 * physics), "chemistry": round(20 * chemistry)}
-    return {"domains": {d: {"correct": [[1]] * n + [[0]] * (20 - n), "answers": []} for d, n in counts.items()}}
+    answers = [[str(k)] for k in range(20)]
+    return {"domains": {d: {"correct": [[1]] * n + [[0]] * (20 - n), "answers": answers} for d, n in counts.items()}}
 
 
 def test_gates_on_frozen_peers_compare_the_tutee_now_with_the_tutors_start(tmp_path: Path) -> None:
     """s2 was weak and has caught up: as a tutor it is still what it was; as a tutee it is measured as it is."""
-    run = Run(tmp_path, config("data.validation=20", methods=("opcod", "frozen_peers")))
+    run = Run(tmp_path, config("data.validation=20", "sampling.eval_samples=1", methods=("opcod", "frozen_peers")))
     start = {"s1": scores(0.8, 0.8), "s2": scores(0.4, 0.4)}
     now = {"s1": scores(0.8, 0.8), "s2": scores(0.8, 0.8)}
     for student, result in start.items():
@@ -217,9 +218,11 @@ def test_all_is_every_method_that_the_run_can_have() -> None:
     expanded, left_out = with_every_method(config(methods=("all",)))
     assert expanded.methods[:2] == ("sdpo", "opcod")
     assert set(expanded.methods) | set(left_out) == set(all_methods())
-    assert set(left_out) == {"honest"}
+    assert set(left_out) == {"honest", "bigger_teacher"}
     assert "--adversary" in left_out["honest"]
-    hostile, left_out = with_every_method(config(methods=("all",), adversary={"s2": "empty"}))
+    assert "options.bigger_teacher.model" in left_out["bigger_teacher"]
+    bigger = {"bigger_teacher": {"model": "scimini"}}
+    hostile, left_out = with_every_method(config(methods=("all",), adversary={"s2": "empty"}, options=bigger))
     assert set(hostile.methods) == set(all_methods())
     assert not left_out
     assert with_every_method(hostile) == (hostile, {})
@@ -228,7 +231,7 @@ def test_all_is_every_method_that_the_run_can_have() -> None:
 def test_all_leaves_out_what_the_settings_exclude_and_says_why() -> None:
     """A gate that reads no scores leaves no rate to be matched."""
     _, left_out = with_every_method(config("gate.kind=always", "feedback.only_without_own=true", methods=("all",)))
-    assert set(left_out) == {"honest", "random", "shuffled"}
+    assert set(left_out) == {"honest", "bigger_teacher", "random", "shuffled"}
     assert "gate random needs gate.rate" in left_out["random"]
     with pytest.raises(ConfigError, match="stands alone"):
         with_every_method(config(methods=("all", "sdpo")))

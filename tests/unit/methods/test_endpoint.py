@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from coopt.core.config.schema import CriticConfig
+from coopt.core.errors import ConfigError
 from coopt.domains.wording import SCIENCE
 from coopt.methods.tutors.base import Message, TutorAwayError
 from coopt.methods.tutors.endpoint import EndpointSpeaker
@@ -77,6 +78,62 @@ def test_a_key_that_cannot_be_sent_is_not_told(key: str, monkeypatch: pytest.Mon
 
 
 # -- bounds --------------------------------------------------------------------------------------------------
+
+
+# -- the way to it -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def far(monkeypatch: pytest.MonkeyPatch) -> EndpointSpeaker:
+    """A tutor on another machine; ``NO_PROXY`` of whoever runs the tests does not matter."""
+    for name in ("http_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    return EndpointSpeaker("far", "http://there.invalid/v1", "m", CriticConfig(timeout=20, retries=0))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks9://ann-of-kent:a-pass-word@h:1"),
+        ("HTTP_PROXY", "ftp://ann-of-kent:a-pass-word@h"),
+        ("HTTP_PROXY", "http://[ann-of-kent:a-pass-word"),
+        ("SSL_CERT_FILE", "/none/a-pass-word"),
+    ],
+)
+def test_a_way_that_no_client_takes_is_one_line_without_its_password(
+    far: EndpointSpeaker, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    far = EndpointSpeaker("far", far.url, "m", far.config)
+    with pytest.raises(ConfigError, match=r"critic 'far' at http://there\.invalid/v1 cannot be asked") as found:
+        far.say([Message(SCIENCE, "?")], 8)
+    assert "HTTP_PROXY" in str(found.value)
+    assert "pass-word" not in str(found.value)
+
+
+def test_a_host_that_is_no_name_is_one_line() -> None:
+    far = EndpointSpeaker("far", "http://\u202eevil/v1", "m", CriticConfig(retries=0))
+    with pytest.raises(ConfigError, match="cannot be asked") as found:
+        far.say([Message(SCIENCE, "?")], 8)
+    assert "\u202e" not in str(found.value)
+
+
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_what_a_proxy_repeats_holds_no_password(
+    far: EndpointSpeaker, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def repeat(asked: Asked, handler: BaseHTTPRequestHandler) -> None:
+        send(handler, 407, refused(f"{asked.headers} a-pass-word"))
+
+    with serving(repeat) as proxy:
+        monkeypatch.setenv("http_proxy", f"{scheme}ann-of-kent:a-pass-word@127.0.0.1:{proxy.port}")
+        far = EndpointSpeaker("far", far.url, "m", far.config)
+        with pytest.raises(TutorAwayError) as found:
+            far.say([Message(SCIENCE, "?")], 8)
+        assert "proxy-authorization" in {k.lower() for k in proxy.asked[0].headers}, "it came by the proxy"
+    assert "***" in str(found.value)
+    for secret in ("a-pass-word", "ann-of-kent", "YW5uLW9m"):
+        assert secret not in str(found.value)
 
 
 def drip(asked: Asked, handler: BaseHTTPRequestHandler) -> None:

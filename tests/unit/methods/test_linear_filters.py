@@ -41,6 +41,10 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "letters": lambda n: "option B is " * (n // 12),
     "so": lambda n: "so it is (" * (n // 10),
     "the option's words": lambda n: "12.5 " * (n // 5),
+    "words of choice": lambda n: "only correct pick answer is not go you it " * (n // 41),
+    "options": lambda n: "A, B and " * (n // 9),
+    "negations": lambda n: "n't" * (n // 3),
+    "tags": lambda n: "<key>" * (n // 5),
     "scores": lambda n: "score 1." + "1." * (n // 2),
     "score and marks": lambda n: "score" + "-" * n,
 }
@@ -52,7 +56,7 @@ def filters(text: str) -> None:
         filter_feedback(text, ITEM, kind, "naive")
         filter_feedback(text, ITEM, kind, "step")
         sanitise(text, kind, "12.5 J/K", ITEM.stem)
-        leaks(text, kind, "12.5 J/K", ITEM.stem)
+        leaks(text, kind, "12.5 J/K", ITEM.stem, options=[shown for _, shown in ITEM.options])
     without_thinking(text)
     read_score(text)
 
@@ -66,7 +70,7 @@ def seconds(text: str) -> float:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_twice_the_text_is_twice_the_work(name: str) -> None:
     make = HOSTILE[name]
-    short, long = (min(seconds(make(n)) for _ in range(2)) for n in (16_000, 32_000))
+    short, long = (min(seconds(make(n)) for _ in range(3)) for n in (16_000, 32_000))
     assert long < 3 * max(short, 0.05)  # the square would be four times
     assert seconds(make(64_000)) < 6
 

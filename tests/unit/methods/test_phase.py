@@ -192,6 +192,29 @@ def test_prompt_order_visits_every_question_once_an_epoch() -> None:
     assert [i.id for i in other.batch(0, 10)] != seen[:10]
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+def test_a_native_share_of_the_prompts(share: float) -> None:
+    config = load_config(settings=["world.rows=200"])
+    domains = load_domains(config)
+    whole = PromptOrder(domains, config.domains, 0, "s1", "physics")
+    order = PromptOrder(domains, config.domains, 0, "s1", "physics", share)
+    own = sum(domain == "physics" for domain, _ in order.union)
+    assert own / len(order.union) == pytest.approx(share, abs=0.5 / len(order.union))
+    assert set(order.union) <= set(whole.union)
+    assert any(
+        sum(d == side for d, _ in order.union) == sum(d == side for d, _ in whole.union) for side in config.domains
+    )
+
+
+@pytest.mark.parametrize(("names", "native"), [(["physics"], "physics"), (["chemistry"], "physics"), (["physics"], "")])
+def test_of_one_kind_of_domain_alone_there_is_no_share(names: list[str], native: str) -> None:
+    config = load_config(settings=["world.rows=40"])
+    domains = load_domains(config)
+    order = PromptOrder(domains, names, 0, "s1", native, 0.3)
+    assert order.union == PromptOrder(domains, names, 0, "s1").union
+    assert len(order.batch(0, 5)) == 5
+
+
 def test_what_a_rollout_spells_never_becomes_a_chat_turn(shipped: Policy) -> None:
     from coopt.domains.scimini.wording import SCIMINI
 

@@ -77,3 +77,13 @@ def test_no_more_questions_than_wanted(tmp_path: Path) -> None:
     write_rationales(rows(60), speaker, tmp_path / "why.jsonl", questions=5, max_tokens=9)
     assert len(speaker.asked) == 5
     assert all("(" in text and "Its correct answer is" in text for text in speaker.asked)
+
+
+def test_a_file_without_its_last_line_end_loses_no_row(tmp_path: Path) -> None:
+    """As an editor, or another program, leaves it: its last question is known and not asked again."""
+    domains, path = rows(60), tmp_path / "why.jsonl"
+    write_rationales(domains, Says(), path, questions=3, max_tokens=9)
+    path.write_text(path.read_text().rstrip("\n"))
+    (asked,) = write_rationales(domains, Says(), path, questions=6, max_tokens=9)
+    assert (asked.before, asked.kept) == (3, 3)
+    assert [line["item"] for line in store.read_lines(path)] == [i.id for i in domains["physics"].items("train")[:6]]

@@ -1,4 +1,4 @@
-"""The detector of revealed answers, on 200 messages of our own: half to make it on, half that was looked at once."""
+"""The detector of revealed answers, on 420 messages of our own, by four authors (docs/methods.md)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,37 @@ ITEMS: dict[str, Any] = FIRST["items"]
 
 def found(message: dict[str, Any]) -> bool:
     item = ITEMS[message["item"]]
-    return leaks(message["text"], "letter", item["options"]["ABCD".index(item["key"])], item["stem"])
+    correct = item["options"]["ABCD".index(item["key"])]
+    return leaks(message["text"], "letter", correct, item["stem"], options=item["options"])
 
 
-@pytest.mark.parametrize("half", ["development", "held-out"])
-def test_precision_and_recall(half: str) -> None:
+@pytest.mark.parametrize(
+    ("half", "count", "found_of_them"),
+    [
+        ("development", 50, 50),
+        ("held-out", 50, 50),
+        ("second author, 1", 20, 20),
+        ("second author, 2", 20, 20),
+        ("second development", 30, 30),
+        ("unseen", 40, 32),
+    ],
+)
+def test_precision_and_recall(half: str, count: int, found_of_them: int) -> None:
     messages = [m for m in REST if m["half"] == half]
-    reveal = [m for m in messages if m["reveals"]]
-    assert (len(reveal), len(messages)) == (50, 100)
+    assert (sum(m["reveals"] for m in messages), len(messages)) == (count, 2 * count)
     said = [m for m in messages if found(m)]
-    right = sum(m["reveals"] for m in said)
-    assert right >= 0.95 * len(said), "precision"
-    assert right >= 0.95 * len(reveal), "recall"
+    assert [m["text"] for m in said if not m["reveals"]] == []
+    assert len(said) >= found_of_them
+
+
+def test_a_wrong_option_is_named_by_its_words() -> None:
+    options = ["acetic acid", "phenol"]
+    question = "Which acid is the strongest?"
+    for text in ("Phenol is the strongest.", "Go with phenol.", "Isn't it phenol?"):
+        assert leaks(text, "letter", "acetic acid", question, options=options)
+        assert not leaks(text, "letter", "acetic acid", question)
+    for text in ("Phenol is not the strongest.", "You said phenol.", "Phenol has a ring."):
+        assert not leaks(text, "letter", "acetic acid", question, options=options)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +73,9 @@ def test_free_answers_are_found_in_every_form() -> None:
         assert leaks(text, "text", "H2O", "Which one?")
         assert not leaks(text, "text", "H2O", "Is it H₂O?")
     assert not leaks("The answer is B.", "text", "H2O", "Which one?")
+
+
+@pytest.mark.parametrize("text", ["The options differ.", "optionB", "OptionS", "n't", "<key>", "(b"])
+def test_what_only_looks_like_an_option_is_passed_over(text: str) -> None:
+    for last in "DSZ":
+        assert not leaks(text, "letter", "zz", "q", last, ["zz", "x", ""])

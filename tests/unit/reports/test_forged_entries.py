@@ -9,22 +9,28 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from coopt.core import store
+from coopt.core.config.load import load_config
 from coopt.core.errors import EntryError
 from coopt.domains.rows import content_hash
+from coopt.graph.files import load_topology
 from coopt.reports.leaderboard import kept
 from coopt.reports.leaderboard.add import add_run
 from coopt.reports.leaderboard.answers import AnswersOf, GradedAnswers, Question, write_answers
 from coopt.reports.leaderboard.check import check_entry, check_folder
+from coopt.reports.leaderboard.command import check_command
 from coopt.reports.leaderboard.entry import ENTRY, OUTCOMES
 from coopt.reports.leaderboard.evidence import check_pairs, check_sizes
 from coopt.reports.leaderboard.measures import measure
+from coopt.reports.leaderboard.work import _check_steps, check_work
 from coopt.runs.run import Run
 from tests.unit.small_runs import write_run
 
@@ -163,7 +169,128 @@ def test_a_method_that_is_not_here_hides_no_oracle_behind_it(tmp_path: Path) -> 
         check_entry(path)
 
 
+COMMANDS: list[tuple[tuple[str, ...], str]] = [
+    (("--set", "gate.tau=0.5"), r"config\.gate\.tau is 0\.2, but the command in provenance\.0 says 0\.5"),
+    (("--set=optimizer.lr=1.0",), r"config\.optimizer\.lr is .* says 1\.0"),
+    (("--topology", "ring"), r"config\.topology is 'pair', .* 'ring'"),
+    (("--domains", "phys,mat"), r"config\.domains"),
+    (("--preset", "paper"), r"config\.preset is 'mini', .* 'paper'"),
+    (("--model", "/somewhere/qwen"), r"config\.model\.path is 'scimini'"),
+    (("--nodes", "4"), r"config\.nodes is None, .* says 4"),
+    (("--engine", "vllm"), r"config\.engine\.kind is 'hf'"),
+    (("--method", "sdpo,grpo"), r"--method names grpo, which config\.methods does not have"),
+    (("--seed", "7"), r"--seed 7 is none of the entry's seeds \[0, 1\]"),
+    (("--seeds", "5"), r"--seeds 5, but the entry has 2"),
+    (("--smoke",), r"config\.smoke is False"),
+]
+TRUE = ("--set", "gate.tau=0.2", "--topology", "mine/pair", "--domains=chem,phys", "--method", "all", "--seed", "1",
+        "--seeds", "1", "--set", "no.such=1", "--workers", "2", "--set")  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "message"), COMMANDS, ids=[" ".join(words) for words, _ in COMMANDS])
+def test_settings_are_those_of_the_command_that_began_the_run(
+    entry: Path, words: tuple[str, ...], message: str
+) -> None:
+    """The answers may be those of other settings than the ones that are given for them."""
+    tree = json.loads(entry.read_text())
+    (record,) = tree["provenance"]
+    for command, said in ((["bench", *words], message), (["sweep", *words], ""), ([], "")):
+        store.write_json(entry, tree | {"provenance": [record | {"arguments": command}]})
+        if said:
+            with pytest.raises(EntryError, match=said) as refused:
+                check_entry(entry)
+            assert "\n" not in str(refused.value)
+        else:
+            check_entry(entry)
+
+
+@pytest.mark.parametrize("end", range(0, len(TRUE) + 1))
+def test_a_command_that_says_the_same_or_nothing_is_none_against_it(end: int) -> None:
+    """Also one that is cut off, grew later, or names what this coopt does not have."""
+    config = load_config(topology="pair", domains="chem,phys", methods=("sdpo", "opcod"), seeds=2)
+    record = SimpleNamespace(arguments=["bench", *TRUE[:end]])
+    entry: Any = SimpleNamespace(provenance=[record], seeds=[0, 1])
+    check_command(PATH, entry, config)
+
+
+@pytest.mark.parametrize("said", ['["phys","chem"]', '["physics", "Chem"]', "phys,chem"])
+def test_short_names_of_domains_are_the_same_in_a_setting(said: str) -> None:
+    config = load_config(topology="pair", settings=[f"domains={said}"])
+    record = SimpleNamespace(arguments=["bench", "--set", f"domains={said}"])
+    entry: Any = SimpleNamespace(provenance=[record], seeds=[0])
+    check_command(PATH, entry, config)
+    other = load_config(topology="pair", domains="phys,mat")
+    with pytest.raises(EntryError, match=r"config\.domains"):
+        check_command(PATH, entry, other)
+
+
+def _costs(*steps: int, feedback: tuple[str, ...] = ("off", "on"), rollout: int = 10) -> list[dict[str, Any]]:
+    tokens = {"rollout": rollout, "feedback": 0, "trained": 5}
+    return [
+        {"feedback": f, "steps": n, "seconds_per_step": 1.0, "tokens": tokens, "peak_memory_gib": 1.0}
+        for f, n in zip(feedback, steps, strict=False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("costs", "message"),
+    [
+        (_costs(8), ""),
+        (_costs(5, 3), ""),
+        (_costs(7), ""),  # of two seeds, students and rounds, one student collapsed in one
+        (_costs(4), ""),
+        (_costs(3), "costs: 3 steps; by config, students and seeds there are 8, or fewer by whole rounds of 1"),
+        (_costs(5, 4), "costs: 9 steps"),
+        ([], "costs: 0 steps"),
+        (_costs(4, 4, feedback=("on", "on")), "costs: feedback on appears twice"),
+        (_costs(8, rollout=10**7), r"costs\.0\.tokens\.rollout: 10,000,000, but by config 8 steps have at most"),
+    ],
+)
+def test_steps_are_those_of_rounds_students_and_seeds(entry: Path, costs: list[Any], message: str) -> None:
+    """Fewer, too: they make a method look cheap."""
+    store.write_json(entry, json.loads(entry.read_text()) | {"costs": costs})
+    if not message:
+        check_entry(entry)
+        return
+    with pytest.raises(EntryError, match=message):
+        check_entry(entry)
+
+
+@pytest.mark.parametrize(("steps", "fits"), [(80, True), (70, True), (60, True), (75, False), (81, False), (30, False)])
+def test_collapsed_students_leave_whole_rounds_out(steps: int, fits: bool) -> None:
+    """Two students, two seeds, two rounds of ten steps."""
+    with nullcontext() if fits else pytest.raises(EntryError, match="fewer by whole rounds of 10"):
+        _check_steps(PATH, steps, 80, 10, 4)
+
+
+def test_a_method_without_tutors_had_no_feedback_and_an_average_no_step(run: Run, tmp_path: Path) -> None:
+    path = next(p for p in add_run(run, tmp_path) if "sdpo" in p.name)
+    store.write_json(path, json.loads(path.read_text()) | {"costs": _costs(8, feedback=("on",))})
+    with pytest.raises(EntryError, match=r"costs\.0: feedback on, but by config sdpo has no tutors"):
+        check_entry(path)
+    config = load_config(topology="pair", domains="phys,chem", methods=("merge",))
+    entry: Any = SimpleNamespace(
+        method="merge", costs=[SimpleNamespace(feedback="off", steps=1)], students=["s1", "s2"], seeds=[0]
+    )
+    with pytest.raises(EntryError, match=r"costs: 1 steps; .* none: this method only averages"):
+        check_work(PATH, entry, config, load_topology("pair", config.domains))
+
+
 # -- files -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "times"), [("sdpo", 1), ("rltf_sd", 2), ("hacpo", 2)])
+def test_what_peers_write_and_revisions_are_a_methods_own_tokens(name: str, times: int) -> None:
+    """On a pair every student has one tutor: it draws the rollouts once more, or revises each of its own."""
+    config = load_config(topology="pair", domains="phys,chem", methods=(name,))
+    topology = load_topology("pair", config.domains)
+    steps, a_rollout = 2 * config.total_steps, config.rounds.prompts * config.sampling.max_response_tokens
+    most = times * steps * a_rollout * config.rounds.rollouts
+    for rollout in (most, most + 1):
+        cost = SimpleNamespace(feedback="off", steps=steps, tokens=SimpleNamespace(rollout=rollout))
+        entry: Any = SimpleNamespace(method=name, costs=[cost], students=["s1", "s2"], seeds=[0])
+        with nullcontext() if rollout == most else pytest.raises(EntryError, match=f"at most {most:,}"):
+            check_work(PATH, entry, config, topology)
 
 
 def _outcomes(entry: Path) -> Path:
@@ -216,7 +343,7 @@ def test_what_is_large_is_refused_unread(entry: Path) -> None:
         with path.open("ab") as file:
             file.truncate(1 << 40)  # takes no room on the disk
         before = time.perf_counter()
-        with pytest.raises(EntryError, match=f"larger than {most} bytes"):
+        with pytest.raises(EntryError, match=f"more than {most} bytes"):
             check_entry(entry)
         assert time.perf_counter() - before < 1
 
@@ -301,7 +428,7 @@ def test_what_would_be_refused_is_not_written(tmp_path: Path, monkeypatch: pytes
     run = write_run(tmp_path / "small")
     monkeypatch.setattr("coopt.reports.leaderboard.evidence.LARGEST_OUTCOMES", 10)
     monkeypatch.setattr("coopt.reports.leaderboard.check.LARGEST_OUTCOMES", 10)
-    with pytest.raises(EntryError, match="larger than 10 bytes"):
+    with pytest.raises(EntryError, match="more than 10 bytes"):
         add_run(run, tmp_path / "made")
     assert list((tmp_path / "made").iterdir()) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from coopt.cli.bench import _print_results
 from coopt.cli.report import show_headline
 from coopt.core.errors import ConfigError
-from coopt.reports.headline import headline, headline_table, warnings
+from coopt.core.tables.screen import output
+from coopt.reports.headline import footlines, headline, headline_table, smoke_lines, warnings
 from coopt.reports.sections import SECTIONS, all_tables, section
+from coopt.reports.verdicts import worded
 from coopt.runs.measures.summary import summarise
-from coopt.runs.results import ReadingCell, Results
+from coopt.runs.results import GateCell, ReadingCell, Results
 from coopt.runs.run import Run
 from tests.unit.small_runs import write_run
 
@@ -61,7 +65,46 @@ def test_many_methods_are_one_row_each(tmp_path: Path) -> None:
     assert table.rows[0][0] == "init"
     assert {row[0] for row in table.rows} == {"init", *names}
     assert all(len(line.rstrip()) <= 80 for line in screen(results, 80))
-    assert any("1 more methods" in line for line in headline(results))
+    assert any("1 more method:" in line for line in headline(results))
+
+
+def test_all_gates_are_one_line_and_each_next_command_its_own(tmp_path: Path) -> None:
+    names = ("sdpo", "opcod", "always", "random")
+    decided = [
+        GateCell(
+            seed=0, method=m, round=r, edge="s1 -> s2", open=r == 1, reason=why, gap=0.1, gap_low=0.0, gap_high=0.2,
+            flip=0.1,
+        )
+        for m, why in (("opcod", "cognizant"), ("always", "always"), ("random", "drawn"))
+        for r in (1, 2)
+    ]  # fmt: skip
+    results = made(tmp_path, methods=names, skill=dict.fromkeys(names, 0.7)).model_copy(update={"gates": decided})
+    lines = footlines(results, "runs/NAME")
+    assert "Gates of opcod: 1 of 2 decisions open; of random: 1 of 2." in lines
+    assert [line.split("coopt ")[1].split(" (")[0] for line in lines[-3:]] == [
+        "report runs/NAME --all",
+        "report runs/NAME --html",
+        "export runs/NAME",
+    ]
+
+
+def test_a_smoke_run_ends_in_three_lines(tmp_path: Path) -> None:
+    lines = smoke_lines(made(tmp_path), "runs/pair-phys-chem-mini-smoke-ee69e3e5", "seeds/0/opcod/r*/STUDENT/model")
+    assert len(lines) == 3
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_json_is_json_whatever_else_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run.open(write_run(tmp_path / "run").directory)
+    _print_results(run, summarise(run), output(), as_json=True, everything=True)
+    assert json.loads(capsys.readouterr().out)["topology"] == "pair"
+
+
+def test_too_few_questions_are_said_of_changes_too(tmp_path: Path) -> None:
+    results = made(tmp_path)
+    few = [c.model_copy(update={"verdict": "too few questions"}) for c in results.scores]
+    (line, *_) = (x for x in headline(results.model_copy(update={"scores": few})) if "mean change" in x)
+    assert "(too few questions)" in line
 
 
 def _unread(share: float, who: str = "init", round_: int | None = None) -> ReadingCell:
@@ -91,11 +134,12 @@ def _questions(results: Results, *counts: int) -> dict[str, Any]:
             "s1 (init), physics: 90 % of answers not read. See",
         ),
         (lambda r: {"no_own_correct": 1.0}, "no prompt had a correct rollout. Use a stronger base"),
-        (lambda r: _questions(r, 29, 30), "n = 29 in physics, below 30 questions. Use --set data.test=200."),
-        (lambda r: _questions(r, 9, 20), "n = 9 to 20 in 2 domains, below 30 questions."),
+        (lambda r: _questions(r, 29, 30), "n = 29 in physics (fewer than 30). Use --set data.test=200."),
+        (lambda r: _questions(r, 9, 20), "n = 9 to 20 in 2 domains (fewer than 30)."),
+        (lambda r: {"smoke": True}, "a smoke run: its scores mean nothing."),
         (lambda r: {"seeds": [0]}, "one seed: about these students only. For others: --seeds 5."),
         (lambda r: {"seeds": [0, 1]}, "2 seeds: about these students only."),
-        (lambda r: {"unavailable": {"0/opcod/r1/a -> b": "gone"}}, "tutors stayed away in 1 round: --section feedback"),
+        (lambda r: {"unavailable": {"0/opcod/r1/a -> b": "gone"}}, "tutors did not answer in 1 round: --section"),
     ],
 )
 def test_what_makes_numbers_worthless_is_one_line_with_what_to_do(
@@ -131,3 +175,46 @@ def test_sections_hold_every_table_once(tmp_path: Path) -> None:
     assert [t.title for name in SECTIONS for t in section(results, name)] == titles
     with pytest.raises(ConfigError, match=r"unknown section 'break-rate'\. Did you mean 'break-rates'"):
         section(results, "break-rate")
+
+
+def _corrected_away(results: Results) -> Results:
+    """Every interval excludes 0, and nothing is shown once it is corrected."""
+    unshown = {"verdict": "no difference shown", "p": 0.2}
+    apart = {"low": 0.01, "high": 0.1, **unshown}
+    moved = {"change_low": 0.01, "change_high": 0.1, **unshown}
+    return results.model_copy(
+        update={
+            "scores": [c.model_copy(update=moved) if c.change is not None else c for c in results.scores],
+            "comparisons": [c.model_copy(update=apart) for c in results.comparisons],
+            "ranks": [c.model_copy(update=apart) for c in results.ranks],
+        }
+    )
+
+
+def test_beside_an_interval_that_excludes_0_nothing_is_called_no_difference(tmp_path: Path) -> None:
+    """Readers took it for a mistake: that it is Holm's correction is said where it is printed."""
+    results = _corrected_away(made(tmp_path))
+    lines = [line for line in headline(results) if "mean change" in line]
+    assert all("(no change shown, Holm-corrected)" in line for line in lines)
+    assert "(not shown, Holm-corrected)" in lines[1]
+    tables = [t for t in all_tables(results) if any("not shown (Holm)" in row for row in t.rows)]
+    assert {t.title.split(",")[0] for t in tables} >= {"Test scores", "Methods compared"}
+    assert all("Holm's correction for everything claimed together" in " ".join(t.notes) for t in tables)
+    assert not any("no difference shown" in cell for t in all_tables(results) for row in t.rows for cell in row)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "said"),
+    [
+        (-0.1, 0.1, 1.0, "no difference shown"),
+        (0.0, 0.1, 0.06, "no difference shown"),
+        (0.01, 0.1, 0.06, "not shown (Holm)"),
+        (-0.1, -0.01, 0.3, "not shown (Holm)"),
+        (-0.1, -0.01, None, "no difference shown"),
+        (0.01, 0.1, 0.01, "not shown (seeds disagree)"),
+        (None, None, None, "no difference shown"),
+    ],
+)
+def test_why_nothing_is_shown(low: float | None, high: float | None, p: float | None, said: str) -> None:
+    assert worded("no difference shown", low, high, p) == said
+    assert worded("improves", low, high, p) == "improves"

@@ -20,12 +20,14 @@ from coopt.core.errors import EntryError
 from coopt.core.tables.fit import fitted, widths_in
 from coopt.core.tables.table import render
 from coopt.methods.registry import all_methods
-from coopt.reports.leaderboard import floors
+from coopt.reports.leaderboard import floors, stated
 from coopt.reports.leaderboard.add import add_run
+from coopt.reports.leaderboard.answers import write_answers
 from coopt.reports.leaderboard.board import board_tables, settings_of, tracks
 from coopt.reports.leaderboard.check import check_entry, check_folder
 from coopt.reports.leaderboard.entry import Provenance, schema
 from coopt.reports.leaderboard.floors import floors_of
+from coopt.reports.leaderboard.measures import measure
 from coopt.reports.leaderboard.page import page
 from coopt.reports.leaderboard.readme import BEGIN, END, document_tables, with_board
 from coopt.runs.results import Results
@@ -79,7 +81,7 @@ def test_an_entry_has_the_numbers_of_the_run(run: Run, made: Path) -> None:
 
 def test_no_folder_of_the_machine_is_published(made: Path) -> None:
     (record,) = check_entry(made / "small-opcod.entry.json").entry.provenance
-    assert record.arguments[1:5] == ["--out", "small", "--students", "phys=p,chem=mine/c"]
+    assert record.arguments[1:5] == ["--out", "small", "--profile", "phys=p,chem=mine/c"]
 
 
 def test_costs_are_sums_over_all_steps(made: Path) -> None:
@@ -112,7 +114,10 @@ TAMPERED = {
     ),
     "data of another run": (_set("provenance", 0, "data", value={}), r"provenance.0.data is not the entry's data"),
     "negative cost": (_set("costs", 0, "seconds_per_step", value=-1.0), r"costs.0.seconds_per_step: .*greater than"),
-    "too many steps": (_set("costs", 0, "steps", value=10**6), r"costs: 1000000 steps, but by config"),
+    "too many steps": (
+        _set("costs", 0, "steps", value=10**6),
+        r"costs: 1000000 steps; by config, .* there are 8, or",
+    ),
     "unknown field": (_set("award", value="best"), r"award: extra inputs are not permitted"),
     "unknown setting": (_set("config", "magic", value=1), r"config: unknown setting 'magic'"),
     "a smoke run": (_set("config", "smoke", value=True), r"from a smoke run, whose scores mean nothing"),
@@ -140,12 +145,12 @@ TAMPERED = {
     ),
     "a graph that is called as a shipped one": (
         _set("config", "topology", value="mine/pair.toml"),
-        r"a graph of one's own may not be called pair",
+        r"a graph of your own may not have the name of a shipped one \(pair\)",
     ),
     "tables of a shipped graph": (_set("graph", value={"nodes": []}), r"graph: pair is a shipped one"),
     "a base that is called as a shipped one": (
         _set("config", "model", "path", value="/mine/scimini"),
-        r"a folder of one's own may not be called scimini",
+        r"a folder of your own may not have the name of a shipped base \(scimini\)",
     ),
     "more samples than a machine takes": (
         lambda t: (t.update(samples=10**9), t["config"]["sampling"].update(eval_samples=10**9)),
@@ -157,7 +162,7 @@ TAMPERED = {
     ),
     "later schema": (_set("version", value=4), r"schema version 4 is of a later coopt"),
     "earlier schema": (_set("version", value=1), r"schema version 1 is of an earlier coopt .*leaderboard renew"),
-    "not a number": (_set("costs", 0, "seconds_per_step", value=float("nan")), r"seconds_per_step: .*finite number"),
+    "not a number": (_set("costs", 0, "seconds_per_step", value=float("nan")), r"NaN is not a JSON number"),
     "markup in a name": (_set("students", 0, value=_SCRIPT), r"students.0: string should match pattern"),
     "control character": (_set("topology", value="a\x1b[31m"), r"topology: string should match pattern"),
     "a path": (_set("outcomes", "file", value="../x.parquet"), r"outcomes.file: string should match pattern"),
@@ -184,6 +189,19 @@ TAMPERED = {
     "control characters in a setting": (_set("config", "x\n\x1b[2J", value=1), r"config: unknown setting 'x �\[2J'"),
     "a number without end": (_set("seeds", 1, value=10**30), r"seeds: \[0, 10{30}\], but by the rest"),
     "more nodes than students": (_set("config", "nodes", value=10**9), r"config.nodes is 1000000000, but it has 2"),
+    "a simulation": (_set("provenance", 0, "simulated", value=True), r"from a simulation, which has no answers"),
+    "a hostile tutor left out": (
+        lambda t: t["provenance"][0].update(arguments=["bench", "--adversary", "s2:misleading"]),
+        r"config.adversary.* but the command in provenance.0 says",
+    ),
+    "ready specialists left out": (
+        lambda t: t["provenance"][0].update(arguments=["bench", "--students", "phys=/mine/strong"]),
+        r"config.model.students.* but the command in provenance.0 says",
+    ),
+    "a rate behind an unknown setting": (
+        lambda t: t["provenance"][0].update(arguments=["bench", "--set", "no.such=1", "--set", "optimizer.lr=0.5"]),
+        r"config.optimizer.lr is .*, but the command in provenance.0 says 0.5",
+    ),
     "native elsewhere": (_set("native", "s2", value="physics"), r"native: .* but of the graph pair they are"),
 }
 
@@ -200,6 +218,78 @@ def test_a_tampered_entry_is_refused_in_one_line(entry: Path, what: str) -> None
     assert line.startswith(str(entry.parent))
     assert "\n" not in line
     assert "\x1b" not in line
+
+
+def _forged(entry: Path, change: Callable[[dict[str, Any]], None], **answers: Any) -> Path:
+    """The entry with other words and answers, and everything that follows from them."""
+    forged = dataclasses.replace(check_entry(entry).answers, **answers)
+    tree = json.loads(entry.read_text())
+    change(tree)
+    tree["name"] = f"{tree['run']}-{forged.method}"
+    tree["outcomes"]["file"] = f"{tree['name']}.outcomes.parquet"
+    tree["measures"] = measure(forged, tree["native"]).model_dump(mode="json")
+    write_answers(entry.parent / tree["outcomes"]["file"], forged)
+    path = entry.with_name(f"{tree['name']}.entry.json")
+    path.write_text(json.dumps(tree))
+    _rehash(path)
+    return path
+
+
+def test_a_seed_cannot_be_another_one_again(entry: Path) -> None:
+    grids = check_entry(entry).answers.correct
+    copied = {place: grid[[0, 0]] for place, grid in grids.items()}
+    with pytest.raises(EntryError, match="seeds: 1 has the same answers as 0, one by one"):
+        check_entry(_forged(entry, lambda tree: None, correct=copied))
+
+
+def test_answers_are_the_same_under_another_number(entry: Path) -> None:
+    def renumbered(tree: dict[str, Any]) -> None:
+        tree.update(run="zother", seeds=[5, 6])
+        tree["config"]["seed"] = 5
+        tree["provenance"][0].update(seeds=[5, 6], arguments=[])
+
+    path = _forged(entry, renumbered, seeds=[5, 6])
+    assert check_entry(path).entry.seeds == [5, 6], "alone nobody can tell"
+    assert [line for line in check_folder(entry.parent).bad if "has the same answers" in line]
+
+
+def test_a_method_named_like_a_row_of_the_table_or_another_method(entry: Path) -> None:
+    for name in ("constant answer", "OPCoD", "opcod."):
+
+        def renamed(tree: dict[str, Any], name: str = name) -> None:
+            tree.update(method=name)
+            tree["config"]["methods"] = [name]
+            tree["provenance"][0]["arguments"] = []
+
+        grids = {
+            p._replace(who=name if p.who == "opcod" else p.who): g
+            for p, g in check_entry(entry).answers.correct.items()
+        }
+        with pytest.raises(EntryError, match=f"method {name} reads like"):
+            check_entry(_forged(entry, renamed, method=name, correct=grids))
+
+
+def test_the_shipped_bases_answers_cannot_be_invented(entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = check_entry(entry)
+    known = {checked.entry.data[d]["test"]: checked.answers.score("base", "base", d).value for d in ("physics",)}
+    monkeypatch.setattr(stated, "base_scores", lambda: {key: value + 0.04 for key, value in known.items()})
+    check_entry(entry)
+    monkeypatch.setattr(stated, "base_scores", lambda: {key: value + 0.06 for key, value in known.items()})
+    with pytest.raises(EntryError, match=r"base scores \S+ in physics; the shipped one has"):
+        check_entry(entry)
+
+
+def test_worked_solutions_of_the_submitters_machine_are_not_looked_for(entry: Path) -> None:
+    check_entry(_forged(entry, lambda tree: tree["config"]["data"].update(solutions="/theirs/solutions.jsonl")))
+
+
+def test_ready_specialists_have_a_table_of_their_own(entry: Path) -> None:
+    def ready(tree: dict[str, Any]) -> None:
+        tree.update(run="ready")
+        tree["config"]["model"]["students"] = {"physics": "/theirs/strong"}
+
+    titles = [t.title for t in tracks([check_entry(entry), check_entry(_forged(entry, ready))])]
+    assert sorted("ready specialists" in title for title in titles) == [False, True]
 
 
 def test_a_method_that_reads_solutions_cannot_deny_it(entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +343,7 @@ def test_forged_outcomes_are_refused(entry: Path, what: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "times", "message"),
-    [("{", 1, "not a readable JSON"), ("[]", 1, "should be an object"), ("[", 10**5, "not a readable JSON")],
+    [("{", 1, "not JSON"), ("[]", 1, "not a JSON object"), ("[", 10**5, "deeper than 100")],
 )
 def test_what_is_no_entry_is_refused(entry: Path, text: str, times: int, message: str) -> None:
     entry.write_text(text * times)
@@ -368,6 +458,14 @@ def test_the_commands(cli: Command, run: Run, tmp_path: Path) -> None:
     assert "| opcod" in cli("leaderboard", "build", "mine", "--format", "md").out
     assert cli("leaderboard", "schema").out == schema()
     (tmp_path / "mine/small-sdpo.entry.json").write_text("{}")
+    (tmp_path / "board.md").write_text(board := "<!-- leaderboard -->\n<!-- /leaderboard -->\n")
+    building = ["build", "mine", "--format", "md", "--readme", "board.md"]
+    for command in (["check", "mine"], building, ["export", "mine", "--out", "eee"]):
+        partly = cli("leaderboard", *command)
+        assert partly.code == 2, command
+        assert partly.out.strip(), "one that does not hold hides no other"
+        assert partly.err.startswith("coopt: mine/small-sdpo.entry.json: ")
+    assert (tmp_path / "board.md").read_text() == board, "a document does not lose an entry without a word"
     (tmp_path / "mine/small-opcod.outcomes.parquet").write_bytes(b"")
     refused = cli("leaderboard", "build", "mine")
     assert refused.code == 2
@@ -460,7 +558,7 @@ def test_every_entry_has_a_place_on_the_page_and_its_evidence_a_click_away(made:
             assert f'href="../entries/{file}"' in text
             assert (made.parent / "pages/.." / "entries" / file).resolve().is_file()
     said = dict(re.findall('<dt>(verified|checked|claimed)</dt><dd class="words">(.*?)</dd>', text))
-    assert "costs, hardware" in said["claimed"]
+    assert "memory, hardware" in said["claimed"]
     assert "embedded world" in said["verified"]
 
 
@@ -469,7 +567,8 @@ def test_the_table_says_which_settings_are_not_the_presets(tmp_path: Path) -> No
     add_run(run, tmp_path / "entries")
     entry = check_entry(tmp_path / "entries/other-opcod.entry.json").entry
     assert settings_of(entry) == (
-        "adversary.s2=misleading, world.rows=400, rounds.rounds=2, sampling.eval_samples=4, gate.tau=0.3"
+        "adversary.s2=misleading, world.rows=400, rounds.rounds=2, rounds.steps=1, sampling.eval_samples=4,"
+        " gate.tau=0.3"
     )
     hostile = entry.config | {"gate": {"kind": "<b>|\x1b[31m"}}
     assert "gate.kind=b31m" in settings_of(entry.model_copy(update={"config": hostile}))

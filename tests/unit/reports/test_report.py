@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from jinja2.utils import htmlsafe_json_dumps
 
 from coopt.core import store
 from coopt.core.errors import ConfigError, RunError
+from coopt.core.text import visible
 from coopt.graph.files import load_topology, topology_names
 from coopt.reports.charts import Chart, label, spec
 from coopt.reports.graphs.places import WIDTH, GraphPicture
@@ -26,6 +28,7 @@ from coopt.reports.html.transcripts import PROBE, choose
 from coopt.reports.opened import Opened, open_runs
 from coopt.reports.paper_figures import FIGURES, check_request, write_figure
 from coopt.reports.templates import hash_of
+from coopt.reports.verdicts import in_a_sentence
 from coopt.runs.measures.cost import read_steps
 from coopt.runs.measures.outcomes import OutcomeShare, outcomes_by_round
 from coopt.runs.measures.plane import OTHERS, axes, place
@@ -199,7 +202,7 @@ def test_hostile_text_is_neither_tag_nor_attribute(opened: Opened, monkeypatch: 
         assert not (attributes.get("href") or "#").startswith("javascript")
     data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])  # type: ignore[index]
     raws = {t["raw"] for t in data["transcripts"]}
-    assert set(HOSTILE) <= raws
+    assert set(map(visible, HOSTILE)) <= raws
     assert "<" not in re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1]  # type: ignore[index]
 
 
@@ -304,6 +307,50 @@ def test_one_oversized_transcript_does_not_end_the_list(opened: Opened) -> None:
     assert sum(chosen.shown.values()) == 27
 
 
+@pytest.mark.parametrize("students", [12, 13])
+def test_every_student_of_many_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, students: int) -> None:
+    """Up to twelve are drawn side by side; of more one is, and all their charts are in the page."""
+    monkeypatch.setattr(page, "chart_library", lambda: "var vegaEmbed;")
+    made = small_run(tmp_path / "run", topology="complete", nodes=students, methods=("sdpo",))
+    text = page.render_page(made, summarise(made), choose(made))
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])  # type: ignore[index]
+    together = int(students > 12)
+    for section, more in (("trajectories", together), ("pareto", 0)):
+        places = re.findall(rf'class="chart[^"]*" data-section="{section}" data-number="(\d+)"', text)
+        assert len(places) == (1 if together else students)
+        assert len(data["charts"][section]) == students + more
+        select = re.search(rf'<select data-figure="{section}">(.*?)</select>', text, re.DOTALL)
+        assert bool(select) is bool(together)
+        names = re.findall(r'<option value="\d+">(.*?)</option>', select[1]) if select else []
+        assert names[more:] == (list(made.topology.students) if together else [])
+    assert len(text) < 3_000_000
+
+
+def hidden_here(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp")
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\x1b[2J", "\x00", "\u2028", "\u3164", "\ufeff", "\U000e0041"])
+def test_nothing_in_a_page_hides_or_steers(opened: Opened, hidden: str) -> None:
+    """Control, bidirectional, zero width and tag characters of any text: what was written, names, reasons."""
+    path = opened.run.phase_dir(0, "opcod", 1, "s1").with_name("s1.rollouts.jsonl")
+    (record,) = store.read_lines(path)
+    first, *others = record["rollouts"]
+    first["text"] = f"one{hidden}two"
+    first["messages"][0] |= {"raw": f"three{hidden}four", "kept": f"five{hidden}six"}
+    store.rewrite_lines(path, [record | {"rollouts": [first, *others]}])
+    gates = [c.model_copy(update={"reason": f"seven{hidden}eight"}) for c in opened.results.gates]
+    results = opened.results.model_copy(update={"gates": gates, "run": f"nine{hidden}ten"})
+    text = page.render_page(opened.run, results, choose(opened.run))
+    body, _, rest = text.partition('<script type="application/json" id="data">')
+    data = json.dumps(json.loads(rest.partition("</script>")[0]), ensure_ascii=False)
+    for part in (body, data):
+        assert not [c for c in part if c not in "\n\t" and (hidden_here(c) or c == "\u3164")]
+    assert "nine�" in body
+    for word in ("one�", "three�", "five�", "seven�"):
+        assert word in data
+
+
 LABELS = (
     "__proto__", "constructor", "a.b[0]", "x'];alert(1)//", '"\\', "<img src=x>", "a" * 3000, "\u202ea\x00b", "a\nb",
     "",
@@ -361,7 +408,7 @@ def test_the_cards_say_gain_baseline_and_interval(tmp_path: Path) -> None:
     versus = next(c for c in results.comparisons if c.student == "all")
     assert second.lines[0] == (
         f"against sdpo: {100 * versus.difference:+.1f} [{100 * versus.low:+.1f}, {100 * versus.high:+.1f}],"
-        f" {versus.verdict}"
+        f" {in_a_sentence(versus.verdict, versus.low, versus.high, versus.p)}"
     )
     assert not [line for line in first.lines if line.startswith("against")]
 
@@ -376,7 +423,7 @@ def test_the_page_says_where_its_numbers_come_from(tmp_path: Path, monkeypatch: 
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", found["finished"])
     text = page.render_page(run, summarise(run), choose(run))
     assert all(words in text for words in ("coopt bench --out", "0" * 12, found["begun"]))
-    assert text.index("below 30 questions") < text.index('class="cards"')
+    assert text.index("(fewer than 30)") < text.index('class="cards"')
     sections = re.findall(r'<section id="(\w+)"', text)
     assert re.findall(r'<a class="anchor" href="#(\w+)"', text) == sections
     (run.directory / "provenance.json").write_text("{ cut")

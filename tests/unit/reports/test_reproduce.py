@@ -15,6 +15,7 @@ from coopt.domains.load import data_hashes
 from coopt.graph.files import load_topology, tables_of, toml_of, topology_names
 from coopt.reports.leaderboard.add import add_run
 from coopt.reports.leaderboard.check import Checked, check_entry
+from coopt.reports.leaderboard.foretold import foretold, made_with, took
 from coopt.reports.leaderboard.reproduce import (
     Compared,
     compared,
@@ -166,7 +167,45 @@ def test_the_commands_exit_code_says_whether_it_differs(
 
     same = command(run)
     assert (same.code, same.err) == (0, "")
-    assert "equal: 1,600 of 1,600 answers are right or wrong as the entry says." in same.out
+    assert "equal: 1,600 of 1,600 answers agree with the entry." in same.out
     other = command(write_run(tmp_path / "small", {"opcod": 0.2}, seeds=2, seed=7))
     assert (other.code, other.err) == (1, "")
     assert "different: " in other.out
+
+
+def test_how_long_it_took_is_said_beforehand(checked: Checked) -> None:
+    cost = checked.entry.costs[0].model_copy(update={"steps": 600, "seconds_per_step": 1.25})
+    said = took(_with(checked, costs=[cost]).entry)
+    assert said.startswith("The entry records 12 min 30 s of training steps on one worker (600 steps of opcod)")
+    assert "only averages" in took(_with(checked, costs=[]).entry)
+
+
+def _made(checked: Checked, *records: dict[str, Any]) -> list[str]:
+    (one,) = checked.entry.provenance
+    return made_with(_with(checked, provenance=[one.model_copy(update=r) for r in records]).entry)
+
+
+def test_what_it_was_made_with_stands_beside_what_is_here(checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = {"packages": {"coopt": "0.1.0", "torch": "2.13.0"}, "gpus": [], "commit": "a" * 40, "dirty": ""}
+    monkeypatch.setattr("coopt.reports.leaderboard.foretold.environment", lambda: here)
+    monkeypatch.setattr("coopt.reports.leaderboard.foretold.code_state", dict)
+    parts = f"coopt 0.1.0 at commit {'a' * 12}, torch 2.13.0, no GPU"
+    assert _made(checked, here) == [f"Made with: {parts}.", f"Here: {parts}. The same."]
+    other = here | {"packages": {"coopt": "0.1.0", "torch": "2.11.0"}, "gpus": ["H100"]}
+    before, now = _made(checked, here, other)
+    assert before == f"Made with: {parts}; or coopt 0.1.0 at commit {'a' * 12}, torch 2.11.0, H100."
+    assert now.endswith("Not the same: torch, GPUs.")
+    assert _made(checked, here | {"dirty": "+1"})[1].endswith("Not the same: coopt.")
+    hostile = {"packages": {"torch": "\x1b[31m" * 999}, "commit": "\n" * 99, "gpus": ["\r" * 999]}
+    before, _ = _made(checked, here | hostile)
+    assert len(before) < 300
+    assert before.isprintable()
+
+
+def test_what_counts_as_the_same_is_said_with_its_tolerance(checked: Checked, run: Run) -> None:
+    assert any("within 0.0001 percentage points" in line for line in foretold(checked.entry))
+    note = reproduction_table("small-opcod", compared(checked, run).rows).notes[0]
+    assert all(
+        words in note
+        for words in ("The same means equal (within 0.0001 percentage points", "p >= 0.05,", "is different")
+    )

@@ -41,6 +41,8 @@ class _Drawing:
 
     def rest(self) -> None: ...
 
+    def forget(self) -> None: ...
+
     def generate(self, prompts: Any, samples: int, sampling: Any, draws: Draws) -> list[list[Generation]]:
         drawn = draws.uniforms(len(prompts), samples, 2)
         return [[Generation((), str(x), True) for x in row] for row in drawn]
@@ -85,7 +87,7 @@ def test_other_answers_are_refused(checked: Checked, run: Run, monkeypatch: pyte
     monkeypatch.setattr(module, "score_model", _answering(checked, 0.02))
     assert rerun(checked, run, 20, draw=1).same < 800
     monkeypatch.setattr(module, "score_model", _answering(checked, 0.2))
-    with pytest.raises(EntryError, match=r"of 800 answers given again \d+ are right or wrong as it says"):
+    with pytest.raises(EntryError, match=r"of 800 answers given again \d+ agree with the entry"):
         rerun(checked, run, 20, draw=1)
 
 

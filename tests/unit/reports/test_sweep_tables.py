@@ -11,8 +11,8 @@ from coopt.core.tables.table import Table
 from coopt.driver.sweep.arms import Arm
 from coopt.driver.sweep.between import between_arms
 from coopt.driver.sweep.cells import Cell
-from coopt.driver.sweep.results import arm_states
-from coopt.reports.sweep import sweep_tables
+from coopt.driver.sweep.results import arm_states, read_cells
+from coopt.reports.sweep import arm_table, sweep_tables
 from tests.unit.small_runs import SMALL, write_run
 
 FOUR = "phys,chem,mat,bio"
@@ -49,10 +49,34 @@ def test_arms_are_compared_and_ranked_in_the_seeds_that_all_have(sweep: Path) ->
         ("strong", "sdpo"): "2", ("strong", "opcod"): "1", ("weak", "sdpo"): "2", ("weak", "opcod"): "4",
     }  # fmt: skip
     assert "Ranked together, in seeds 0: strong, weak." in found["Arms"].notes
-    assert "Use --seeds 5. So in: strong, weak." in " ".join(found["Arms"].notes)
+    assert "Use --seeds 5. This applies to: strong, weak." in " ".join(found["Arms"].notes)
     assert found["Arms"].rows[-1][-1] == "0, missing: 1"
     chosen_by = {(row[0], row[1]): float(row[4]) for row in found["Validation scores"].rows}
     assert chosen_by["strong", "opcod"] > chosen_by["weak", "opcod"]
+
+
+def test_why_an_arms_change_is_not_shown_is_said_below(sweep: Path) -> None:
+    (state,) = arm_states([cell(sweep, "weak", 0)])
+    assert state.found is not None
+    unshown = {"verdict": "no difference shown", "low": 0.01, "high": 0.1}
+    for p, said in ((0.3, True), (None, False)):
+        changes = [c.model_copy(update=unshown | {"p": p}) for c in state.found.changes]
+        table = arm_table([state.model_copy(update={"found": state.found.model_copy(update={"changes": changes})})], [])
+        assert any("not shown (Holm)" in row for row in table.rows) is said
+        assert any(note.startswith("not shown (Holm): ") for note in table.notes) is said
+
+
+@pytest.mark.parametrize("spoilt", ["config.json", "seeds/1/init/scores/test/r0/s1.json", "journal.jsonl"])
+def test_a_damaged_bench_hides_no_other(sweep: Path, spoilt: str) -> None:
+    """Whatever is damaged in it; it counts as missing, and one line names it."""
+    cells = [cell(sweep, "strong", 0), cell(sweep, "strong", 1), cell(sweep, "weak", 0)]
+    (sweep / "strong/seed-1" / spoilt).write_text('{"event": \n')
+    found = read_cells(cells)
+    assert [(s.arm, s.missing) for s in found.states] == [("strong", [1]), ("weak", [])]
+    assert [c.runs for c in found.between] == [["strong", "weak"]]
+    (line,) = found.unread
+    assert line.startswith(str(sweep / "strong/seed-1"))
+    assert "\n" not in line
 
 
 def test_one_finished_arm_is_compared_with_nobody(sweep: Path) -> None:

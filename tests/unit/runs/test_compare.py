@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
 from coopt.core.errors import RunError
+from coopt.reports.comparison import differences_table
 from coopt.runs.compare import Side, compare_runs
 from coopt.runs.measures.summary import summarise
 from coopt.runs.results import Results
@@ -46,6 +48,32 @@ def test_methods_of_two_runs_in_the_seeds_that_both_have(one: Run, weak: Run) ->
     assert worse.value == pytest.approx(gap)
 
 
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("within", [True, False])
+def test_no_pair_is_left_out_without_a_line(one: Run, weak: Run, tmp_path: Path, count: int, within: bool) -> None:
+    """With two runs of two methods four of six pairs have a row."""
+    runs = [one, weak, write_run(tmp_path / "third", seed=1, settings=["gate.tau=0.4"])][:count]
+    found = compare_runs(runs, within=within)
+    sides = [line.side for line in found.lines]
+    pairs = {frozenset((a, b)) for a, b in combinations(sides, 2) if within or a.run != b.run}
+    shown = {frozenset((d.side, d.baseline)) for d in found.differences}
+    left = {frozenset(pair) for pair in found.not_compared}
+    assert shown | left == pairs
+    assert not shown & left
+    (note,) = [n for n in differences_table(found).notes if "pairs:" in n]
+    assert note.startswith(f"{len(shown)} of {len(pairs)} pairs: every method against one: sdpo")
+    assert f"{found.not_compared[0][0]} - {found.not_compared[0][1]}" in note
+
+
+def test_where_all_pairs_are_there_nothing_is_said(one: Run, tmp_path: Path) -> None:
+    other = write_run(tmp_path / "other", methods=("sdpo",), seeds=2, settings=["gate.tau=0.3"])
+    found = compare_runs([one, other])
+    assert (len(found.differences), len(found.not_compared)) == (2, 1)
+    alone = compare_runs([other, write_run(tmp_path / "again", methods=("sdpo",), seeds=2)])
+    assert not alone.not_compared
+    assert not any("pairs:" in n for n in differences_table(alone).notes)
+
+
 def test_within_a_run_it_is_the_reports_own_comparison(one: Run, tmp_path: Path) -> None:
     """The first run's pair has the report's difference and interval (same weights, same questions, same seeds)."""
     other = write_run(tmp_path / "other", seeds=2, settings=["gate.tau=0.3"])
@@ -73,7 +101,7 @@ def test_a_stronger_start_is_said(one: Run, tmp_path: Path) -> None:
     ("flags", "message"),
     [
         ({"domains": "phys,mat"}, r"domains differ \(chemistry, physics and materials, physics\)"),
-        ({"settings": ["sampling.eval_samples=2"]}, r"answers a question \(k\) differ \(4 and 2\)"),
+        ({"settings": ["sampling.eval_samples=2"]}, r"answers per question \(k\) differ \(4 and 2\)"),
         ({"settings": ["data.test=10"]}, r"test questions differ \(chemistry [0-9a-f]{16}, physics"),
         ({"seed": 7}, r"no seed that all runs have \(one: 0, 1; other: 7\)"),
     ],

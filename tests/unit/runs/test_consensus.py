@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from coopt.core.statistics.design import make_design
+from coopt.methods.scoring import _short
 from coopt.runs.measures.consensus import consensus_distance, disagreement
 from coopt.runs.measures.starting_order import by_rank
 
@@ -16,6 +17,13 @@ def test_the_same_answers_agree_and_all_different_ones_do_not() -> None:
     assert disagreement([[["A", "A"]], [["A", "A"]], [["A", "A"]]]) == pytest.approx([0])
     assert disagreement([[["A"]], [["B"]], [["C"]]]) == pytest.approx([1])
     assert disagreement([[["A"]], [["A"]], [["C"]]]) == pytest.approx([2 / 3])
+
+
+def test_students_that_ramble_alike_have_no_consensus() -> None:
+    """Three answers that nobody can read, alike in more characters than are kept of one."""
+    beginning = "so " * 60
+    kept = [_short(f"{beginning}it is {end}") for end in ("tin", "iron", "zinc")]
+    assert disagreement([[[text]] for text in kept]) == pytest.approx([1])
 
 
 def test_it_is_the_mean_over_pairs_of_samples() -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from coopt.core.errors import RunError
+from coopt.reports.tables import standings_table
 from coopt.runs.measures.claims import ALL, claims_of
 from coopt.runs.measures.scores import Scores
 from coopt.runs.measures.summary import read_results, summarise
+from coopt.runs.results import results_path, stored_results
 from coopt.runs.run import Run
 from coopt.runs.together import open_finished
 from tests.unit.conftest import Command
@@ -44,6 +46,27 @@ def test_results_without_answers_are_refused_in_one_line(cli: Command, tmp_path:
     assert len(done.err.strip().splitlines()) == 1
 
 
+def test_ranks_of_results_that_named_the_first_possible_place_are_by_score(tmp_path: Path) -> None:
+    """Before ``rank_first`` was there, ``rank`` was it."""
+    run = write_run(tmp_path / "old", methods=("sdpo", "opcod", "always"))
+    path = run.directory / "results.json"
+    tree = json.loads(path.read_text())
+    now = stored_results(run.directory)
+    assert [c["rank"] for c in tree["standings"]] == [c.rank for c in now.standings]
+    assert [c.rank for c in now.standings] == [1 + sum(o.score > c.score for o in now.standings) for c in now.standings]
+    assert any(c.rank != c.rank_first for c in now.standings), "else this shows nothing"
+    for cell in tree["standings"]:
+        cell["rank"] = cell.pop("rank_first")
+    path.write_text(json.dumps(tree))
+    assert stored_results(run.directory) == now
+    assert standings_table(stored_results(run.directory)) == standings_table(now)
+    for wrong in ("many", 10**400, None):
+        tree["standings"][0]["score"] = wrong
+        path.write_text(json.dumps(tree))
+        with pytest.raises(RunError):
+            stored_results(run.directory)
+
+
 def test_other_questions_than_those_that_were_answered_are_refused(tmp_path: Path) -> None:
     run = write_run(tmp_path / "moved")
     path = run.directory / "provenance.json"
@@ -70,3 +93,13 @@ def test_all_claims_of_a_run_are_one_family(tmp_path: Path) -> None:
     every = (*found.changes.values(), *found.pairs.values())
     smallest = min(every, key=lambda c: c.found.p_value())
     assert smallest.p == pytest.approx(min(1.0, family * smallest.found.p_value()))
+
+
+def test_a_smoke_run_of_an_earlier_coopt_is_known_by_its_settings(tmp_path: Path) -> None:
+    """Its results do not say so."""
+    run = write_run(tmp_path / "small", smoke=True)
+    path = results_path(run.directory)
+    tree = json.loads(path.read_text())
+    assert tree.pop("smoke")
+    path.write_text(json.dumps(tree))
+    assert read_results(run.directory).smoke

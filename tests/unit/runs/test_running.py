@@ -17,21 +17,21 @@ from coopt.runs.journal import Journal, RoundKey, round_key
 def test_a_torn_line_is_left_out_and_mended(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     journal = Journal(path)
-    journal.once("gates", "a", lambda: 1)
+    journal.once("decision", "a", lambda: 1)
     with path.open("a") as file:
-        file.write('{"event": "gates", "key": "b", "val')
+        file.write('{"event": "decision", "key": "b", "val')
     again = Journal(path)
-    assert again.all("gates") == {"a": 1}
-    again.once("gates", "b", lambda: 2)
-    assert Journal(path).all("gates") == {"a": 1, "b": 2}
+    assert again.all("decision") == {"a": 1}
+    again.once("decision", "b", lambda: 2)
+    assert Journal(path).all("decision") == {"a": 1, "b": 2}
 
 
 def test_a_decision_is_made_once(tmp_path: Path) -> None:
     def never() -> int:
         raise AssertionError("decided again")
 
-    Journal(tmp_path / "j").once("gates", "k", lambda: {"open": True})
-    assert Journal(tmp_path / "j").once("gates", "k", never) == {"open": True}
+    Journal(tmp_path / "j").once("decision", "k", lambda: {"open": True})
+    assert Journal(tmp_path / "j").once("decision", "k", never) == {"open": True}
 
 
 @pytest.mark.parametrize("edge", ["", "/s1 -> s2", "/up/stream -> s2"])
@@ -69,16 +69,17 @@ def test_meter(tmp_path: Path) -> None:
     assert 0 <= read_meter(path).seconds < 60
 
 
-def test_graph_gates_filter_and_metrics_need_no_torch() -> None:
+def test_driver_graph_gates_filter_and_metrics_need_no_torch() -> None:
     modules = (
         "coopt.graph.topology, coopt.graph.schedule, coopt.graph.gates.registry, coopt.graph.gates.journaled,"
         "coopt.methods.tutors.anchor,"
         "coopt.methods.tutors.sanitise, coopt.domains.reprompt,"
         " coopt.core.statistics.crossed, coopt.runs.measures.break_rates,"
         "coopt, coopt.runs.measures.pareto, coopt.core.statistics.verdicts, coopt.runs.measures.summary,"
-        "coopt.reports.tables, coopt.cli.main"
+        "coopt.reports.tables, coopt.cli.main, coopt.cli.bench, coopt.driver.bench, coopt.driver.plan.choose"
     )
-    code = f"import {modules}, sys; print([m for m in ('torch', 'transformers', 'peft') if m in sys.modules])"
+    heavy = ("torch", "transformers", "peft", "scipy.stats")
+    code = f"import {modules}, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -134,12 +135,12 @@ def lines(tmp_path: Path) -> list[str]:
     journal = Journal(tmp_path / "j")
     journal.note("started")
     for key in "abc":
-        journal.once("gates", key, lambda k=key: {"of": k, "é": [1.5, None]})  # type: ignore[misc]
+        journal.once("decision", key, lambda k=key: {"of": k, "é": [1.5, None]})  # type: ignore[misc]
     return (tmp_path / "j").read_text().splitlines(keepends=True)
 
 
 def keys(journal: Journal) -> str:
-    return "".join(journal.all("gates"))
+    return "".join(journal.all("decision"))
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -153,8 +154,8 @@ def test_a_changed_line_is_noticed_dropped_and_decided_again(tmp_path: Path, lin
         assert keys(Journal(path, mending=True)) == "abc".replace("_abc"[number], "")
     journal = Journal(path, mending=True)
     for key in "abc":
-        assert journal.once("gates", key, lambda: "again") == (
-            "again" if key == "_abc"[number] else journal.all("gates")[key]
+        assert journal.once("decision", key, lambda: "again") == (
+            "again" if key == "_abc"[number] else journal.all("decision")[key]
         )
     journal.note("finished")
     assert sorted(keys(Journal(path))) == list("abc")
@@ -175,10 +176,10 @@ def test_lines_that_changed_places_are_noticed(tmp_path: Path, lines: list[str])
 
 def test_an_earlier_coopts_lines_are_read_and_gone_on_from(tmp_path: Path) -> None:
     path = tmp_path / "j"
-    old = [{"event": "gates", "key": k, "time": 1.0, "value": k} for k in "ab"]
+    old = [{"event": "decision", "key": k, "time": 1.0, "value": k} for k in "ab"]
     store.rewrite_lines(path, old)
     journal = Journal(path)
-    journal.once("gates", "c", lambda: "c")
+    journal.once("decision", "c", lambda: "c")
     assert keys(Journal(path)) == "abc"
     path.write_text(path.read_text().replace('"key"', '"kez"', 1))
     assert keys(Journal(path, mending=True)) == "bc"
@@ -198,10 +199,10 @@ def test_what_is_no_line_is_damage(tmp_path: Path, text: str) -> None:
 
 def test_a_decision_is_made_again_of_something_else(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j")
-    journal.once("gates", "a", lambda: 1, "of one")
-    journal.once("gates", "b", lambda: 1)
-    assert journal.once("gates", "a", lambda: 2, "of one") == 1
-    assert journal.once("gates", "a", lambda: 2) == 1, "of what is not known"
-    assert journal.once("gates", "a", lambda: 2, "of another") == 2
-    assert journal.once("gates", "b", lambda: 2, "of another") == 1
-    assert Journal(tmp_path / "j").all("gates") == {"a": 2, "b": 1}
+    journal.once("decision", "a", lambda: 1, "of one")
+    journal.once("decision", "b", lambda: 1)
+    assert journal.once("decision", "a", lambda: 2, "of one") == 1
+    assert journal.once("decision", "a", lambda: 2) == 1, "of what is not known"
+    assert journal.once("decision", "a", lambda: 2, "of another") == 2
+    assert journal.once("decision", "b", lambda: 2, "of another") == 1
+    assert Journal(tmp_path / "j").all("decision") == {"a": 2, "b": 1}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from coopt.methods.algorithms.sdpo import SDPO
 from coopt.methods.algorithms.sft_union import SFTUnion
 from coopt.methods.base import METHODS, Trained, method, with_settings
 from coopt.methods.registry import all_methods
-from coopt.methods.rollouts import all_rollouts
+from coopt.methods.rollouts import Context, RolloutGroup, Told, all_rollouts
 from coopt.methods.step import Learnt, plain_row
 from coopt.runs.run import Run
 from coopt.testing import check_method
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from coopt.core.config.schema import Config
     from coopt.methods.step import Step
 
-NEEDS: dict[str, dict[str, Any]] = {"honest": {"adversary": {"s2": "empty"}}}
+NEEDS: dict[str, dict[str, Any]] = {
+    "honest": {"adversary": {"s2": "empty"}},
+    "bigger_teacher": {"options": {"bigger_teacher": {"model": "scimini"}}},
+}
 
 
 @pytest.mark.parametrize("name", all_methods())
@@ -32,7 +35,15 @@ def test_a_method_keeps_the_rules(name: str) -> None:
     check_method(name, **NEEDS.get(name, {}))
 
 
-INFORMED = {"critic_reference", "critic_step", "fair", "opsd", "oracle", "sft_union"}
+def test_a_round_of_mutual_distillation_keeps_the_rules() -> None:
+    """The first round of ``copd`` by itself is one of reinforcement."""
+    check_method("copd", options={"copd": {"cycle": "D"}})
+
+
+INFORMED = {
+    *("critic_reference", "critic_step", "fair", "gold_private", "opsd", "oracle"),
+    *("rlsd", "sdft", "sft_union"),
+}
 
 
 @pytest.mark.parametrize("name", all_methods())
@@ -55,6 +66,7 @@ def test_tutors_that_read_solutions_inform_who_is_tutored(
 ) -> None:
     run = Run(tmp_path, load_config(topology=topology, settings=[f"feedback.style={style}"]))
     assert run.is_informed("opcod") == informed
+    assert not run.is_informed("hacpo"), "its peers hand over rollouts, whatever the style of feedback"
     assert not run.is_informed("sdpo")
 
 
@@ -123,12 +135,67 @@ class Peeping(SFTUnion):
     informed = False
 
 
+class Short(SDPO):
+    """One rollout of each prompt has no demonstration."""
+
+    name = "short"
+    description = "a broken method"
+
+    def demonstrations(self, group: RolloutGroup, exclude_self: bool) -> Sequence[str | None]:
+        return super().demonstrations(group, exclude_self)[1:]
+
+
+class Returnless(SDPO):
+    """Its hook forgets to return."""
+
+    name = "returnless"
+    description = "a broken method"
+
+    def demonstrations(self, group: RolloutGroup, exclude_self: bool) -> Sequence[str | None]:
+        return None  # type: ignore[return-value]
+
+
+class Hoarding(SDPO):
+    """It delivers one prompt's feedback to nobody."""
+
+    name = "hoarding"
+    description = "a broken method"
+
+    def deliver(self, told: Sequence[Sequence[Sequence[Told]]]) -> Sequence[Sequence[Sequence[Told]]]:
+        return [*told[:-1], told[-1][1:]]
+
+
+class Loose(SDPO):
+    """Its context is a plain pair."""
+
+    name = "loose"
+    description = "a broken method"
+
+    def context(self, demonstration: str | None, told: Sequence[Told]) -> Context:
+        return (demonstration, None)  # type: ignore[return-value]
+
+
+class Bare(SDPO):
+    """It hands over the rows alone."""
+
+    name = "bare"
+    description = "a broken method"
+
+    def learn(self, step: Step) -> Learnt:
+        return super().learn(step).parts  # type: ignore[return-value]
+
+
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
         (Forgetful, "draw from coopt.core.rng"),
         (Meddling, "must not change seed"),
-        (Silent, "parts: one for each update"),
+        (Silent, "method silent: learn returned no parts; expected a list of rows for each update"),
+        (Short, "method short: demonstrations returned 3 entries; expected 4, one per rollout, in their order"),
+        (Returnless, "method returnless: demonstrations returned a NoneType; expected 4, one per rollout"),
+        (Hoarding, "method hoarding: deliver returned 3 entries; expected 4, one per rollout of a prompt"),
+        (Loose, r"method loose: context returned a tuple; expected Context\(demonstration, feedback\)"),
+        (Bare, r"method bare: learn returned a list; expected Learnt\(parts, groups\)"),
         (Peeping, "other worked solutions must change nothing"),
     ],
 )

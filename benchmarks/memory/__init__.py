@@ -1,0 +1,1 @@
+"""Memory of a training step, simulated without a GPU, against the plan's figures."""

@@ -1,0 +1,1 @@
+"""Models as they are, asked what they do with feedback: a point on the map, and what a run would gain."""
