@@ -128,12 +128,15 @@ def test_a_lost_answer_leaves_no_job_that_nobody_knows(cluster: Cluster, run: Ru
     assert len(cluster.calls) == 1
 
 
-def test_a_submission_is_given_time_to_come_to_light(cluster: Cluster, run: Run) -> None:
+def test_a_submission_is_given_time_to_come_to_light(
+    cluster: Cluster, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher, "_UNHEARD", 60.0)
     cluster.sbatch(AWAY)
     made, waiting = new_launcher(run), {"mark a": Mark("a")}
     made._submit(list(waiting.values()), 0)  # type: ignore[arg-type]
     assert made._live(waiting) == {"mark a": ""}  # type: ignore[arg-type]
-    time.sleep(0.35)
+    monkeypatch.setattr(launcher, "_UNHEARD", 0.0)
     assert made._live(waiting) == {}  # type: ignore[arg-type]
     assert submitted(run.directory) == []
 
@@ -154,9 +157,13 @@ def test_patience_ends(cluster: Cluster, run: Run, monkeypatch: pytest.MonkeyPat
         launch(run, "a")
 
 
-def test_an_sbatch_that_hangs_is_ended(cluster: Cluster, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "_PATIENCE", 0.7)
-    cluster.sbatch("sleep 60", "taken; echo Submitted batch job 72")
+@pytest.mark.parametrize("said", ["", "sbatch: Pending job allocation", "sbatch: error: Killed"])
+def test_an_sbatch_that_hangs_is_ended(
+    cluster: Cluster, run: Run, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """Whatever it or its shell says before or at its end is no refusal."""
+    monkeypatch.setattr(executors, "_PATIENCE", 2.0)
+    cluster.sbatch(f"echo '{said}' >&2; exec sleep 60", "taken; echo Submitted batch job 72")
     began = time.monotonic()
     launch(run, "a")
     assert time.monotonic() - began < 20
@@ -377,24 +384,24 @@ def given_to_a_job(run: Run) -> Score:
 def test_a_look_at_a_run_does_not_wait_for_a_queue_that_hangs(
     cluster: Cluster, run: Run, cli: Command, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
-    monkeypatch.setattr(queue, "_GLANCE", 0.4)
+    monkeypatch.setattr(queue, "_GLANCE", 2.0)
     given_to_a_job(run)
     cluster.squeue("sleep 30")
     program(cluster.folder, "sacct", "sleep 30")
     began = time.monotonic()
     with bench.locked(run.directory):
         told = cli(command[0], str(run.directory), *command[1:]).out
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
     if "--html" in command:
         told = (run.directory / "status.html").read_text()
-    said = "squeue did not answer in 0 s: jobs are shown as the run's folder has them"
+    said = "squeue did not answer in 2 s: jobs are shown as the run's folder has them"
     assert said in html.unescape(" ".join(told.split()))
 
 
 def test_of_many_runs_only_the_first_waits_for_a_queue_that_hangs(
     cluster: Cluster, run: Run, cli: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "_GLANCE", 0.4)
+    monkeypatch.setattr(queue, "_GLANCE", 2.0)
     for name in "abcd":
         given_to_a_job(new_run(cluster.folder / "runs" / name, "cluster.kind=slurm"))
     cluster.squeue(f"echo >> {cluster.folder}/asked; sleep 30")
@@ -406,7 +413,7 @@ def test_of_many_runs_only_the_first_waits_for_a_queue_that_hangs(
 def test_without_its_queue_a_run_is_shown_as_its_folder_has_it(
     cluster: Cluster, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "_GLANCE", 0.3)
+    monkeypatch.setattr(queue, "_GLANCE", 2.0)
     task = given_to_a_job(run)
     cluster.squeue("sleep 30")
 
@@ -424,19 +431,19 @@ def test_without_its_queue_a_run_is_shown_as_its_folder_has_it(
 def test_where_only_sacct_hangs_it_is_said_that_a_state_is_not_known(
     cluster: Cluster, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "_GLANCE", 0.3)
+    monkeypatch.setattr(queue, "_GLANCE", 2.0)
     given_to_a_job(run)
     cluster.squeue("true")
     program(cluster.folder, "sacct", "sleep 30")
     with bench.locked(run.directory):
-        assert run_status(run).silence == "sacct did not answer in 0 s"
+        assert run_status(run).silence == "sacct did not answer in 2 s"
 
 
 @pytest.mark.parametrize("end", ["wait", "exit 0"])
 def test_a_program_that_hangs_leaves_nothing_behind(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    monkeypatch.setattr(queue, "_PATIENCE", 0.5)
+    monkeypatch.setattr(queue, "_PATIENCE", 2.0)
     cluster.squeue(f"sleep 30 & echo $! > {cluster.folder}/child; {end}")
     with pytest.raises(QueueAwayError):
         SlurmQueue().states(["1"])

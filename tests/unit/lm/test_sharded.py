@@ -75,7 +75,7 @@ def test_ranks_divide_what_is_read_without_gradients(found: Any) -> None:
     work.losses(one, 0, 1)
     expected = np.concatenate(work.said(one))
     for rank in found["read"]:
-        assert np.concatenate(rank["said"]) == pytest.approx(expected, abs=1e-5)
+        assert np.concatenate(rank["said"]) == pytest.approx(expected, rel=1e-5)
     whole = sum(len(r.student_prompt) + len(r.response) for r in work.rows(0))
     assert all(rank["tokens"] < 0.75 * whole for rank in found["read"]), "more than a share, and padding"
 
