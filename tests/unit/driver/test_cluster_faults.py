@@ -163,7 +163,7 @@ def test_an_sbatch_that_hangs_is_ended(
 ) -> None:
     """Whatever it or its shell says before or at its end is no refusal."""
     monkeypatch.setattr(executors, "_PATIENCE", 2.0)
-    cluster.sbatch(f"echo '{said}' >&2; exec sleep 60", "taken; echo Submitted batch job 72")
+    cluster.sbatch(f"echo '{said}' >&2; sleep 60", "taken; echo Submitted batch job 72")
     began = time.monotonic()
     launch(run, "a")
     assert time.monotonic() - began < 20
