@@ -110,6 +110,17 @@ def test_json_jsonl_parquet_and_folders_read_alike(tmp_path: Path) -> None:
     assert (found.items, found.left_out) == (items[0], {"copy of a question": 10})
 
 
+@pytest.mark.parametrize("options", [{}, {"use_dictionary": False}, {"data_page_version": "2.0"}], ids=str)
+@pytest.mark.parametrize("size", [100, 700, 3000])
+def test_lists_in_several_groups_of_rows(tmp_path: Path, size: int, options: dict[str, Any]) -> None:
+    """As the hub exports tables: a thousand rows a group, options as lists. Dictionaries of texts differ by group, and
+    give way to plain texts in the middle of a large one."""
+    rows = [row(f"How many {k}?", choices=[f"{k} of {j}, {'and more ' * 20}" for j in range(4)]) for k in range(3000)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "r.parquet", row_group_size=size, **options)
+    found = [r.value for r in read_rows(str(tmp_path / "r.parquet"))]
+    assert found == rows
+
+
 def test_splits_are_disjoint_and_keep_duplicates_together() -> None:
     rows = [row(f"Question number {k}?") for k in range(400)]
     rows.append(row("question  NUMBER 7?", choices={"text": ["x", "two", "y", "z"], "label": list("ABCD")}))
