@@ -67,7 +67,7 @@ def _look(browser: Browser, scheme: str, width: int) -> None:
 
 
 def _until(condition: Callable[[], Any]) -> Any:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while not (found := condition()):
         assert time.monotonic() < end
         time.sleep(0.1)

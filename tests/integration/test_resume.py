@@ -8,13 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import SMOKE, Coopt, run_coopt, tables
+from tests.integration.jobs import wait_until
 
 pytestmark = pytest.mark.slow
 COMMAND = (*SMOKE, "--out", "run", "--workers", "2", "--set", "gate.kind=always")
@@ -106,13 +106,12 @@ def test_workers_end_with_their_driver(tmp_path: Path) -> None:
         [sys.executable, "-m", "coopt", *COMMAND],
         cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
-    time.sleep(8)
+    begun = tmp_path / "run/progress"
+    wait_until(lambda: process.poll() is not None or any(begun.glob("*")), 300)  # by a worker
+    assert process.poll() is None
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and _alive(process.pid):
-        time.sleep(0.3)
-    assert not _alive(process.pid)
+    wait_until(lambda: not _alive(process.pid), 60)
 
 
 def _alive(group: int) -> bool:

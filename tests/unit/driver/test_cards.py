@@ -30,10 +30,16 @@ TRAINED: list[Task] = [Train(0, "sdpo", 1, f"s{k}", ()) for k in range(3)]
 
 
 def note(directory: str, group: Sequence[Task]) -> None:
-    """What a worker does in place of its task."""
+    """What a worker does in place of its task. It waits until so many are at work as there should be, so that none
+    does them all."""
     (task,) = group
-    started = time.time()
-    time.sleep(0.5)  # so that no worker does them all
+    begun, started = Path(directory) / f"begun-{type(task).__name__}", time.time()
+    begun.mkdir(exist_ok=True)
+    (begun / str(os.getpid())).touch()
+    wanted = store.read_json(Path(directory) / "workers.json")[type(task).__name__]
+    while len(list(begun.iterdir())) < wanted:
+        assert time.time() - started < 300
+        time.sleep(0.02)
     line = {"task": task.label(), "sees": os.environ.get("CUDA_VISIBLE_DEVICES"), "times": [started, time.time()]}
     store.write_json(Path(directory) / "seen" / f"{task.label()}.json", line)
 
@@ -43,7 +49,10 @@ def seen(directory: Path) -> dict[str, tuple[str, list[float]]]:
     return {f["task"]: (f["sees"], f["times"]) for f in found}
 
 
-def perform(run: Run, workers: int, tasks: list[Task]) -> dict[str, tuple[str, list[float]]]:
+def perform(
+    run: Run, workers: int, tasks: list[Task], *, scoring: int, training: int
+) -> dict[str, tuple[str, list[float]]]:
+    store.write_json(run.directory / "workers.json", {"Score": scoring, "Train": training})
     with launch.Launcher(run, workers, Display(Console(file=io.StringIO()), 1.0, lambda task: 1.0)) as launcher:
         launcher(tasks)
     return seen(run.directory)
@@ -57,7 +66,7 @@ def test_scores_have_a_gpu_each_and_students_as_many_as_ranks(
     monkeypatch.setattr(cards, "cards_here", lambda config: ["4", "5", "6", "7"])
     monkeypatch.setattr(launch, "_work", note)
     run = Run(tmp_path, load_config(settings=[*RING, f"parallel.ranks={ranks}"]))
-    found = perform(run, workers, [*TRAINED, *SCORES])
+    found = perform(run, workers, [*TRAINED, *SCORES], scoring=ranks * workers, training=len(trained))
     assert {found[t.label()][0] for t in SCORES} == set("4567"[: ranks * workers])
     assert {found[t.label()][0] for t in TRAINED} == trained
     for a, (sees_a, times_a) in found.items():
@@ -71,7 +80,8 @@ def test_on_cpus_nothing_is_dealt(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(launch, "_work", note)
     run = Run(tmp_path, load_config(settings=["run.device=cpu"]))
-    assert {sees for sees, _ in perform(run, 2, [*TRAINED, *SCORES]).values()} == {None}
+    found = perform(run, 2, [*TRAINED, *SCORES], scoring=1, training=2)
+    assert {sees for sees, _ in found.values()} == {None}
 
 
 def test_a_workers_gpus_are_those_that_this_process_sees(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,10 +230,10 @@ def test_killed_while_a_state_is_taken_away(
                 raise KeyboardInterrupt
         really(path, **how)
 
-    monkeypatch.setattr(choices.store.shutil, "rmtree", dying)
-    with pytest.raises(KeyboardInterrupt):
-        bench(lean(), tmp_path / "lean")
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(choices.store.shutil, "rmtree", dying)
+        with pytest.raises(KeyboardInterrupt):
+            bench(lean(), tmp_path / "lean")
     assert not check_run(tmp_path / "lean").damage
     done = {p.parent for p in (tmp_path / "lean/seeds").rglob("r[12]/s[12]/COMPLETE")}
     performed, results = bench(lean(), tmp_path / "lean")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -102,9 +103,9 @@ def designs_made(folder: Path, nodes: int, monkeypatch: pytest.MonkeyPatch) -> i
     write_probes(run)
     made: list[int] = []
     plain = break_rates.make_design
-    monkeypatch.setattr(break_rates, "make_design", lambda clusters: made.append(1) or plain(clusters))
-    cells = break_cells(run, run.journal())
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(break_rates, "make_design", lambda clusters: made.append(1) or plain(clusters))
+        cells = break_cells(run, run.journal())
     assert len([c for c in cells if c.gate == "any"]) == 3 * nodes * (nodes - 1)
     return len(made)
 
@@ -141,9 +142,11 @@ def test_a_look_reads_the_meters_of_tasks_that_are_under_way(tmp_path: Path, mon
     read: list[Path] = []
     looks: list[int] = []
 
+    looked_at = threading.Event()
+
     def work(directory: str, group: Sequence[Score]) -> None:
-        if group[0].round < 2:  # the first two hold both workers for a while
-            time.sleep(0.3)
+        if group[0].round < 2:  # the first two hold both workers for a few looks
+            assert looked_at.wait(300)
 
     def reading(path: Path) -> Reading:
         read.append(path)
@@ -152,6 +155,8 @@ def test_a_look_reads_the_meters_of_tasks_that_are_under_way(tmp_path: Path, mon
     class Looking(Display):
         def update(self, running: Any) -> None:
             looks.append(len(running))
+            if len(looks) > 3:
+                looked_at.set()
 
     monkeypatch.setattr(launch, "_work", work)
     monkeypatch.setattr(launch, "read_meter", reading)
@@ -160,7 +165,6 @@ def test_a_look_reads_the_meters_of_tasks_that_are_under_way(tmp_path: Path, mon
     with ThreadPoolExecutor(2) as pool:
         launcher = Launcher(run, 2, Looking(Console(file=io.StringIO()), 1.0, lambda task: 1.0))
         launcher._perform(tasks, pool)  # type: ignore[arg-type]
-    assert len(looks) > 3
     assert max(looks) <= 2
     assert len(read) <= sum(looks) + len(tasks)  # and once more when a task has ended
 
@@ -168,16 +172,16 @@ def test_a_look_reads_the_meters_of_tasks_that_are_under_way(tmp_path: Path, mon
 def test_speeds_are_kept_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_config()
     assert kept.load(config, 1) is None
+    days = [time.strftime("%Y-%m-%d")]
     kept.save(config, 1, REFERENCE)
     speed, day = kept.load(config, 1) or pytest.fail("nothing was kept")
     assert speed == REFERENCE
-    assert day == time.strftime("%Y-%m-%d")
+    assert day in [*days, time.strftime("%Y-%m-%d")]  # midnight may have passed
     assert kept.load(config, 2) is None, "another number of threads has other speeds"
     assert kept.load(load_config(settings=["sampling.max_response_tokens=64"]), 1) is None
     now = time.time()
     monkeypatch.setattr(kept.time, "time", lambda: now + 8 * 24 * 3600)
     assert kept.load(config, 1) is None
-    monkeypatch.undo()
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"when": "x"}', '{"when": NaN, "speed": {}}'])

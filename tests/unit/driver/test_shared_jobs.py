@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -169,11 +168,9 @@ from coopt.core.rendezvous import Rendezvous
 from coopt.driver.slurm.work import _apart
 signal.signal(signal.SIGUSR2, lambda *_: sys.exit(144))
 threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR2)).start()
-_apart(partial(Rendezvous({}).run, [partial(time.sleep, 60)] * 2))
+_apart(partial(Rendezvous({}).run, [partial(time.sleep, 600)] * 2))
 """
-    began = time.monotonic()
-    assert subprocess.run([sys.executable, "-c", script], timeout=50, check=False).returncode == 144
-    assert time.monotonic() - began < 40
+    assert subprocess.run([sys.executable, "-c", script], timeout=300, check=False).returncode == 144
 
 
 # -- whose try the end of a job was ----------------------------------------------------------------------

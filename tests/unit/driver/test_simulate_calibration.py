@@ -72,8 +72,8 @@ def test_it_says_how_well_it_explains_the_gains(played: tuple[Path, Calibration]
 def test_the_truth_predicts_another_run_better_than_naive_predictors(
     played: tuple[Path, Calibration], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    star = write_run(tmp_path / "star", constants(), monkeypatch, topology="star", nodes=4, seed=50, methods=METHODS)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        star = write_run(tmp_path / "star", constants(), patch, topology="star", nodes=4, seed=50, methods=METHODS)
     everything = score(predict_runs([star], played[1].constants, replicates=10))[0]
     assert everything.gains == 3 * 3 * 4 * 2
     assert everything.errors[SIMULATOR] < everything.errors[MEAN_GAIN]

@@ -70,12 +70,19 @@ def test_what_does_not_fit_into_the_budget_is_not_started(tmp_path: Path) -> Non
 
 
 def test_no_more_than_jobs_run_at_once(tmp_path: Path) -> None:
-    """Each counts the marks of those that run beside it."""
-    code = (
-        "import os, sys, time; me = sys.argv[1] + '.mark'; open(me, 'w').close(); time.sleep(0.3);"
-        "n = sum(f.endswith('.mark') for _, _, fs in os.walk(sys.argv[2]) for f in fs); os.remove(me);"
-        "os.makedirs(sys.argv[1]); print(n)"
-    )
+    """Each waits for a second one to have begun, and counts the marks of those that run beside it."""
+    code = """
+import os, sys, time
+def count(ending): return sum(f.endswith(ending) for _, _, files in os.walk(sys.argv[2]) for f in files)
+me = sys.argv[1]
+for ending in (".mark", ".begun"): open(me + ending, "w").close()
+while count(".begun") < 2: time.sleep(0.02)
+time.sleep(0.3)
+n = count(".mark")
+os.remove(me + ".mark")
+os.makedirs(me)
+print(n)
+"""
     cells = [script(tmp_path, f"c{k}", code) for k in range(6)]
     outcomes, _ = run(cells, jobs=2, extra=[str(tmp_path)])
     assert {o.state for o in outcomes} == {"finished"}
@@ -84,7 +91,7 @@ def test_no_more_than_jobs_run_at_once(tmp_path: Path) -> None:
 
 def test_a_stopped_sweep_ends_its_benches(tmp_path: Path) -> None:
     """The process is told to end, and no other one is started."""
-    code = "import os, sys, time; open(sys.argv[1] + '.pid', 'w').write(str(os.getpid())); time.sleep(60)"
+    code = "import os, sys, time; open(sys.argv[1] + '.pid', 'w').write(str(os.getpid())); time.sleep(600)"
     cells = [script(tmp_path, n, code) for n in ("first", "second")]
 
     def interrupt(text: str) -> None:

@@ -18,8 +18,8 @@ MESSAGES = [{"role": "system", "content": "Be <b>ü</b>."}, {"role": "user", "co
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(templates, "SECONDS", 3.0)
+def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(templates, "SECONDS", 120.0)  # the machine may be busy
     yield
     templates._renderer().close()
 
@@ -58,11 +58,15 @@ def test_it_says_what_transformers_says(template: str) -> None:
     ],
     ids=["loops", "string", "format", "doubling", "macros", "output"],
 )
-def test_a_template_without_end_is_one_line_and_the_next_is_rendered(template: str) -> None:
+def test_a_template_without_end_is_one_line_and_the_next_is_rendered(
+    template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     began = time.monotonic()
-    with pytest.raises(ModelError, match="chat template exceeded its limits"):
-        templates.render(speaking(template), MESSAGES)
-    assert time.monotonic() - began < 60
+    with monkeypatch.context() as patch:
+        patch.setattr(templates, "SECONDS", 3.0)
+        with pytest.raises(ModelError, match="chat template exceeded its limits"):
+            templates.render(speaking(template), MESSAGES)
+    assert time.monotonic() - began < 110
     assert templates.render(speaking("{{ messages[1].content }}"), MESSAGES) == "1\n2"
 
 
@@ -82,6 +86,6 @@ def test_no_file_of_the_working_folder_is_imported(tmp_path: Path, monkeypatch: 
 
 
 def test_the_embedded_template_needs_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(templates, "_renderer", lambda: pytest.fail("a process for coopt's own template"))
-    assert templates.render(build_tokenizer(), MESSAGES[1:]) == "<|user|>1\n2<|assistant|>"
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(templates, "_renderer", lambda: pytest.fail("a process for coopt's own template"))
+        assert templates.render(build_tokenizer(), MESSAGES[1:]) == "<|user|>1\n2<|assistant|>"

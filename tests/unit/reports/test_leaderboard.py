@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import hashlib
 import json
 import re
@@ -420,11 +421,9 @@ def test_floors_are_never_an_entrys(made: Path, monkeypatch: pytest.MonkeyPatch,
     assert "base" not in floors_of(forged)
     known = {one.entry.data[d]["test"]: {"domain": d, "scores": [0.2, 0.4]} for d in one.entry.domains}
     (tmp_path / "base.json").write_text(json.dumps(known))
+    monkeypatch.setattr(floors, "base_scores", functools.cache(floors.base_scores.__wrapped__))
     monkeypatch.setattr(floors, "BASE_SCORES", tmp_path / "base.json")
-    floors.base_scores.cache_clear()
     assert floors_of(forged)["base"] == pytest.approx(0.3)
-    monkeypatch.undo()
-    floors.base_scores.cache_clear()
 
 
 def test_the_shipped_bases_scores_are_of_the_shipped_boards_questions() -> None:

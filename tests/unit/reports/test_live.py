@@ -139,7 +139,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def until(condition: object) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 200
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end
         time.sleep(0.01)
