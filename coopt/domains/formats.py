@@ -19,7 +19,8 @@ ENDINGS = (".json", ".jsonl", ".csv", ".tsv", ".parquet")
 _LARGEST = 1 << 29  # bytes of a file when unpacked
 MOST_ROWS = 1_000_000
 """Of a file, and of all files of a source together."""
-_NEXT = "Kinds of files, and what they hold: docs/data.md."
+NEXT = "Kinds of files, and what they hold: docs/data.md."
+"""What errors end with."""
 _BATCH = 256  # rows of a table that are unpacked at once
 
 
@@ -53,7 +54,7 @@ def _text(file: Path) -> str:
     except TooMuchError as error:
         raise DataError(f"{file}: {error}. Split it into several files.") from None
     except UnreadableError as error:
-        raise DataError(f"{file}: {error}. {_NEXT}") from None
+        raise DataError(f"{file}: {error}. {NEXT}") from None
 
 
 def _json(file: Path) -> Iterator[Any]:
@@ -76,7 +77,7 @@ def _parsed(text: str, where: str) -> Any:
     try:
         return parse_row(text)
     except UnreadableError as error:
-        raise DataError(f"{where}: {error}. {_NEXT}") from None
+        raise DataError(f"{where}: {error}. {NEXT}") from None
 
 
 def _table(file: Path, columns: Sequence[str]) -> Iterator[Any]:
@@ -98,7 +99,7 @@ def _table(file: Path, columns: Sequence[str]) -> Iterator[Any]:
                 raise DataError(f"{file} line {cells.line}: more cells than the {len(names)} columns.")
             yield {name: cell and cell.strip() for name, cell in zip_longest(names, line)}
     except UnreadableError as error:
-        raise DataError(f"{file} line {cells.line}: {error}. {_NEXT}") from None
+        raise DataError(f"{file} line {cells.line}: {error}. {NEXT}") from None
 
 
 def _parquet(file: Path) -> Iterator[Any]:
@@ -129,7 +130,7 @@ def _told(file: Path, rows: Iterator[Any]) -> Iterator[Any]:
     try:
         yield from rows
     except UnreadableError as error:
-        raise DataError(f"{file}: {error}. {_NEXT}") from None
+        raise DataError(f"{file}: {error}. {NEXT}") from None
 
 
 def too_many(file: Path | str, rows: int) -> DataError:
