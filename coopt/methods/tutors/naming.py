@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from coopt.methods.tutors.sanitise import contains
 
@@ -37,6 +38,7 @@ def without_article(text: str) -> str:
     return re.sub(r"^(?:the|an?) (?=\w{3})", "", " ".join(text.split()), flags=re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)
 def singular(word: str) -> str:
     """One form for a noun and its plural, foreign ones too ("mitochondrion", "mitochondria")."""
     word = word.casefold()
@@ -49,6 +51,7 @@ def singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "is")) else word
 
 
+@lru_cache(maxsize=4096)
 def stem(word: str) -> str:
     """One form for a word and what it becomes as a verb or an adjective ("acceleration", "accelerating")."""
     word = singular(word)
