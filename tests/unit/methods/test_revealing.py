@@ -1,4 +1,4 @@
-"""The detector of revealed answers, on 760 messages of our own, by five authors (docs/methods.md)."""
+"""The detector of revealed answers, on 880 messages of our own, by six authors (docs/methods.md)."""
 
 from __future__ import annotations
 
@@ -21,24 +21,27 @@ def found(message: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("half", "count", "found_of_them"),
+    ("half", "count", "found_of_them", "others"),
     [
-        ("development", 50, 50),
-        ("held-out", 50, 50),
-        ("second author, 1", 20, 20),
-        ("second author, 2", 20, 20),
-        ("second development", 30, 30),
-        ("unseen", 40, 37),
-        ("fifth author", 60, 60),
-        ("third development", 110, 104),
+        ("development", 50, 50, 0),
+        ("held-out", 50, 50, 0),
+        ("second author, 1", 20, 20, 0),
+        ("second author, 2", 20, 20, 0),
+        ("second development", 30, 30, 0),
+        ("unseen", 40, 37, 0),
+        ("fifth author", 60, 60, 0),
+        ("third development", 110, 104, 0),
+        ("sixth author", 60, 51, 4),  # unseen: no rule was made on it
     ],
 )
-def test_precision_and_recall(half: str, count: int, found_of_them: int) -> None:
+def test_precision_and_recall(half: str, count: int, found_of_them: int, others: int) -> None:
+    """``others``: how many that do not reveal may be said to."""
     messages = [m for m in REST if m["half"] == half]
     assert (sum(m["reveals"] for m in messages), len(messages)) == (count, 2 * count)
     said = [m for m in messages if found(m)]
-    assert [m["text"] for m in said if not m["reveals"]] == []
-    assert len(said) >= found_of_them
+    wrongly = [m["text"] for m in said if not m["reveals"]]
+    assert len(wrongly) <= others, wrongly
+    assert len(said) - len(wrongly) >= found_of_them
 
 
 def test_a_wrong_option_is_named_by_its_words() -> None:
