@@ -7,13 +7,12 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
-from subprocess import CalledProcessError
+from subprocess import CalledProcessError, TimeoutExpired
 from typing import TypeVar
 
 import psutil
@@ -23,7 +22,7 @@ from submitit.core.utils import DelayedSubmission, FailedJobError, FailedSubmiss
 from coopt.core.config.cluster import ClusterConfig
 from coopt.core.errors import ConfigError, RunError
 from coopt.core.temporary import for_others
-from coopt.driver.slurm.queue import UNCONFIGURED, QueueAwayError
+from coopt.driver.slurm.queue import UNCONFIGURED, QueueAwayError, ended
 from coopt.driver.slurm.work import Work, debug_id
 
 Slurm = TypeVar("Slurm", bound=submitit.SlurmExecutor)
@@ -57,10 +56,8 @@ def check_cluster(cluster: ClusterConfig) -> None:
 def _no_configuration() -> str:
     """What SLURM's programs say where nothing tells them of a cluster; empty if they know one, answering or not."""
     try:
-        done = subprocess.run(
-            ["scontrol", "ping"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_ASIDE, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        done = ended(["scontrol", "ping"], _ASIDE)
+    except (OSError, TimeoutExpired):
         return ""
     lines = [line.strip() for line in done.stderr.splitlines() if UNCONFIGURED.search(line)]
     return lines[-1] if done.returncode and lines else ""

@@ -158,9 +158,7 @@ def test_patience_ends(cluster: Cluster, run: Run, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("said", ["", "sbatch: Pending job allocation", "sbatch: error: Killed"])
-def test_an_sbatch_that_hangs_is_ended(
-    cluster: Cluster, run: Run, monkeypatch: pytest.MonkeyPatch, said: str
-) -> None:
+def test_an_sbatch_that_hangs_is_ended(cluster: Cluster, run: Run, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     """Whatever it or its shell says before or at its end is no refusal."""
     monkeypatch.setattr(executors, "_PATIENCE", 2.0)
     cluster.sbatch(f"echo '{said}' >&2; sleep 60", "taken; echo Submitted batch job 72")
