@@ -220,8 +220,7 @@ def _bench(
     from coopt.driver.plan.assumed import parse_assumed
     from coopt.driver.plan.choose import not_here
     from coopt.driver.tasks.launch import libraries
-    from coopt.reports.jobs import show_scripts
-    from coopt.reports.plan import plan_data, plan_table, plan_tables
+    from coopt.reports.plan import plan_table
 
     end_with_sweep()
     assumed = parse_assumed(assume)
@@ -251,12 +250,7 @@ def _bench(
                 alone.enter_context(bench.alone(born()))
             plan = bench.plan(assumed, None if dry_run else plainly(stderr))
         if dry_run:
-            if as_json:
-                print(json.dumps(plan_data(plan), indent=1))
-            else:
-                show(plan_tables(plan), stdout)
-                show_scripts(plan, stdout)
-                show_lines(imported(bench.run), stdout)
+            _show_plan(plan, stdout, as_json=as_json)
             return
         show([plan_table(plan)], stderr if as_json else stdout)
         show_lines(imported(bench.run), stderr if as_json else stdout)
@@ -265,6 +259,21 @@ def _bench(
     if page:
         page.finish(run, results)
     _print_results(run, results, stdout, as_json=as_json, everything=everything)
+
+
+def _show_plan(plan: Plan, console: Console, *, as_json: bool) -> None:
+    """All that a dry run says."""
+    from coopt.core.tables.screen import show, show_lines
+    from coopt.driver.checks import imported
+    from coopt.reports.jobs import show_scripts
+    from coopt.reports.plan import plan_data, plan_tables
+
+    if as_json:
+        print(json.dumps(plan_data(plan), indent=1))
+    else:
+        show(plan_tables(plan), console)
+        show_scripts(plan, console)
+        show_lines(imported(plan.run), console)
 
 
 def _beside(bench: Bench, plan: Plan, console: Console) -> LivePage:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coopt.core.errors import ConfigError, unknown
+
+if TYPE_CHECKING:
+    from coopt.driver.probe.probe import ProbeResult
+
+_FORMATS = ("rich", "md", "csv", "json")
 
 
 def probe(
@@ -41,8 +46,8 @@ def probe(
 
     Deference: does the self-teacher believe false feedback over its own right answer, by order and wording. Candour:
     does a tutor contradict right attempts at what it does not know. Break- and fix-rates with controls, how alike wrong
-    answers are, and how near right workings are to the worked solutions. From these a prediction of each edge's net
-    benefit. One model is its own tutor.
+    answers are, and how near right workings are to the worked solutions. From these it predicts the net benefit of each
+    edge. One model is its own tutor.
 
     \b
     Examples:
@@ -51,13 +56,9 @@ def probe(
       coopt probe DIR --data rows.jsonl --parts deference,candour --rollouts 4
     """
     form = _format(style, out)
-    from coopt.core import store
     from coopt.core.config.load import load_config, preset_of
     from coopt.core.quiet import quiet_libraries
-    from coopt.core.tables.screen import output, show
-    from coopt.core.tables.table import render
     from coopt.driver.probe.probe import probe_models
-    from coopt.reports.probe_tables import probe_tables
 
     quiet_libraries()
     small = "smol" if "smollm2-135m" in models else preset_of(settings or [], data=data)
@@ -71,7 +72,16 @@ def probe(
         seed=seed,
     )
     wanted = [p.strip() for p in parts.split(",") if p.strip()]
-    found = probe_models(models, config, split, wanted)
+    _tell(probe_models(models, config, split, wanted), form, out)
+
+
+def _tell(found: ProbeResult, form: str, out: Path | None) -> None:
+    """Print what was found, or write it to ``out``."""
+    from coopt.core import store
+    from coopt.core.tables.screen import output, show
+    from coopt.core.tables.table import render
+    from coopt.reports.probe_tables import probe_tables
+
     if form == "rich":
         show(probe_tables(found, whole=False), output())
         return
@@ -85,9 +95,6 @@ def probe(
     else:
         store.write_text(out, text)
         print(f"probe: {len(found.points)} measures in {out}")
-
-
-_FORMATS = ("rich", "md", "csv", "json")
 
 
 def _format(style: str | None, out: Path | None) -> str:

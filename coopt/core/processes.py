@@ -6,12 +6,12 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import context, forkserver, parent_process
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 
@@ -24,6 +24,7 @@ from coopt.core.temporary import as_helpers, end_helpers, settle
 T = TypeVar("T")
 _PRELOADED = ["transformers.models.auto.modeling_auto", "transformers.models.qwen3.modeling_qwen3"]
 """Libraries only: the server has not the caller's sys.path, and must not find another coopt."""
+_NOWHERE: Mapping[str, Sequence[str]] = {}
 
 
 def preload(*libraries: str) -> None:
@@ -83,13 +84,23 @@ def warm_up() -> None:
     threading.Thread(target=start, daemon=True).start()
 
 
-def new_pool(workers: int, threads: int) -> ProcessPoolExecutor:
-    """A pool of processes that perform tasks, each with so many torch threads."""
+def new_pool(workers: int, threads: int, places: Mapping[str, Sequence[str]] = _NOWHERE) -> ProcessPoolExecutor:
+    """A pool of processes that perform tasks, each with so many torch threads. ``places``: environment variables, of
+    which each process gets a value of its own."""
     # A waiting OpenMP thread must not spin: two workers share two cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     how = process_context()
     with as_helpers():  # its semaphores may be the first, and start Python's tracker of them
-        return ProcessPoolExecutor(workers, how, initializer=start_worker, initargs=(threads,))
+        given = {name: how.SimpleQueue() for name in places}
+        for name, values in places.items():
+            for value in values:
+                given[name].put(value)
+        return ProcessPoolExecutor(workers, how, initializer=_start_in_place, initargs=(threads, given))
+
+
+def _start_in_place(threads: int, places: Mapping[str, Any]) -> None:
+    os.environ.update({name: values.get() for name, values in places.items()})  # before a library reads them
+    start_worker(threads)
 
 
 def apart(threads: int, function: Callable[..., T], *arguments: object) -> T:

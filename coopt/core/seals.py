@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
-from coopt.core.errors import DamagedError
+from coopt.core.errors import DamagedError, RunError
 from coopt.core.outside.files import MOST_OF_A_RUN, UnreadableError, opened, read_bytes, read_text
 from coopt.core.outside.parse import parse_json
 
@@ -132,7 +132,8 @@ def _inside(name: str) -> str:
 
 
 def sums(files: Mapping[str, Path]) -> dict[str, FileSum]:
-    """The checksums of files, several at once where they are large. Raises ``OSError``."""
+    """The checksums of files, several at once where they are large. Raises ``RunError`` where one may not be
+    read, which says nothing of what it holds, and ``OSError``."""
     plain = {name: path for name, path in files.items() if not path.is_symlink()}
     sizes = {name: path.stat().st_size for name, path in plain.items()}
     parts = [(name, start) for name, size in sizes.items() for start in range(0, max(size, 1), _PART)]
@@ -155,11 +156,14 @@ def sums(files: Mapping[str, Path]) -> dict[str, FileSum]:
 def _digest(path: Path, start: int) -> bytes:
     """Of one part of a file."""
     found, left = hashlib.sha256(), _PART
-    with opened(path) as file:
-        file.seek(start)
-        while left and (block := file.read(min(_READ, left))):
-            found.update(block)
-            left -= len(block)
+    try:
+        with opened(path) as file:
+            file.seek(start)
+            while left and (block := file.read(min(_READ, left))):
+                found.update(block)
+                left -= len(block)
+    except UnreadableError as error:
+        raise RunError(f"{path}: {error}. Make it readable, then run the same command again.") from None
     return found.digest()
 
 
@@ -219,7 +223,7 @@ def faults(output: Path, seal: Seal, part: str = "", reading: Reading = "all") -
             if not path.is_symlink() or f"link {os.readlink(path)}" != was.digest:
                 found.append(Fault(name, "is another link"))
         elif not path.is_file():
-            found.append(Fault(name, "is no file"))
+            found.append(Fault(name, "is not a file"))
         elif path.stat().st_size != was.size:
             found.append(Fault(name, f"has {path.stat().st_size:,} bytes instead of {was.size:,}"))
         elif reading in ("all", "once") or (

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from coopt.core import seals
 from coopt.core.errors import DamagedError
-from coopt.core.outside.files import MOST_OF_A_RUN, UnreadableError, decoded, opened, read_text
+from coopt.core.outside.files import MOST_OF_A_RUN, UnreadableError, decoded, read_text
 from coopt.core.outside.parse import parse_lines, parse_own
 from coopt.core.outside.shapes import ANY, Shape, fits, lines_of
 
@@ -33,12 +33,20 @@ def replacing(path: Path) -> Iterator[Path]:
     os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield name
-        with opened(name) as file:
-            os.fsync(file.fileno())
+        _to_disk(name)
         os.replace(name, path)
     except BaseException:
         name.unlink(missing_ok=True)
         raise
+
+
+def _to_disk(path: Path) -> None:
+    """Flush a file. Its errors remain ``OSError``: a full disk or a quota may be told here first."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -28,7 +28,8 @@ _LOCK = "lock"
 _LONGEST = 70  # characters of the folder: sockets are made in it, whose paths have 107 at most
 _LAST = -1000
 _WAIT = 2.0  # seconds for a helper that another thread is just starting
-_INDUCTOR = "TORCHINDUCTOR_CACHE_DIR"
+INDUCTOR = "TORCHINDUCTOR_CACHE_DIR"
+"""Environment variable: where torch keeps what it has compiled."""
 _settling = threading.Lock()
 _one_at_a_time = threading.RLock()  # the environment is everybody's
 # Semaphores of a killed process are no leak that the user could mend, and the sweeper takes them away.
@@ -68,8 +69,8 @@ def as_helpers() -> Iterator[None]:
     """Processes that multiprocessing starts here end with this one and do not hear Ctrl-C, which is for this one. Not
     for long: this one does not hear it meanwhile either."""
     more = marks() | {"PYTHONWARNINGS": _QUIET}
-    if _INDUCTOR not in os.environ:  # torch makes a folder for what is compiled, and here nothing is
-        more[_INDUCTOR] = str(own_folder() / "inductor")
+    if INDUCTOR not in os.environ:  # torch makes a folder for what is compiled, and here nothing is
+        more[INDUCTOR] = str(own_folder() / "inductor")
     with _one_at_a_time, _environment(more):
         resource_tracker.ensure_running()  # first: it lets Ctrl-C through again after its own start
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -85,10 +86,10 @@ def importing_torch() -> Iterator[None]:
     environment, of which jobs of a cluster get a copy. Afterwards it makes one, where it is meant to be, when it
     compiles something."""
     with _one_at_a_time:
-        if _INDUCTOR in os.environ:
+        if INDUCTOR in os.environ:
             yield
         else:
-            with _environment({_INDUCTOR: tempfile.gettempdir()}):  # which is there
+            with _environment({INDUCTOR: tempfile.gettempdir()}):  # which is there
                 yield
 
 

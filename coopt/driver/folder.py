@@ -14,7 +14,7 @@ from coopt.core import seals, store
 from coopt.core.config.identity import GROWING, differences, identity
 from coopt.core.config.schema import Config
 from coopt.core.errors import DamagedError, RunError
-from coopt.core.outside.files import from_home, opened, read_bytes
+from coopt.core.outside.files import UnreadableError, from_home, opened, read_bytes
 from coopt.core.seals import SEAL
 from coopt.domains.load import data_hashes
 from coopt.graph.gates.code import file_of
@@ -38,12 +38,19 @@ def file_hashes(config: Config) -> dict[str, str]:
     named = config.topology, config.data.solutions, config.data.mapping
     code = [file_of(kind) for kind in (config.gate.kind, *_gates_of_edges(config))]
     paths = [*(from_home(name) for name in named), *(found[0] for found in code if found)]
-    return {str(p): hashlib.sha256(read_bytes(p, None)).hexdigest()[:16] for p in paths if p.suffix and p.is_file()}
+    return {str(p): _hash(p) for p in paths if p.suffix and p.is_file()}
 
 
 def method_hashes(config: Config) -> dict[str, str]:
     """The same of methods that are not coopt's own, by name: whoever edits one begins another run."""
-    return {name: hashlib.sha256(read_bytes(path)).hexdigest()[:16] for name, path in code_of(config.methods).items()}
+    return {name: _hash(path) for name, path in code_of(config.methods).items()}
+
+
+def _hash(path: Path) -> str:
+    try:
+        return hashlib.sha256(read_bytes(path, None)).hexdigest()[:16]
+    except UnreadableError as error:
+        raise RunError(f"{path}: {error}. It is part of what the run is: make it readable.") from None
 
 
 def _gates_of_edges(config: Config) -> list[str]:
@@ -173,9 +180,12 @@ def is_locked(directory: Path) -> bool:
     lock = directory / "run.lock"
     if not lock.is_file():
         return False
-    with opened(lock) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    try:
+        with opened(lock) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    except UnreadableError as error:
+        raise RunError(f"{lock}: {error}, so whether a bench works on this run is not known.") from None
     return False

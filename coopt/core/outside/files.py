@@ -100,7 +100,7 @@ def opened(path: Path, *, links: bool = True) -> Iterator[BinaryIO]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if links else os.O_NOFOLLOW))
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UnreadableError("no ordinary file")
+                raise UnreadableError("not an ordinary file")
             yield file
     except (FileNotFoundError, gzip.BadGzipFile):
         raise

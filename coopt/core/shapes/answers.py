@@ -13,7 +13,7 @@ from coopt.core.shapes.edges import EdgeName
 
 def _rectangle(grid: list[list[Any]]) -> list[list[Any]]:
     if not grid or len({len(row) for row in grid}) != 1 or not grid[0]:
-        raise ValueError("rows of one length, and not none, should be there")
+        raise ValueError("expected rows of equal length, at least one")
     return grid
 
 
@@ -42,7 +42,7 @@ class Answered(Open):
 def _as_asked(found: Any) -> Any:
     size = _size(found["correct"])
     if len(found.get("items", found["correct"])) != size[0] or _size(found.get("answers", found["correct"])) != size:
-        raise ValueError("as many items and answers as are right or wrong should be there")
+        raise ValueError("expected as many items and answers as in correct")
     return found
 
 
@@ -87,7 +87,7 @@ def _as_probed(found: Any) -> Any:
     edges = [edge[key] for edge in found["edges"].values() for key in ("f", "sf", "paper") if key in edge]
     grids = [found[key] for key in ("again", "s", "paper_control") if key in found] + edges
     if len(found["items"]) != size[0] or any(_size(grid) != size for grid in grids):
-        raise ValueError("as many items and answers in every context as before should be there")
+        raise ValueError("expected as many items, and answers in every context, as in before")
     if any("paper" in edge for edge in found["edges"].values()) and "paper_control" not in found:
         raise ValueError("paper_control is missing")
     return found

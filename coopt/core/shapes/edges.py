@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 
 def _edge(name: str) -> str:
     if len(name.split(" -> ")) != 2:
-        raise ValueError("an edge, TUTOR -> TUTEE, should be there")
+        raise ValueError("expected an edge, TUTOR -> TUTEE")
     return name
 
 

@@ -37,9 +37,9 @@ def places_of(batch: Any) -> list[int]:
 def _as_many(found: Any) -> Any:
     places = set(places_of(found))
     if places != set(range(len(places))):
-        raise ValueError("the places of jobs should follow one another")
+        raise ValueError("expected the places of jobs to be 0, 1, 2 and so on")
     if found["ids"] and len(found["ids"]) != len(places):
-        raise ValueError("an id for each job should be there")
+        raise ValueError("expected an id for each job")
     return found
 
 

@@ -77,7 +77,7 @@ class Stepped(Open):
 
 def _told(found: Any) -> Any:
     if set(found["outcomes"]) != set(found["told"]):
-        raise ValueError("outcomes and told should be of the same tutors")
+        raise ValueError("expected outcomes and told of the same tutors")
     return found
 
 
@@ -134,7 +134,7 @@ class Recorded(Open):
 
 def _of_each(found: Any) -> Any:
     if len(found["tokens"]) != len(found["advantages"]):
-        raise ValueError("an advantage for each token should be there")
+        raise ValueError("expected an advantage for each token")
     return found
 
 

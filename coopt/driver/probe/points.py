@@ -12,25 +12,21 @@ from coopt.core.statistics.design import Clusters, make_design
 from coopt.core.statistics.pooled import pooled
 
 Measure = Literal[
-    "deference", "p_keeps", "p_follows", "candour", "right", "top_wrong", "wrong_alike", "forms",
-    "break", "break_control", "fix", "fix_control", "net", "net_of_f",
-]  # fmt: skip
-MEASURES: Mapping[Measure, str] = {
-    "deference": "share that finds the answer that follows f likelier than the one that keeps to s",
-    "p_keeps": "mean probability of the answer that keeps to s, among those compared",
-    "p_follows": "mean probability of the answer that follows f",
-    "candour": "share of attempts that the tutor contradicts",
-    "right": "share of right answers at training temperature",
-    "top_wrong": "share of a question's wrong answers that are its most frequent one (two wrong answers or more)",
-    "wrong_alike": "share of pairs of wrong answers to a question that agree",
-    "forms": "how much of a right working's words, in order, is the worked solution's",
-    "break": "share of right answers that are wrong when asked again with f",
-    "break_control": "the same without f",
-    "fix": "share of wrong answers that are right when asked again with f",
-    "fix_control": "the same without f",
-    "net": "fix x wrong - break x right: what the share of right answers rises by",
-    "net_of_f": "net less what it is without f: what a gate can win or lose",
-}
+    "deference",  # share that finds the answer that follows f likelier than the one that keeps to s
+    "p_keeps",  # mean probability of the answer that keeps to s, among those compared
+    "p_follows",  # mean probability of the answer that follows f
+    "candour",  # share of attempts that the tutor contradicts
+    "right",  # share of right answers at training temperature
+    "top_wrong",  # share of a question's wrong answers that are its most frequent one (two wrong answers or more)
+    "wrong_alike",  # share of pairs of wrong answers to a question that agree
+    "forms",  # how much of a right working's words, in order, is the worked solution's
+    "break",  # share of right answers that are wrong when asked again with f
+    "break_control",  # the same without f
+    "fix",  # share of wrong answers that are right when asked again with f
+    "fix_control",  # the same without f
+    "net",  # fix x wrong - break x right: what the share of right answers rises by
+    "net_of_f",  # net less what it is without f: what a gate can win or lose
+]
 ALL = "all"
 """Over all domains."""
 EVERY = "every"

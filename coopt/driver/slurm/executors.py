@@ -7,13 +7,12 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
-from subprocess import CalledProcessError
+from subprocess import CalledProcessError, TimeoutExpired
 from typing import TypeVar
 
 import psutil
@@ -23,7 +22,7 @@ from submitit.core.utils import DelayedSubmission, FailedJobError, FailedSubmiss
 from coopt.core.config.cluster import ClusterConfig
 from coopt.core.errors import ConfigError, RunError
 from coopt.core.temporary import for_others
-from coopt.driver.slurm.queue import UNCONFIGURED, QueueAwayError
+from coopt.driver.slurm.queue import UNCONFIGURED, QueueAwayError, ended
 from coopt.driver.slurm.work import Work, debug_id
 
 Slurm = TypeVar("Slurm", bound=submitit.SlurmExecutor)
@@ -57,10 +56,8 @@ def check_cluster(cluster: ClusterConfig) -> None:
 def _no_configuration() -> str:
     """What SLURM's programs say where nothing tells them of a cluster; empty if they know one, answering or not."""
     try:
-        done = subprocess.run(
-            ["scontrol", "ping"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_ASIDE, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        done = ended(["scontrol", "ping"], _ASIDE)
+    except (OSError, TimeoutExpired):
         return ""
     lines = [line.strip() for line in done.stderr.splitlines() if UNCONFIGURED.search(line)]
     return lines[-1] if done.returncode and lines else ""
@@ -86,14 +83,14 @@ def submit(cluster: ClusterConfig, folder: Path, name: str, works: Sequence[Work
         with (
             for_others(),
             _outside_a_job(),
-            _bounded() as ended,
+            _bounded() as given_up,
             redirect_stderr(io.StringIO()),
         ):  # submitit repeats what sbatch says
             jobs = _submit_all(executor, works)
     except FailedSubmissionError:
         raise QueueAwayError("sbatch's answer holds no job number") from None
     except (CalledProcessError, FailedJobError) as error:
-        if ended.is_set():
+        if given_up.is_set():
             raise QueueAwayError(f"sbatch did not answer in {_PATIENCE:.0f} s") from None
         lines = str(error).strip().splitlines() or ["sbatch did not answer"]
         said = [line for line in lines if "error:" in line] or lines
@@ -119,10 +116,10 @@ def _given_time(cluster: ClusterConfig, works: Sequence[Work]) -> ClusterConfig:
 def _bounded() -> Iterator[threading.Event]:
     """An sbatch that never answers is ended, which submitit takes for a failure. Yields what is set then: what its
     shell says of the end is no word of the cluster."""
-    ended = threading.Event()
+    given_up = threading.Event()
 
     def end() -> None:
-        ended.set()
+        given_up.set()
         for process in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):
                 if any(Path(part).name == "sbatch" for part in process.cmdline()[:2]):
@@ -133,7 +130,7 @@ def _bounded() -> Iterator[threading.Event]:
     timer.daemon = True
     timer.start()
     try:
-        yield ended
+        yield given_up
     finally:
         timer.cancel()
 

@@ -165,8 +165,18 @@ def _ask(command: list[str]) -> list[str]:
 
 
 def _answer(command: list[str], patience: float) -> list[str]:
-    """The lines that a program prints. One that does not end is killed with what it has started, because at many sites
-    these programs are scripts around SLURM's own. Raises ``QueueAwayError``, ``OSError``, ``TimeoutExpired``."""
+    """The lines that a program prints. Raises ``QueueAwayError``, and as ``ended``."""
+    done = ended(command, patience)
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        hint = "; ask on a login node, or set SLURM_CONF" if UNCONFIGURED.search(done.stderr) else ""
+        raise QueueAwayError((lines[-1] if lines else f"{command[0]} failed") + hint)
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()]
+
+
+def ended(command: list[str], patience: float) -> subprocess.CompletedProcess[str]:
+    """A program of SLURM that has ended by itself. One that does not is killed with what it has started, because at
+    many sites these programs are scripts around SLURM's own. Raises ``OSError``, ``TimeoutExpired``."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -180,11 +190,7 @@ def _answer(command: list[str], patience: float) -> list[str]:
     except BaseException:
         _kill_group(process)
         raise
-    if process.returncode:
-        lines = [line.strip() for line in said.splitlines() if line.strip()]
-        hint = "; ask on a login node, or set SLURM_CONF" if UNCONFIGURED.search(said) else ""
-        raise QueueAwayError((lines[-1] if lines else f"{command[0]} failed") + hint)
-    return [line.strip() for line in out.splitlines() if line.strip()]
+    return subprocess.CompletedProcess(command, process.returncode, out, said)
 
 
 def _kill_group(process: subprocess.Popen[str]) -> None:

@@ -10,11 +10,10 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import groupby
-from typing import Any
 
 from coopt.core.config.schema import Config
 from coopt.core.gpus import may_have_gpu
-from coopt.core.processes import process_context, start_worker
+from coopt.core.processes import new_pool
 from coopt.driver.tasks.task import Task, Train
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -71,13 +70,4 @@ def dealt(cards: Sequence[str], width: int) -> list[str]:
 
 def pool_on(seen: Sequence[str], threads: int) -> ProcessPoolExecutor:
     """A worker process for each entry of ``seen``, which is all that it sees of the GPUs."""
-    context = process_context()
-    places = context.SimpleQueue()
-    for place in seen:
-        places.put(place)
-    return ProcessPoolExecutor(len(seen), context, initializer=_start, initargs=(places, threads))
-
-
-def _start(places: Any, threads: int) -> None:
-    os.environ[_VISIBLE] = places.get()  # before CUDA is asked for anything
-    start_worker(threads)
+    return new_pool(len(seen), threads, {_VISIBLE: seen})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -63,12 +63,7 @@ def decide_edges(
     thresholds, numbers = list(deciding.thresholds), list(deciding.numbers)
     scored_E = np.array([e.tutor in results and e.tutee in results for e in edges])
     drawn = drawn_scores(results, topology, domains, min(draws, _DRAWS), (seed, purpose), designs or {})
-    resampled = []
-    rng = generator(seed, purpose, "probe", "gate")
-    for anew in drawn:
-        if effects:
-            deciding.view = effects.seen_by(deciding.view, rng)
-        resampled.append(deciding.both(anew))
+    resampled = _decided_anew(deciding, drawn, effects, generator(seed, purpose, "probe", "gate"))
     records: dict[str, GateRecord] = outside
     for k, edge in enumerate(edges):
         gap = float(gap_E[k]) if scored_E[k] and np.isfinite(gap_E[k]) else None
@@ -87,6 +82,18 @@ def decide_edges(
             "flip": float(np.mean([(o[k] != row).any() for o, _ in resampled])),
         }
     return records
+
+
+def _decided_anew(
+    deciding: Deciding, drawn: Iterable[Floats], effects: Effects | None, rng: np.random.Generator
+) -> list[tuple[Any, Floats]]:
+    """What is open, and the gaps, on each draw of the scores; where a gate reads the probe, on another draw of that."""
+    found = []
+    for anew in drawn:
+        if effects:
+            deciding.view = effects.seen_by(deciding.view, rng)
+        found.append(deciding.both(anew))
+    return found
 
 
 def _basic(gap: float, resampled: Sequence[float]) -> tuple[float, float]:

@@ -17,16 +17,13 @@ from coopt.core.config.engine import EngineConfig
 from coopt.core.errors import CooptError, EngineError, KilledError
 from coopt.core.kernel import OutOfMemory
 from coopt.core.outside.files import read_end
-from coopt.core.temporary import marks, own_folder
+from coopt.core.temporary import INDUCTOR, marks, own_folder
 
 _OF_THE_RANK = (
     "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT",
     "TORCHELASTIC_USE_AGENT_STORE",
 )  # fmt: skip
 """What tells a trainer's process its place among its ranks: vLLM has no part in that."""
-
-_INDUCTOR = "TORCHINDUCTOR_CACHE_DIR"
-"""Where torch keeps what it compiled. A worker's goes with its run; vLLM's is to be there for the next."""
 
 
 class ServerProcess:
@@ -118,5 +115,6 @@ def _environment(settings: EngineConfig, device: torch.device) -> dict[str, str]
     elif settings.tensor_parallel == 1:  # the card of the policy: ranks have one each
         seen = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(torch.cuda.device_count())))
         vllm["CUDA_VISIBLE_DEVICES"] = seen.split(",")[device.index or 0]
-    own = {_INDUCTOR} if os.environ.get(_INDUCTOR, "").startswith(f"{own_folder()}/") else set()
+    # What torch compiles for a worker goes with its run; what it compiles for vLLM is to be there for the next.
+    own = {INDUCTOR} if os.environ.get(INDUCTOR, "").startswith(f"{own_folder()}/") else set()
     return {k: v for k, v in os.environ.items() if k not in {*_OF_THE_RANK, *own}} | vllm

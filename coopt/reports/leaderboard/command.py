@@ -89,7 +89,7 @@ def _check_growing(where: str, entry: Entry, config: Config, options: Mapping[st
         raise EntryError(f"{where}: --method names {missing}, which config.methods does not have.")
     first, count = (options.get(name, "") for name in _SEEDS)
     if first.isdecimal() and len(first) < 20 and int(first) not in entry.seeds:
-        raise EntryError(f"{where}: --seed {first} is none of the entry's seeds {entry.seeds}.")
+        raise EntryError(f"{where}: --seed {first} is not among the entry's seeds {entry.seeds}.")
     if count.isdecimal() and len(count) < 20 and int(count) > len(entry.seeds):
         raise EntryError(f"{where}: --seeds {count}, but the entry has {len(entry.seeds)}.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,22 @@ def test_a_file_where_a_folder_should_be_is_no_traceback(tmp_path: Path) -> None
     assert said is not None
     assert said.startswith(f"File exists ({tmp_path}/file). ")
     assert "give another path" in said
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_may_say_that_it_is_full_when_a_file_is_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """As network file systems do, which take what is written and see later whether there is room."""
+
+    def full(descriptor: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=os.strerror(code)) as error:
+        store.write_text(tmp_path / "results.json", "{}")
+    assert "make room" in str(cannot_write(error.value))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_real_one() -> None:

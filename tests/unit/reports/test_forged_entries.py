@@ -182,7 +182,7 @@ COMMANDS: list[tuple[tuple[str, ...], str]] = [
     (("--nodes", "4"), r"config\.nodes is None, .* says 4"),
     (("--engine", "vllm"), r"config\.engine\.kind is 'hf'"),
     (("--method", "sdpo,grpo"), r"--method names grpo, which config\.methods does not have"),
-    (("--seed", "7"), r"--seed 7 is none of the entry's seeds \[0, 1\]"),
+    (("--seed", "7"), r"--seed 7 is not among the entry's seeds \[0, 1\]"),
     (("--seeds", "5"), r"--seeds 5, but the entry has 2"),
     (("--smoke",), r"config\.smoke is False"),
 ]
@@ -371,7 +371,7 @@ def test_plain_files_only(entry: Path, tmp_path: Path) -> None:
             check_entry(entry)
         path.unlink()
         os.mkfifo(path)
-        with pytest.raises(EntryError, match="no ordinary file"):
+        with pytest.raises(EntryError, match="not an ordinary file"):
             check_entry(entry)
         path.unlink()
         elsewhere.rename(path)
