@@ -149,8 +149,10 @@ def rationales(
     from coopt.core.tables.screen import output, show
     from coopt.core.tables.table import Table
     from coopt.domains.load import load_domains
+    from coopt.domains.rationales import solved_in
     from coopt.methods.rationales import write_rationales
 
+    solved_in(out)  # what cannot be continued is refused before a model is loaded
     preset = "mini" if source == "scimini" else "real"
     config = load_config(preset=preset, domains=domains, data={"source": source, "mapping": mapping})
     found = load_domains(config)

@@ -31,8 +31,15 @@ ALIASES = {
 }
 
 
-_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+LONGEST = 40
+"""Characters of a name: it stands in tables, charts and names of files."""
+_SLUG = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{LONGEST - 1}}}")
 _TAKEN = frozenset({"all", "mean"})  # words of the tables
+
+
+def same_file(name: str) -> str:
+    """What two names have in common that are one file where case, or the form of a character, makes no difference."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def resolve_domain(name: str) -> str:

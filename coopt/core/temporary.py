@@ -57,6 +57,13 @@ def marks() -> dict[str, str]:
     return {MARK: str(own_folder())}
 
 
+def helper(module: str) -> tuple[list[str], dict[str, str]]:
+    """Command and environment of a process that runs a module of this coopt and ends with this process: this coopt, and
+    no module of that name, or of a library's, that lies in the working folder."""
+    path = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return [sys.executable, "-P", "-m", module], os.environ | {"PYTHONPATH": path} | marks()
+
+
 @contextmanager
 def as_helpers() -> Iterator[None]:
     """Processes that multiprocessing starts here end with this one and do not hear Ctrl-C, which is for this one. Not

@@ -10,15 +10,17 @@ from typing import Any
 
 from coopt.core.errors import DataError
 from coopt.core.outside.files import TooMuchError, UnreadableError, read_unpacked
+from coopt.core.outside.parquet import Footer
 from coopt.core.outside.parse import parse_row
-from coopt.core.outside.tables import LONGEST_CELL, Cells, arrow_stream, parquet_file
+from coopt.core.outside.tables import Cells, arrow_rows, parquet_rows
+from coopt.core.outside.written_out import MOST_VALUES
 
 ENDINGS = (".json", ".jsonl", ".csv", ".tsv", ".parquet")
 _LARGEST = 1 << 29  # bytes of a file when unpacked
 MOST_ROWS = 1_000_000
 """Of a file, and of all files of a source together."""
-_MOST_VALUES = 8 * MOST_ROWS  # in the lists of a column, of the rows that a file keeps together
-_NEXT = "Kinds of files, and what they hold: docs/data.md."
+NEXT = "Kinds of files, and what they hold: docs/data.md."
+"""What errors end with."""
 _BATCH = 256  # rows of a table that are unpacked at once
 
 
@@ -52,7 +54,7 @@ def _text(file: Path) -> str:
     except TooMuchError as error:
         raise DataError(f"{file}: {error}. Split it into several files.") from None
     except UnreadableError as error:
-        raise DataError(f"{file}: {error}. {_NEXT}") from None
+        raise DataError(f"{file}: {error}. {NEXT}") from None
 
 
 def _json(file: Path) -> Iterator[Any]:
@@ -75,7 +77,7 @@ def _parsed(text: str, where: str) -> Any:
     try:
         return parse_row(text)
     except UnreadableError as error:
-        raise DataError(f"{where}: {error}. {_NEXT}") from None
+        raise DataError(f"{where}: {error}. {NEXT}") from None
 
 
 def _table(file: Path, columns: Sequence[str]) -> Iterator[Any]:
@@ -97,73 +99,38 @@ def _table(file: Path, columns: Sequence[str]) -> Iterator[Any]:
                 raise DataError(f"{file} line {cells.line}: more cells than the {len(names)} columns.")
             yield {name: cell and cell.strip() for name, cell in zip_longest(names, line)}
     except UnreadableError as error:
-        raise DataError(f"{file} line {cells.line}: {error}. {_NEXT}") from None
+        raise DataError(f"{file} line {cells.line}: {error}. {NEXT}") from None
 
 
 def _parquet(file: Path) -> Iterator[Any]:
     """Row by row: of a file whose rows are alike, a small part says many, and only a few at a time are written out."""
-    try:
-        with parquet_file(file) as plain:
-            if plain.metadata.num_rows > MOST_ROWS:
-                raise too_many(file, plain.metadata.num_rows)
-            _check_values(plain.metadata, file)
-            leaves = [plain.schema.column(k) for k in range(len(plain.schema))]
-        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
-        with parquet_file(file, texts) as packed:
-            for group in range(packed.num_row_groups):  # each for itself: Arrow joins no lists of two dictionaries
-                for batch in packed.iter_batches(batch_size=_BATCH, row_groups=[group]):
-                    yield from _rows_of_batch(batch, file)
-    except UnreadableError as error:
-        raise DataError(f"{file}: {error}. {_NEXT}") from None
 
+    def check(footer: Footer) -> None:
+        if footer.rows > MOST_ROWS:
+            raise too_many(file, footer.rows)
+        for chunk in (chunk for group in footer.groups for chunk in group.chunks):
+            # Of a list of equal values, however long, a few bytes are kept.
+            if chunk.values > MOST_VALUES:
+                raise DataError(f"{file}: {chunk.values:,} values in column {chunk.leaf.path}. Most: {MOST_VALUES:,}.")
 
-def _check_values(head: Any, file: Path) -> None:
-    """Refuse a file by its head: of a list of equal values, however long, a few bytes are kept."""
-    for group in map(head.row_group, range(head.num_row_groups)):
-        for column in map(group.column, range(group.num_columns)):
-            if column.num_values > _MOST_VALUES:
-                raise DataError(
-                    f"{file}: {column.num_values:,} values in column {column.path_in_schema}. Most: {_MOST_VALUES:,}."
-                )
+    yield from _told(file, parquet_rows(file, _BATCH, check))
 
 
 def _arrow(file: Path) -> Iterator[Any]:
     """A file of a folder that ``datasets`` saved: a stream of record batches."""
+
+    def check(batch: Any) -> None:
+        if batch.num_rows > MOST_ROWS:
+            raise too_many(file, batch.num_rows)
+
+    yield from _told(file, arrow_rows(file, _BATCH, check))
+
+
+def _told(file: Path, rows: Iterator[Any]) -> Iterator[Any]:
     try:
-        with arrow_stream(file) as batches:
-            for batch in batches:
-                if batch.num_rows > MOST_ROWS:
-                    raise too_many(file, batch.num_rows)
-                for start in range(0, batch.num_rows, _BATCH):
-                    yield from _rows_of_batch(batch.slice(start, _BATCH), file)
+        yield from rows
     except UnreadableError as error:
-        raise DataError(f"{file}: {error}. {_NEXT}") from None
-
-
-def _rows_of_batch(batch: Any, file: Path) -> Sequence[Any]:
-    """The rows of a few records, once the longest of their texts is known not to be too long."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    columns = list(batch.columns)
-    while columns:
-        column = columns.pop()
-        if pa.types.is_dictionary(column.type):
-            columns.append(column.dictionary)
-        elif pa.types.is_struct(column.type):
-            columns += column.flatten()
-        elif pa.types.is_map(column.type):
-            columns += [column.keys, column.items]
-        elif pa.types.is_union(column.type):
-            columns += map(column.field, range(column.type.num_fields))
-        elif pa.types.is_nested(column.type):
-            columns.append(column.flatten())
-        elif isinstance(column, pa.StringArray | pa.LargeStringArray | pa.BinaryArray | pa.LargeBinaryArray):
-            longest = pc.max(pc.binary_length(column)).as_py() or 0
-            if longest > LONGEST_CELL:
-                raise DataError(f"{file}: a cell of {longest >> 20:,} MB. Most: {LONGEST_CELL >> 20} MB.")
-    rows: Sequence[Any] = batch.to_pylist()
-    return rows
+        raise DataError(f"{file}: {error}. {NEXT}") from None
 
 
 def too_many(file: Path | str, rows: int) -> DataError:

@@ -7,16 +7,20 @@ solution belongs to an item's id, which is of both. One without serves if just o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from coopt.core.errors import DataError
-from coopt.core.outside.files import from_home
+from coopt.core.outside.files import MOST_OF_A_RUN, UnreadableError, from_home, read_text
+from coopt.core.outside.parse import parse_row
 from coopt.domains.base import Domain, Item
 from coopt.domains.files import read_rows
+from coopt.domains.formats import NEXT
 from coopt.domains.scoring import OPEN
 
 _AGAIN = "coopt data rationales writes them with each question's id (item)."
+_MEND = "Restore the file, or take the line out: coopt data rationales --out FILE asks again what is missing."
 
 
 class Solutions(NamedTuple):
@@ -67,7 +71,7 @@ def read_rationales(file: str, named: str) -> Solutions:
     by_id: dict[str, str] = {}
     by_text: dict[str, str] = {}
     several: set[str] = set()
-    for where, row, _ in read_rows(file):
+    for where, row in _rows(file):
         question, rationale = _texts(row, where)
         if item := row.get("item"):
             by_id[str(item)] = rationale
@@ -76,10 +80,46 @@ def read_rationales(file: str, named: str) -> Solutions:
     return Solutions(file, by_id, by_text, frozenset(several))
 
 
+def solved_in(path: Path) -> set[str]:
+    """The ids of the questions in a file that is to be continued; none where there is no file. Half a line at its end,
+    whose writer was killed, does not count. Raises ``DataError``."""
+    if not path.name.endswith(".jsonl"):
+        raise DataError(f"{path}: worked solutions are written as JSON Lines. Give a name that ends in .jsonl.")
+    try:
+        lines = read_text(path, MOST_OF_A_RUN).split("\n")
+    except FileNotFoundError:
+        return set()
+    except UnreadableError as error:
+        raise DataError(f"{path}: {error}. Give another --out, or restore the file.") from None
+    found = set()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = parse_row(line)
+        except UnreadableError as error:
+            if number == len(lines) and line.lstrip().startswith("{"):
+                break
+            raise DataError(f"{path} row {number}: {error}. {_MEND}") from None
+        _texts(row, f"{path} row {number}")
+        if item := row.get("item"):
+            found.add(str(item))
+    return found
+
+
+def _rows(file: str) -> Iterator[tuple[str, Any]]:
+    """Where each row stands, and the row."""
+    try:
+        for where, row, _ in read_rows(file):
+            yield where, row
+    except DataError as error:
+        raise DataError(str(error).replace(NEXT, _MEND)) from None
+
+
 def _texts(row: Any, where: str) -> tuple[str, str]:
     question, rationale = (row.get(k) for k in ("question", "rationale")) if isinstance(row, Mapping) else (None, None)
     if not (isinstance(question, str) and question and isinstance(rationale, str) and rationale):
-        raise DataError(f"{where}: a rationale row needs 'question' and 'rationale', both texts.")
+        raise DataError(f"{where}: a rationale row needs 'question' and 'rationale', both texts. {_MEND}")
     return question, rationale
 
 

@@ -9,6 +9,7 @@ from coopt.core.errors import ConfigError, unknown
 from coopt.core.names import ORACLE
 from coopt.domains.load import check_names, check_solutions
 from coopt.driver.slurm.executors import check_cluster
+from coopt.driver.tasks.cards import cards_here
 from coopt.driver.tracking.beside import check_tracking
 from coopt.graph.gates.code import UnreadGate, file_of, only_looked_at
 from coopt.graph.gates.registry import check_options, make_gate, wants
@@ -46,7 +47,14 @@ def check_plan(config: Config) -> None:
 
 def check_gpus(config: Config) -> None:
     """Refuse SLURM jobs without a GPU for a model that is too large to be meant for CPUs, and with fewer than their
-    vLLM is split over. Raises ``ConfigError``."""
+    vLLM is split over; and jobs of this machine where it has GPUs. Raises ``ConfigError``."""
+    if config.cluster.kind == "local" and cards_here(config):
+        # submitit shows each job as many as it asks for, counted from the first.
+        raise ConfigError(
+            "--cluster local: every job would see this machine's first GPUs (cluster.gpus of them for a rank), whatever"
+            " other jobs do with them. Leave --cluster out: worker processes have GPUs of their own. Or compute on"
+            " CPUs: --set run.device=cpu."
+        )
     split = config.engine.tensor_parallel if config.engine.kind == "vllm" else 1
     if config.cluster.kind == "slurm" and 0 < config.cluster.gpus < split:
         raise ConfigError(

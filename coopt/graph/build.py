@@ -10,7 +10,7 @@ from typing import Any, cast, get_args
 import networkx as nx
 
 from coopt.core.errors import CooptError, TopologyError, unknown
-from coopt.core.names import resolve_domain, resolve_domains
+from coopt.core.names import LONGEST, resolve_domain, resolve_domains, same_file
 from coopt.core.secrets import shown_url
 from coopt.graph.generate import MOST_EDGES, Generated
 from coopt.graph.topology import Edge, EdgeSettings, Hub, Node, Role, Style, Topology, Varies, union_of_rounds
@@ -21,7 +21,8 @@ _EDGE_KEYS = {"tutor", "tutee", "gate", "style"}
 _REVIEW_KEYS = {"kind", "reviewer", "reviewed"}
 _MOST_NODES = 100_000
 """Of a file that lists them: more than a file is meant for, and some seconds to look at."""
-_RESERVED = frozenset({"all", "base", "mutual", "oracle"})
+_RESERVED = frozenset({"all", "base", "mutual", "oracle", "scores"})
+"""Words of the tables, and a folder beside those of the initial students."""
 
 
 def build_topology(name: str, tree: Mapping[str, Any], domains: Sequence[str], where: str) -> Topology:
@@ -135,6 +136,7 @@ def _check_varies(topology: Topology, where: str) -> None:
 
 def _nodes(tree: Mapping[str, Any], domains: Sequence[str], where: str) -> dict[str, Node]:
     nodes: dict[str, Node] = {}
+    ids: dict[str, str] = {}
     students = 0
     tables = _tables(tree, "nodes", where)
     if len(tables) > _MOST_NODES:
@@ -143,11 +145,19 @@ def _nodes(tree: Mapping[str, Any], domains: Sequence[str], where: str) -> dict[
         _known_keys(table, _NODE_KEYS, "node key", where)
         node_id = table.get("id")
         if not isinstance(node_id, str) or not _is_plain(node_id):
-            raise TopologyError(f"{where}: node {k + 1} needs an 'id' of letters, digits, '-' and '_'.")
-        if node_id in _RESERVED:
-            raise TopologyError(f"{where}: node '{node_id}': the tables use this name. Give the node another id.")
+            raise TopologyError(
+                f"{where}: node {k + 1} needs an 'id' of letters, digits, '-' and '_', at most {LONGEST}."
+            )
+        if same_file(node_id) in _RESERVED:
+            raise TopologyError(f"{where}: node '{node_id}': coopt itself uses this name. Give the node another id.")
+        first = ids.setdefault(same_file(node_id), node_id)
         if node_id in nodes:
             raise TopologyError(f"{where}: node '{node_id}' appears twice. Give each node its own id.")
+        if first != node_id:
+            raise TopologyError(
+                f"{where}: nodes '{first}' and '{node_id}' are one name where case makes no difference, as in the files"
+                " of some systems. Give one of them another id."
+            )
         nodes[node_id] = _node(table, node_id, students, domains, where)
         students += nodes[node_id].role == "student"
     return nodes
@@ -285,4 +295,4 @@ def _text(table: Mapping[str, Any], key: str, here: str) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    return bool(text) and all(c.isalnum() or c in "-_" for c in text)
+    return 0 < len(text) <= LONGEST and all(c.isalnum() or c in "-_" for c in text)

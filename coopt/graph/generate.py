@@ -7,6 +7,7 @@ parameters. Undirected generators give an edge in each direction.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ import numpy as np
 
 from coopt.core.arrays import Ints
 from coopt.core.errors import TopologyError, unknown
+from coopt.graph.apart import made_apart
 from coopt.graph.topology import exponential_period, one_peer_exponential
 
 
@@ -64,6 +66,15 @@ _LINEAR = frozenset(
     fast_gnp_random_graph gnm_random_graph ladder_graph circular_ladder_graph wheel_graph star_graph""".split()
 )
 """Graphs that are made in about as many steps as they have edges; others may look at every pair of nodes."""
+_SURE = frozenset(
+    """path_graph cycle_graph star one_peer_exponential random_matching two_cliques complete_graph circulant_graph
+    wheel_graph watts_strogatz_graph newman_watts_strogatz_graph connected_watts_strogatz_graph random_regular_graph
+    barabasi_albert_graph fast_gnp_random_graph gnm_random_graph gnp_random_graph erdos_renyi_graph
+    binomial_graph""".split()
+)
+"""Graphs that are made in this process (``_ends_surely``)."""
+_SMALL = 200  # nodes
+_STEPS, _FEWEST_TRIES = 5_000_000, 3
 VARYING = ("one_peer_exponential", "random_matching")
 
 
@@ -89,18 +100,24 @@ def generate(table: Mapping[str, Any], nodes: int | None, where: str) -> Generat
     if "n" in options:
         raise TopologyError(f"{where}: [generator] n = {options['n']!r}: the number of nodes is written nodes.")
     try:
-        graph = _call(name, size, options, directed)
-    except (TypeError, ValueError, nx.NetworkXException) as error:
-        raise TopologyError(f"{where}: [generator] {name} with {size} nodes: {str(error).rstrip('.')}.") from None
-    if len(graph) != size:
+        _check_size(name, size, options)
+        if _ends_surely(name, size, options):
+            graph = called(name, size, options, directed)
+            made, ends_E2 = len(graph), ends_of(graph)
+        else:
+            made, ends_E2 = made_apart(name, size, options, directed=directed)
+    except Exception as error:  # whatever somebody's numbers make of somebody's function
+        said = str(error).rstrip(".") or type(error).__name__
+        raise TopologyError(f"{where}: [generator] {name} with {size} nodes: {said}.") from None
+    if made != size:
         raise TopologyError(
-            f"{where}: [generator] {name} makes {len(graph)} nodes of {size}: its size is not a number of nodes. Take"
+            f"{where}: [generator] {name} makes {made} nodes of {size}: its size is not a number of nodes. Take"
             " another graph, or list nodes and edges."
         )
-    return Generated(size, _ends(graph))
+    return Generated(size, ends_E2)
 
 
-def _ends(graph: Any) -> Ints:
+def ends_of(graph: Any) -> Ints:
     """The edges of a graph as numbers of nodes [E, 2], each once and without self-loops; those of an undirected one in
     each direction, sorted."""
     number = {node: k for k, node in enumerate(graph)}
@@ -149,6 +166,8 @@ def _check_size(name: str, size: int, options: Mapping[str, Any]) -> None:
     if size > _MOST_SPARSE or size * each > MOST_EDGES:
         raise ValueError(f"at most {_MOST_SPARSE:,} students and {MOST_EDGES:,} edges")
     for key, value in options.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{key} is {value}")
         if key != "seed" and (_number(value) > MOST_EDGES or _length(value) > _MOST_NODES):
             raise ValueError(f"{key} is too large")
 
@@ -161,8 +180,17 @@ def _length(value: Any) -> int:
     return len(value) if isinstance(value, list) else 0
 
 
-def _call(name: str, size: int, options: dict[str, Any], directed: bool) -> Any:
-    _check_size(name, size, options)
+def _ends_surely(name: str, size: int, options: Mapping[str, Any]) -> bool:
+    """Whether a graph of a size that was checked is made in about as many steps as it has edges. Where most pairs are
+    joined, the last ones are drawn again and again."""
+    each = max(_number(options.get("d")), _number(options.get("k")), 2 * _number(options.get("m")) // size)
+    if name == "random_regular_graph":
+        return 2 * each <= size and each**2 <= _SMALL * size
+    return name in _SURE and (size <= _SMALL or 4 * each <= size)
+
+
+def called(name: str, size: int, options: dict[str, Any], directed: bool) -> Any:
+    """The graph that networkx, or we, make."""
     if name in OWN:
         if directed:
             raise ValueError("its edges run both ways or by its own rule; leave out directed")
@@ -177,6 +205,9 @@ def _call(name: str, size: int, options: dict[str, Any], directed: bool) -> Any:
         raise ValueError("networkx makes it undirected only; leave out directed")
     if "seed" in parameters:
         options.setdefault("seed", 0)  # the same file is the same graph
+    if "tries" in parameters:  # each takes as many steps as there are edges
+        most = max(_FEWEST_TRIES, _STEPS // max(1, size * _number(options.get("k"))))
+        options["tries"] = min(most, options.get("tries", parameters["tries"].default))
     key = next(s for s in SIZES if s in parameters)
     return function(**{key: size, **options})
 

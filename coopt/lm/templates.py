@@ -10,7 +10,6 @@ import os
 import resource
 import selectors
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ from transformers import PreTrainedTokenizerBase
 from coopt.core.errors import ModelError
 from coopt.core.outside.files import read_text
 from coopt.core.outside.parse import parse_own
-from coopt.core.temporary import marks
+from coopt.core.temporary import helper
 from coopt.lm.embedded.tokenizer import CHAT_TEMPLATE
 
 SECONDS = 20.0
@@ -87,14 +86,9 @@ class Renderer:
             _pipe(process.stdout).close()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # This coopt, and no module of that name, or of the library's, that lies in the working folder.
-        path = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
+        command, environment = helper("coopt.lm.render")
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "coopt.lm.render"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": path} | marks(),
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
         )
         self._process = process
         if self._read(time.monotonic() + _START) is None:

@@ -42,7 +42,7 @@ def read_foreign(step: Step, source: Source) -> dict[int, list[TrainRow | None]]
     own tokens. So a ratio of the two is one of means, each over its reader's tokens: it needs no common tokenizer. None
     for what is too long."""
     every = all_rollouts(source.groups.values())
-    said = step.tutee.trainer.logprobs([(y.prompt, y.tokens) for y in every], source.peer)
+    said = step.reader.logprobs([(y.prompt, y.tokens) for y in every], source.peer)
     rows = iter([_row(step, y, fmean(own)) for y, own in zip(every, said, strict=True)])
     return {place: [next(rows) for _ in group.rollouts] for place, group in source.groups.items()}
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from coopt.core import store
 from coopt.domains.base import Domain, Item
+from coopt.domains.rationales import solved_in
 from coopt.domains.thinking import without_thinking
 from coopt.domains.wording import fill
 from coopt.methods.tutors.base import Message, Speaker
@@ -49,10 +50,9 @@ def write_rationales(
     """Append ``{"domain", "item", "question", "rationale"}`` lines to ``path``, for at most ``questions`` training
     questions of each domain. Questions whose id the file has are not asked again, so a broken run goes on.
 
-    Raises ``TutorAwayError`` if the speaker stays away.
+    Raises ``TutorAwayError`` if the speaker stays away, ``DataError`` if there is a file that cannot be continued.
     """
-    store.mend_end(path)  # it may come from an editor, whose last row counts
-    there = {row.get("item") for row in store.read_lines(path)}
+    there = solved_in(path)
     counts = []
     for name, domain in domains.items():
         items = list(domain.items("train"))[:questions]

@@ -18,10 +18,12 @@ import coopt.methods.algorithms
 from coopt.core.config.faults import first_fault
 from coopt.core.config.schema import ALL, ALWAYS_THERE, Config
 from coopt.core.errors import ConfigError, PluginError, unknown
+from coopt.core.names import BASE, INIT, same_file
 from coopt.graph.topology import Topology
 from coopt.methods.base import METHODS, Method, Trained
 
 ENTRY_POINTS = "coopt.methods"
+_FOLDERS = (INIT, BASE, "break_rate")
 FIRST = ("sdpo", "opcod")
 """The baseline, then what others are matched to; every other method follows by name."""
 
@@ -39,8 +41,21 @@ def all_methods() -> Mapping[str, type[Method]]:
                 f"method '{point.name}' ({point.value}, an entry point of the group {ENTRY_POINTS}) cannot be imported:"
                 f" {type(error).__name__}: {error}. Fix or uninstall its package."
             ) from error
+    _check_names()
     names = [*FIRST, *sorted(n for n in METHODS if n not in FIRST)]
     return {name: METHODS[name] for name in names}
+
+
+def _check_names() -> None:
+    """A method's name is a folder's, beside others. Raises ``PluginError``."""
+    seen = {name: name for name in _FOLDERS}
+    for name in sorted(METHODS, key=lambda name: (not name.islower(), name)):
+        first = seen.setdefault(same_file(name), name)
+        if first != name or name in _FOLDERS:
+            raise PluginError(
+                f"method '{name}' would lie in the same folder as '{first}' where case makes no difference. Rename it,"
+                " or uninstall its package."
+            )
 
 
 def code_of(names: Iterable[str]) -> dict[str, Path]:

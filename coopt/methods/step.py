@@ -125,6 +125,13 @@ class Step:
     def policy(self) -> Policy:
         return self.tutee.trainer.policy
 
+    @property
+    def reader(self) -> Trainer:
+        """The trainer, for what it reads of rows before the update, with the GPU to itself: who asks has done with
+        writing, or an engine that sleeps now is woken for the next text."""
+        self.tutee.engine.rest()
+        return self.tutee.trainer
+
     def roll_out(self) -> list[RolloutGroup]:
         """n rollouts of each prompt by the tutee, with rewards."""
         prompts = [self.prompt_ids(i) for i in self.items]

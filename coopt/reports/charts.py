@@ -11,13 +11,15 @@ from typing import Any
 
 import altair as alt
 
+from coopt.core.names import LONGEST
 from coopt.core.text import visible
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 Figure = Chart | alt.ConcatChart
 Row = dict[str, Any]
 HEIGHT = 240
-_LONGEST = 60
+_LONGEST = 2 * LONGEST + 10
+"""Characters of a label: an edge between two nodes fits, so that a chart and its choices call it the same."""
 _EXPRESSIONS = ("filter", "expr", "calculate", "test", "$schema", "field", "as", "name")
 _UNQUOTED = str.maketrans({'"': "'", "\\": "/"})
 PANEL = 300

@@ -106,8 +106,7 @@ def test_requeued_and_then_killed_on_slurm(coopt: Coopt, together: Path, begun: 
         warn(holder)
     wait_until(lambda: "Restarts=1" in released(holder.id))
     assert [job.tasks for job in training(begun)] == [TUTEES] * 3
-    wait_until(lambda: workers(begun))
-    (again,) = workers(begun)
+    again = worker(begun, holder)
     wait_until(lambda: len(steps_of(begun, "s1")) >= 5)
     again.kill()
     assert driver.wait(timeout=900) == 0
@@ -120,13 +119,21 @@ def warn(holder: Holder) -> None:
     assert shell("scancel", "--signal=USR2", holder.id).returncode == 0
 
 
-def workers(run: Path) -> list[psutil.Process]:
-    """The Python of each job that runs. The lease of a requeued one names the process that it was."""
+def worker(run: Path, before: Holder) -> psutil.Process:
+    """The Python of the job that runs, when there is just one: what it starts has its words until it becomes another
+    program. ``before``: the process that the requeued job was, which its lease still names."""
+    found: list[psutil.Process] = []
 
-    def is_it(words: list[str]) -> bool:
-        return words[:1] == [sys.executable] and "submitit.core._submit" in words and words[-1] == f"{run}/jobs/logs"
+    def is_it(pid: int, words: list[str]) -> bool:
+        ours = words[:1] == [sys.executable] and "submitit.core._submit" in words and words[-1] == f"{run}/jobs/logs"
+        return ours and pid != before.pid
 
-    return [p for p in psutil.process_iter(["cmdline"]) if is_it(p.info["cmdline"] or [])]
+    def alone() -> bool:
+        found[:] = [p for p in psutil.process_iter(["cmdline"]) if is_it(p.pid, p.info["cmdline"] or [])]
+        return len(found) == 1
+
+    wait_until(alone)
+    return found[0]
 
 
 def test_requeued_on_this_machine(together: Path, begun: Path) -> None:

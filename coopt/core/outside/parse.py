@@ -23,8 +23,12 @@ MOST_NESTED = 100
 
 # A string that is not closed runs to the end of the text: nothing is looked at twice.
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-# A key of many parts: each costs a parser as much as all before it. Quotes stand for what they hold.
-_DOTTED = re.compile(rf"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){{{MOST_NESTED},}}")
+# TOML's strings and comments, in whose place a word or nothing is looked at. One that is not closed is as above.
+_TOML_STRING = re.compile(
+    r'""".*?(?:"""|\Z)|\'\'\'.*?(?:\'\'\'|\Z)|"(?:[^"\\\n]++|\\.)*+"?|\'[^\'\n]*+\'?|#[^\n]*+', re.DOTALL
+)
+# A key of many parts: each costs a parser as much as all before it.
+_DOTTED = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{MOST_NESTED},}}")
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 _FLAT = 8  # levels of most texts
@@ -35,7 +39,7 @@ _LONG = f"a number of more than {_DIGITS:,} digits"
 
 def parse_toml(text: str) -> dict[str, Any]:
     """The tables of a TOML text. Raises ``TooMuchError``, or another ``UnreadableError`` where it is no TOML."""
-    if _DOTTED.search(_STRING.sub("s", text)):
+    if _DOTTED.search(_TOML_STRING.sub("s", text)):
         raise TooMuchError(f"a key of more than {MOST_NESTED} parts")
     try:
         tree = tomllib.loads(text, parse_float=_number)

@@ -83,14 +83,14 @@ def submit(cluster: ClusterConfig, folder: Path, name: str, works: Sequence[Work
         with (
             for_others(),
             _outside_a_job(),
-            _bounded() as ended,
+            _bounded() as given_up,
             redirect_stderr(io.StringIO()),
         ):  # submitit repeats what sbatch says
             jobs = _submit_all(executor, works)
     except FailedSubmissionError:
         raise QueueAwayError("sbatch's answer holds no job number") from None
     except (CalledProcessError, FailedJobError) as error:
-        if ended.is_set():
+        if given_up.is_set():
             raise QueueAwayError(f"sbatch did not answer in {_PATIENCE:.0f} s") from None
         lines = str(error).strip().splitlines() or ["sbatch did not answer"]
         said = [line for line in lines if "error:" in line] or lines
@@ -116,10 +116,10 @@ def _given_time(cluster: ClusterConfig, works: Sequence[Work]) -> ClusterConfig:
 def _bounded() -> Iterator[threading.Event]:
     """An sbatch that never answers is ended, which submitit takes for a failure. Yields what is set then: what its
     shell says of the end is no word of the cluster."""
-    ended = threading.Event()
+    given_up = threading.Event()
 
     def end() -> None:
-        ended.set()
+        given_up.set()
         for process in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):
                 if any(Path(part).name == "sbatch" for part in process.cmdline()[:2]):
@@ -130,7 +130,7 @@ def _bounded() -> Iterator[threading.Event]:
     timer.daemon = True
     timer.start()
     try:
-        yield ended
+        yield given_up
     finally:
         timer.cancel()
 

@@ -77,6 +77,7 @@ def _perform(task: Task, run: Run, meter_path: Path | None) -> None:
 
 def specialise(task: Specialise, run: Run, meter_path: Path | None) -> None:
     """Make an initial student."""
+    make_engine(run.config).rest()  # one that has scored the seed before: a student is fine-tuned in what it holds
     with store.new_directory(task.output(run)) as temporary:
         meter = Meter(meter_path, 1)
         who = run.config, run.cast, run.domains, task.seed, task.student

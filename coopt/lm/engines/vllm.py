@@ -88,10 +88,13 @@ class VLLMEngine:
         return serving.generate(policy, asks, sampling)
 
     def roomy(self, policy: Policy, asks: Sequence[EngineRequest], sampling: Sampling) -> Serving:
-        """The policy's engine, with room for what is asked."""
+        """The policy's engine, with room for what is asked. Raises ``EngineError`` as ``sync`` does."""
         serving = _serving[_key(policy, self.settings)]
         needed = max((len(ask.prompt) for ask in asks), default=0) + sampling.max_tokens
-        return serving if needed <= serving.length else self._start(policy, max(needed, 2 * serving.length))
+        if needed > serving.length:
+            serving = self._start(policy, max(needed, 2 * serving.length))
+            serving.sync(policy)  # what was proved was the one before
+        return serving
 
     def _start(self, policy: Policy, length: int) -> Serving:
         """vLLM for the policy, for sequences of ``length`` tokens, in place of the one there is."""

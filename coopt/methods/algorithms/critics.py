@@ -8,6 +8,7 @@ from typing import Literal
 
 import networkx as nx
 
+from coopt.core.names import same_file
 from coopt.graph.topology import Edge, EdgeSettings, Node, Style, Topology
 
 
@@ -40,4 +41,5 @@ def with_critics(topology: Topology, count: int, style: Style | Literal[""] = ""
 
 def _free_names(topology: Topology, count: int) -> list[str]:
     candidates = (f"critic{k}" for k in range(1, count + len(topology.nodes) + 1))
-    return [name for name in candidates if name not in topology.nodes][:count]
+    taken = set(map(same_file, topology.nodes))
+    return [name for name in candidates if name not in taken][:count]

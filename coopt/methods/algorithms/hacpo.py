@@ -81,7 +81,7 @@ class HACPO(AmongPeers):
     def _rows(self, step: Step, shared: SharedRollouts, update: int, prompts: Sequence[SharedPrompt]) -> list[TrainRow]:
         mine = [plain_row(y)._replace(advantage=a) for p in prompts for y, a in p.own]
         if self.options.updates > 1:  # else the student is still the one that has written them
-            old = step.tutee.trainer.logprobs([(row.student_prompt, row.response) for row in mine])
+            old = step.reader.logprobs([(row.student_prompt, row.response) for row in mine])
             mine = [row._replace(given=fmean(said)) for row, said in zip(mine, old, strict=True)]
         theirs = [row._replace(kind=f"foreign {update}") for p in prompts for row in p.foreign]
         weight = self.options.kl * shared.examples / max(1, shared.own_examples)  # its mean is over own rollouts

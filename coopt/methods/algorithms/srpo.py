@@ -75,7 +75,7 @@ class SRPO(Trained):
         """Over the mean of e^(-beta H) of all their tokens."""
         if not rows or not self.options.beta:
             return rows
-        sureness = step.tutee.trainer.measure(rows, self.sure(step.config).sureness)
+        sureness = step.reader.measure(rows, self.sure(step.config).sureness)
         mean = fmean(x for row in sureness for x in row)
         return [row._replace(weight=1 / mean) for row in rows]
 

@@ -1,62 +1,51 @@
 """Does a message give the answer away? What the leak rate counts; it takes nothing out (``sanitise`` does).
 
-A message reveals that names one option as the answer, right or wrong, that rules out all options but one, or that holds
-the right option's own words. It does not by speaking of an option, arguing against it, asking about it, or telling the
-tutee what it has said. Measured on messages of our own in tests/unit/methods/revealing.jsonl (docs/methods.md).
+A message reveals that names one option as the answer, right or wrong, that confirms the one that the tutee chose, that
+rules out all options but one, or that holds the right option's own words. It does not by speaking of an option, arguing
+against it, asking about it, or telling the tutee what it has said. Measured on messages of our own in
+tests/unit/methods/revealing.jsonl (docs/methods.md).
 
-Every clause is read as a string of the parts that its words play (``mentions.py``), so that what follows speaks of
-verbs of choice, of links and of denials, and not of wordings.
+What a clause says of an option is in ``asserting.py``; here is what several sentences say together.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from coopt.domains.base import AnswerKind
-from coopt.methods.tutors.mentions import Clause, clauses, folded, without_article
+from coopt.methods.tutors.asserting import DENIED, about_it, asserts, confirms, ruled_out
+from coopt.methods.tutors.mentions import Sentence, folded, sentences
+from coopt.methods.tutors.naming import TEXT, Names, holds, stems
 from coopt.methods.tutors.sanitise import contains, marked_letters, shortened
 
-_LINK = "[mMB:t1]*[B:][mMBt]*"
-_NEAR = "[^OgQXW,]"
-# How an option is asserted. Each pattern's group is the option; what stands before it may still deny it.
-_ASSERTED = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rf"N{_NEAR}{{0,8}}?[B:]{_NEAR}{{0,5}}(?P<o>O)",  # the answer (you want) is (labelled) B
-        rf"R[Nw]?[B:]{_NEAR}{{0,3}}(?P<o>O)",  # correct: B
-        r"RN{0,2}(?P<o>O)",  # the right answer B
-        r"^N[pt]?(?P<o>O)$",
-        rf"(?P<o>O){_LINK}R+(?:[NV]|$|[SI:])",  # B is right
-        rf"(?P<o>O){_LINK}A(?:w?(?:$|[SI:])|N|w?p[ei])",  # B is the strongest
-        rf"AN?w?B{_NEAR}{{0,3}}(?P<o>O)",  # the strongest acid is B
-        r"(?P<o>O)[mMB:]*R(?:N|$)",
-        rf"(?P<o>O){_LINK}[SI1]*R*N(?![pw])",  # B is the answer
-        rf"(?P<o>O){_LINK}w?H[^v]*$",  # B is what they want
-        rf"(?P<o>O){_LINK}w?H.*M",
-        rf"(?P<o>O){_LINK}1",  # B is the only one
-        r"1(?P<o>O)[FmMBw][^XWQ]*$",  # only B fits
-        rf"1{_NEAR}{{1,8}}?B(?P<o>O)",  # the only one that fits is B
-        rf"(?P<o>O){_LINK}[wN]{{1,3}}[SI][mB]*Mp?$",  # B is the thing you want
-        r"(?:^|[iw])Ft?(?P<o>O)$",  # that fits B
-        r"I[mMB]*Np(?P<o>O)$",  # I would bet on B
-        r"(?P<o>O)F(?:$|[R1e:]|pe)",
-        r"Mm?(?P<o>O)(?=$|[:kXx])",  # you want B
-        r"V[NSI]*[pt]?(?P<o>O)(?![t&])",  # pick B
-        r"v[NSI]*p?(?P<o>O)(?=$|[:kXx])",  # write B
-        rf"G{_NEAR}{{0,4}}(?P<o>O)(?=$|[:kXxNRHF])",  # go with B, points to B
-        r"i[mMt1]*B[mMB:t]*p?(?P<o>O)(?![wtp])",  # it has to be B
-        r"(?P<o>O)iB$",  # B it is
-        r"(?P<o>O)k[SI]*R*N",  # B as your answer
-        r"(?P<o>O)[wm][SI]N",  # B gets my vote
-    )
-)
-_BUT_ONE = re.compile(r"[en].{0,3}[EL](?P<o>O)")  # none but B, nothing fits better than B
-_CONFIRMED = re.compile(rf"SNp?O{_LINK}R+N?$")  # your choice of B is right
-_DENIED = re.compile("[XWQLn]")
-_TOLD = re.compile("[^VGvC]*S[^M]*")
 _ASKED_FOR = re.compile(r"\b(\w{3,}est)\b|\b(?:is|are|be) (?!the\b|of\b|in\b|not\b|a\b|an\b)(\w{4,})")
+_ASKS = re.compile(r"\b(?:which|what|who)\b(?: (?!is\b|are\b|was\b|of\b)\w+)?([^?.]*)", re.IGNORECASE)
+_NO_PART = frozenset(
+    "a an is are was be of the these this that following in at on to for from with by it its can will".split()
+)
 _THAT_IS_RIGHT = re.compile(r"(?:[iB]+|S[mB]+)?(?:R+N?|(?<=B)[SI]?N)")
+# A sentence that judges the tutee's answer, and says no more.
+_PRAISE = re.compile(
+    r"(?:(?:that|this|it|you|your answer)(?: is| are|'s|'re) |yes,? |absolutely,? |very |quite )*"
+    r"(?:correct|right|exactly|perfect|excellent|bravo|agreed|brilliant|yes|indeed|well (?:done|reasoned|spotted)"
+    r"|(?:great|good|nice|excellent|brilliant)(?: (?:job|work|answer|choice|pick))?|you(?:'ve| have)? got it)"
+    r"(?: indeed)?",
+    re.IGNORECASE,
+)
+# A sentence that says that one is left, or that all that were spoken of are not.
+_OUT = r"(?:discard|cross|rul|str[iu]k|eliminat|exclud|reject|drop|dismiss|scratch|wrong|incorrect|fail)"
+_ONE_LEFT = re.compile(
+    r"\b(?:only|just|exactly) (?:a |the )?(?:one|single|sole)\b[^.]{0,30}?"
+    r"\b(?:remain|left|surviv|stand|pass|fit|match|work)"
+    r"|\bleav(?:es|ing)\b(?: \w+){0,3}? (?:one|a single)\b|\b(?:one|option|choice) (?:remains|survives|(?:is )?left)\b"
+    r"|\bnone of (?:them|these|those|the(?:se|m)? three)\b"
+    rf"|\b{_OUT}.{{0,30}}\ball\b|\ball (?:of th|three\b).{{0,30}}\b{_OUT}"
+    r"|\bwhat (?:does|do|is) (?:that|this|it) leave|\b(?:by|process of) elimination\b"
+    r"|\bthe remaining (?:one|option|choice)\b|\byou (?:can |now |should )*(?:do the rest|know which)",
+    re.IGNORECASE,
+)
 
 
 def leaks(
@@ -67,46 +56,79 @@ def leaks(
     may name a wrong one."""
     text, correct, question = shortened(folded(text)), folded(correct_text), folded(question)
     if kind == "letter":
-        correct = without_article(correct_text)
-        if any(p.search(text) for p in marked_letters(last)) or _names_an_option(text, last, question, options):
-            return True
+        named = Names.of([folded(option) for option in options], question)
+        return (
+            any(p.search(text) for p in marked_letters(last))
+            or holds(text, correct, question)
+            or _names_an_option(text, last, question, named)
+        )
     return contains(text, correct) and not contains(question, correct)
 
 
-def _names_an_option(text: str, last: str, question: str, options: Sequence[str]) -> bool:
-    named = [option if not contains(question, option) else "" for option in options]
+@dataclass
+class _Heard:
+    """What a message has said so far. ``told``: the last clause with an option tells what the tutee chose.
+    ``praised``: the last sentence judged it right. ``spoken_of``: the only option of the last clause that had any."""
+
+    told: bool = False
+    praised: bool = False
+    spoken_of: str | None = None
+    mentioned: set[str] = field(default_factory=set)
+    ruled_out: set[str] = field(default_factory=set)
+
+
+def _names_an_option(text: str, last: str, question: str, names: Names) -> bool:
     asked_for = {a or b for a, b in _ASKED_FOR.findall(question.casefold())}
-    ruled_out: set[str] = set()
-    told, first = False, True
-    for clause in clauses(text, last, named, asked_for):
-        if _asserts(clause, first) or (told and _THAT_IS_RIGHT.fullmatch(clause.parts)):
+    wanted = _wanted(question)
+    others = ord(last) - ord("A")
+    heard = _Heard()
+    for sentence in sentences(text, last, names, asked_for):
+        if _tells(sentence, heard) or _says_what_is_asked(sentence, wanted):
             return True
-        if clause.letters:
-            told = clause.parts.count("O") == 1 and not _DENIED.search(clause.parts)
-        ruled_out |= _ruled_out(clause)
-        first = not clause.rest
-    return len(ruled_out) == ord(last) - ord("A")
-
-
-def _asserts(clause: Clause, first: bool) -> bool:
-    """Does a clause name an option as the answer? ``first``: it begins a sentence."""
-    parts = clause.parts
-    if parts in ("O", "OB", "OR", "RO") and (not clause.rest or (first and re.match("c|.[cXxpik&]", clause.rest))):
-        return True
-    if "O" not in parts:
-        return False
-    if _BUT_ONE.search(parts) or _CONFIRMED.match(parts):
-        return True
-    for pattern in _ASSERTED:
-        for found in pattern.finditer(parts):
-            before, after = parts[: found.start("o")], parts[found.start("o") :]
-            if not (_DENIED.search(before) or _TOLD.fullmatch(before) or "Q" in after[:6]):
-                return True
+        if len(heard.mentioned) == others and _ONE_LEFT.search(sentence.text):
+            return True
+        if len(heard.ruled_out) == others:
+            return True
     return False
 
 
-def _ruled_out(clause: Clause) -> set[str]:
-    """The options of a clause that denies something."""
-    if re.search("[QS]", clause.parts) or not re.search("[XxWn]", clause.parts):
-        return set()
-    return set(clause.letters.values())
+def _tells(sentence: Sentence, heard: _Heard) -> bool:
+    """Does a sentence name an option as the answer, after what was heard? It is added to that."""
+    heard.mentioned |= sentence.letters
+    subject = False
+    for k, clause in enumerate(sentence.clauses):
+        spoken = about_it(clause, follows=subject) if heard.spoken_of is not None and not heard.told else None
+        if asserts(clause, first=not k) or (spoken and asserts(spoken, first=False)):
+            return True
+        if heard.told and _THAT_IS_RIGHT.fullmatch(clause.parts):
+            return True
+        if heard.praised and (confirms(clause) or (not k and confirms(clause, told=False))):
+            return True
+        if clause.letters:
+            one = len(set(clause.letters.values())) == 1 and not DENIED.search(clause.parts)
+            heard.spoken_of = next(iter(clause.letters.values())) if one else None
+            heard.told = one and re.search("S.*O[mB:]*$", clause.parts) is not None
+            subject = one and re.match("w?O", clause.parts) is not None
+        heard.ruled_out |= ruled_out(clause)
+    if len(sentence.letters) == 1 and not any(clause.letters for clause in sentence.clauses):  # it was asked about
+        heard.spoken_of, heard.told = min(sentence.letters), False
+    head = re.split(r"[,:–—-] ", sentence.text, maxsplit=1)[0]
+    heard.praised = _PRAISE.fullmatch(sentence.text.strip(" ,")) is not None
+    return bool(_PRAISE.fullmatch(head.strip())) and head != sentence.text and any(map(confirms, sentence.clauses[1:2]))
+
+
+def _wanted(question: str) -> set[str]:
+    """The stems of what a question says of its answer: "Which acid is strongest in water?" gives strongest, water."""
+    asked = _ASKS.search(question)
+    words = re.findall(r"(?<!')\b[\w.]+\b(?!'s)", asked[1]) if asked else []
+    return stems(" ".join(word for word in words if word.casefold() not in _NO_PART))
+
+
+def _says_what_is_asked(sentence: Sentence, wanted: set[str]) -> bool:
+    """Does a sentence say of one option all that the question asks for?"""
+    clause = next((c for c in sentence.clauses if c.letters), None)
+    if clause is None or len(wanted) < 2 or re.search("[XWQng]|S.*O", clause.parts):
+        return False
+    places = [k for k, c in enumerate(sentence.text) if ord(c) >= TEXT]
+    end = next((k for k in places if sentence.text[k] != sentence.text[places[0]]), None)
+    return wanted <= stems(sentence.text[:end])

@@ -24,6 +24,7 @@ from coopt.core.errors import EntryError
 from coopt.core.names import BASE, INIT
 from coopt.core.outside.files import UnreadableError
 from coopt.core.outside.tables import parquet_file
+from coopt.core.outside.written_out import weight_of
 from coopt.core.statistics.design import Array, Clusters
 from coopt.core.statistics.paired import Paired
 from coopt.domains.base import Item
@@ -174,17 +175,16 @@ def read_answers(
 def read_table(path: Path, data: bytes, schema: pa.Schema = SCHEMA) -> pa.Table:
     """The bytes of a file of this schema, not too large, without empty cells. Raises ``EntryError``."""
     found = check_parquet(path, data)
-    groups = [found.row_group(k) for k in range(found.num_row_groups)]
-    values = sum(g.column(c).num_values for g in groups for c in range(g.num_columns))
-    if values > _MOST_VALUES or sum(g.total_byte_size for g in groups) > _LARGEST:
-        raise EntryError(f"{path}: too large ({found.num_rows:,} rows).")
+    values = sum(chunk.values for group in found.groups for chunk in group.chunks)
+    if values > _MOST_VALUES or sum(group.size for group in found.groups) > _LARGEST:
+        raise EntryError(f"{path}: too large ({found.rows:,} rows).")
     try:
-        # Texts stay dictionaries: a long one that is repeated is held once.
-        texts = [f.name for f in schema if f.type == pa.string()]
-        with parquet_file(data, texts) as file:
-            if not found.schema.to_arrow_schema().remove_metadata().equals(schema):
+        with parquet_file(data, found) as file:
+            if not file.metadata.schema.to_arrow_schema().remove_metadata().equals(schema):
                 raise EntryError(f"{path}: its columns are not {', '.join(schema.names)} (with their types).")
-            table = file.read()
+            table = pa.concat_tables([file.read_row_group(k) for k in range(len(found.groups))])
+        if weight_of(table).size > _LARGEST:  # they are about to be written out
+            raise EntryError(f"{path}: too large ({found.rows:,} rows).")
     except UnreadableError as error:
         raise EntryError(f"{path}: {error}. Write it anew: coopt leaderboard add RUN.") from None
     if any(column.null_count for column in table.columns):

@@ -6,11 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pyarrow import parquet
-
 from coopt.core.errors import EntryError
 from coopt.core.outside.files import UnreadableError, read_bytes
-from coopt.core.outside.tables import parquet_file
+from coopt.core.outside.parquet import MAGIC, TAIL, Footer, footer_of
 
 LARGEST_ENTRY = 2_000_000
 LARGEST_OUTCOMES = 5_000_000
@@ -19,8 +17,6 @@ LARGEST_TOGETHER = 200_000_000
 _MOST = {"seeds": 100, "samples": 1024, "domains": 32}
 _MOST_CELLS, _MOST_STUDENTS, _MANY_DOMAINS = 256, 8, 8
 _MOST_ANSWERS, _MOST_VALUES, _MOST_PAIRS = 1 << 25, 1 << 24, 1 << 24
-_MAGIC = b"PAR1"
-_TAIL = 8  # length of the footer, and the magic number
 
 
 def read_plain(path: Path, most: int) -> bytes:
@@ -64,23 +60,18 @@ def check_pairs(path: Path, clusters: Sequence[Sequence[str]]) -> None:
         raise EntryError(f"{path}: {pairs:,} pairs of questions share a cluster; at most {_MOST_PAIRS:,}.")
 
 
-def check_parquet(path: Path, data: bytes) -> parquet.FileMetaData:
+def check_parquet(path: Path, data: bytes) -> Footer:
     """A Parquet file that holds its columns' data and its footer, one after another, and not a byte besides. Raises
     ``EntryError``."""
     try:
-        with parquet_file(data) as file:
-            found = file.metadata
+        found = footer_of(data)
     except UnreadableError as error:
         raise EntryError(f"{path}: {error}. Write it anew: coopt leaderboard add RUN.") from None
-    groups = [found.row_group(k) for k in range(found.num_row_groups)]
-    chunks = [g.column(c) for g in groups for c in range(g.num_columns)]
-    place = len(_MAGIC)
-    for chunk in chunks:
-        start = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
-        if start != place or chunk.total_compressed_size < 0:
+    place = len(MAGIC)
+    for chunk in (chunk for group in found.groups for chunk in group.chunks):
+        if chunk.start != place:
             raise EntryError(f"{path}: holds other bytes than its columns. Write it anew: coopt leaderboard add RUN.")
-        place += chunk.total_compressed_size
-    footer = int.from_bytes(data[-_TAIL : -len(_MAGIC)], "little")
-    if place + footer + _TAIL != len(data) or set(found.metadata or {}) - {b"ARROW:schema"}:
+        place += chunk.packed
+    if place + found.length + TAIL != len(data) or found.keys - {b"ARROW:schema"}:
         raise EntryError(f"{path}: holds other bytes than its columns. Write it anew: coopt leaderboard add RUN.")
     return found

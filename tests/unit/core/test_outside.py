@@ -50,6 +50,8 @@ DEEP = [
     "a = " + "{a = " * 50_000,
     ".".join(["a"] * 200_000) + " = 1",
     ".".join(['"#"'] * 200_000) + " = 1",
+    *(".".join([key] * 200_000) + " = 1" for key in ("'#'", "' '", "'\"'", "'\\'", '"\\""')),
+    "[[" + " . ".join(["'='", '"="'] * 100_000) + "]]",
     "[" + " . ".join(["a"] * 100_000) + "]",
     "a = {" + ".".join(["a"] * 100_000) + " = 1}",
     "a = " + "9" * 5000,
@@ -76,6 +78,9 @@ def test_ordinary_text_is_read() -> None:
     assert parse_toml('a.b = "x.y.z" # ' + "c." * 90 + "\n[t]\nl = [[1], {m = 2}]") == {
         "a": {"b": "x.y.z"}, "t": {"l": [[1], {"m": 2}]}
     }  # fmt: skip
+    dots = "c." * 200 + "c"
+    for quotes in ('"', "'", '"""', "'''"):
+        assert parse_toml(f"a = {quotes}{dots}{quotes} # '{dots}") == {"a": dots}
     assert parse_json('{"a": ["[[["]}') == {"a": ["[[["]}
 
 

@@ -110,7 +110,15 @@ def test_json_jsonl_parquet_and_folders_read_alike(tmp_path: Path) -> None:
     assert (found.items, found.left_out) == (items[0], {"copy of a question": 10})
 
 
-@pytest.mark.parametrize("options", [{}, {"use_dictionary": False}, {"data_page_version": "2.0"}], ids=str)
+HOW: list[dict[str, Any]] = [
+    {},
+    {"use_dictionary": False},
+    {"data_page_version": "2.0"},
+    {"use_dictionary": False, "column_encoding": "DELTA_LENGTH_BYTE_ARRAY"},  # DuckDB's, of version 2
+]
+
+
+@pytest.mark.parametrize("options", HOW, ids=str)
 @pytest.mark.parametrize("size", [100, 700, 3000])
 def test_lists_in_several_groups_of_rows(tmp_path: Path, size: int, options: dict[str, Any]) -> None:
     """As the hub exports tables: a thousand rows a group, options as lists. Dictionaries of texts differ by group, and

@@ -21,7 +21,7 @@ from coopt.driver.plan.speed import REFERENCE
 from coopt.driver.tasks import cards, launch
 from coopt.driver.tasks.cards import cards_here, dealt, width_of
 from coopt.driver.tasks.progress import Display
-from coopt.driver.tasks.task import BreakRate, Score, Task, Train
+from coopt.driver.tasks.task import BreakRate, Score, Specialise, Task, Train
 from coopt.runs.run import Run
 
 RING = ("topology=ring", "domains=phys,chem,mat,bio")
@@ -162,5 +162,9 @@ def test_an_engine_that_scored_in_this_process_sleeps_before_a_student_is_loaded
     monkeypatch.setattr(tasks, "make_engine", lambda config: engine)
     monkeypatch.setattr(tasks, "phase_of", lambda *_: done.append("loaded"))
     monkeypatch.setattr(tasks, "train_phase", lambda phase: done.append("trained"))
-    tasks.train(Train(0, "sdpo", 1, "s1", ()), Run(tmp_path, load_config(settings=[*RING])), None)
+    run = Run(tmp_path, load_config(settings=[*RING]))
+    tasks.train(Train(0, "sdpo", 1, "s1", ()), run, None)
     assert done == ["rested", "loaded", "trained"]
+    monkeypatch.setattr(tasks, "make_or_take", lambda *_: done.append("fine-tuned"))
+    tasks.specialise(Specialise(1, "s1"), run, None)
+    assert done[3:] == ["rested", "fine-tuned"], "of the next seed: the scores of the one before were its last tasks"

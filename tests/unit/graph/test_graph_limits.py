@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from coopt.core.errors import TopologyError
-from coopt.graph.files import load_topology
-from coopt.graph.generate import _Bounded, _BoundedDirected, generate
+from coopt.graph import apart
+from coopt.graph.files import load_topology, topology_names
+from coopt.graph.generate import _Bounded, _BoundedDirected, called, ends_of, generate
 
 DOMAINS = ["physics", "chemistry"]
 
@@ -36,6 +37,67 @@ def test_a_graph_that_would_not_fit(table: dict[str, object]) -> None:
     assert "\n" not in str(found.value)
     assert len(str(found.value)) < 200
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"graph": "hypercube_graph", "nodes": 24},
+        {"graph": "sudoku_graph", "nodes": 60},
+        {"graph": "kneser_graph", "nodes": 40, "k": 20},
+        {"graph": "grid_2d_graph", "nodes": 3000, "m": 9_000_000},
+        {"graph": "random_regular_graph", "nodes": 100, "d": 97},
+        {"graph": "duplication_divergence_graph", "nodes": 3000, "p": 1e-300},
+        {"graph": "watts_strogatz_graph", "nodes": 3000, "k": 2998, "p": 1.0},
+        {"graph": "powerlaw_cluster_graph", "nodes": 3000, "m": 2000, "p": 1.0},
+    ],
+    ids=lambda table: table["graph"],
+)
+def test_a_graph_whose_making_does_not_end(table: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes that are exponential in the number, or pairs that are drawn until one is left."""
+    monkeypatch.setattr("coopt.graph.apart.SECONDS", 1)
+    began = time.process_time()
+    with pytest.raises(TopologyError, match=r"more than 1 s or 4 GiB\. Take another graph\.$"):
+        generate(table, None, "x.toml")
+    assert time.process_time() - began < 1, "this process waits"
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ({"graph": "waxman_graph", "nodes": 12, "alpha": 0.0}, "division by zero"),
+        ({"graph": "gnp_random_graph", "nodes": 5, "p": float("nan")}, "p is nan"),
+        ({"graph": "turan_graph", "nodes": 5, "r": []}, "5 nodes: "),
+        ({"graph": "connected_watts_strogatz_graph", "nodes": 8, "k": 2, "p": 0.5, "tries": "x"}, "8 nodes: "),
+    ],
+)
+def test_numbers_that_a_generator_cannot_take_are_one_line(table: dict[str, object], says: str) -> None:
+    with pytest.raises(TopologyError, match=says) as found:
+        generate(table, None, "x.toml")
+    assert "\n" not in str(found.value)
+
+
+def test_a_graph_that_was_made_apart_is_the_same() -> None:
+    for table, directed in (
+        ({"graph": "waxman_graph", "nodes": 30, "beta": 0.9, "seed": 3}, False),
+        ({"graph": "scale_free_graph", "nodes": 12, "seed": 1}, True),
+        ({"graph": "random_regular_graph", "nodes": 8, "d": 6}, False),
+    ):
+        options = {key: value for key, value in table.items() if key not in ("graph", "nodes")}
+        graph = called(str(table["graph"]), int(str(table["nodes"])), dict(options), False)
+        assert graph.is_directed() == directed
+        found = generate(table, None, "x.toml")
+        assert found.nodes == len(graph)
+        assert found.ends_E2.tolist() == ends_of(graph).tolist()
+        assert len(found.ends_E2)
+
+
+def test_shipped_graphs_need_no_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "_answer", lambda order: pytest.fail(f"another process for {order}"))
+    for name in topology_names():
+        load_topology(name, DOMAINS)
+    for name, nodes in (("ring", 9000), ("random_regular", 5000), ("small_world", 5000), ("complete", 250)):
+        assert len(load_topology(name, DOMAINS, nodes).students) == nodes
 
 
 @pytest.mark.parametrize("directed", [False, True])

@@ -85,6 +85,8 @@ def test_vllm_is_started_for_what_is_usual_and_again_for_what_is_not(shipped: Po
     assert started[2].options["max_model_len"] == 50_010
     generate(engine, [1] * 99_000, 10)
     assert started[3].options["max_model_len"] == context
+    for each in started:
+        assert sorted(each.calls[:3]) == ["compare", "generate", "generate"], "proved before it writes"
 
 
 def test_every_engine_of_the_process_sleeps_while_the_student_learns(

@@ -1,5 +1,5 @@
-"""What a tutor writes costs its filters as much as it is long, whatever it is: a text of twice the length twice as
-much."""
+"""What a tutor writes costs its filters as much as it is long, whatever it is: a text of four times the length four
+times as much."""
 
 from __future__ import annotations
 
@@ -42,6 +42,11 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "so": lambda n: "so it is (" * (n // 10),
     "the option's words": lambda n: "12.5 " * (n // 5),
     "words of choice": lambda n: "only correct pick answer is not go you it " * (n // 41),
+    "quotations": lambda n: 'you said "so ' * (n // 14),
+    "a quotation": lambda n: 'you said "' + "so " * (n // 3),
+    "one left": lambda n: "only one all three leaves you " * (n // 30),
+    "praise": lambda n: "yes, that is quite very " * (n // 24),
+    "an option beside": lambda n: "the last, B, is " * (n // 16),
     "options": lambda n: "A, B and " * (n // 9),
     "negations": lambda n: "n't" * (n // 3),
     "tags": lambda n: "<key>" * (n // 5),
@@ -68,11 +73,11 @@ def seconds(text: str) -> float:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_twice_the_text_is_twice_the_work(name: str) -> None:
-    make = HOSTILE[name]
-    short, long = (min(seconds(make(n)) for _ in range(3)) for n in (16_000, 32_000))
-    assert long < 3 * max(short, 0.05)  # the square would be four times
-    assert seconds(make(64_000)) < 6
+def test_four_times_the_text_is_four_times_the_work(name: str) -> None:
+    """The square would be sixteen times. Three tries: whoever shares the processor's caches slows one and not the
+    other."""
+    short, long = map(HOSTILE[name], (16_000, 64_000))
+    assert any(seconds(long) < min(6, 8 * max(seconds(short), 0.05)) for _ in range(3))
 
 
 def test_a_long_run_is_filtered_as_a_short_one() -> None:

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -18,6 +18,7 @@ from coopt.domains.load import load_domains
 from coopt.lm.engines.base import Generation
 from coopt.lm.engines.hf import HFEngine
 from coopt.lm.policy import Policy, load_policy
+from coopt.lm.training.trainer import LocalTrainer
 from coopt.methods.foreign import capability_ratio, draw_from_peers, read_foreign, share_rollouts, shared_advantages
 from coopt.methods.phase import Phase, train_step
 from coopt.methods.registry import make_method
@@ -234,6 +235,34 @@ def test_hacpo_trains_on_equal_rollouts_of_a_peer_as_on_its_own(untrained: Polic
     assert shared.examples == 2 * shared.own_examples == 16
     assert all(len(p.own) == len(p.foreign) == 4 for p in shared.prompts)
     assert phase.method.objective(phase.config).reads == "teacher", "its KL has a reference"
+
+
+@pytest.mark.parametrize("name", ["srpo", "hacpo"])
+def test_rows_are_read_for_a_method_while_the_engine_sleeps(
+    untrained: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Awake it would hold its share of a GPU beside what models and logits take while they read."""
+    phase = phase_of(untrained, tmp_path, name, "sampling.max_response_tokens=12")
+    engine, awake = phase.tutee.engine, [True]  # it has written the rollouts
+
+    def sync(policy: Policy) -> None:
+        awake.append(True)
+        HFEngine.sync(cast(HFEngine, engine), policy)
+
+    seen: list[bool] = []
+    read = LocalTrainer._dealt
+
+    def dealt(trainer: LocalTrainer, batches: Any, alike: Any) -> Any:
+        seen.append(awake[-1])
+        return read(trainer, batches, alike)
+
+    monkeypatch.setattr(engine, "sync", sync)
+    monkeypatch.setattr(engine, "rest", lambda: awake.append(False))
+    monkeypatch.setattr(LocalTrainer, "_dealt", dealt)
+    with_peer(phase, copy.deepcopy(untrained))
+    learnt(phase, [(1, 0, 0, 0), (0, 0, 0, 0)])
+    assert seen
+    assert not any(seen)
 
 
 def test_without_an_open_edge_hacpo_is_its_own_policy_gradient(untrained: Policy, tmp_path: Path) -> None:

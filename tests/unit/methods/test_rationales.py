@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from coopt.core import store
+from coopt.core.errors import DataError
 from coopt.domains.base import Domain
+from coopt.domains.rationales import read_rationales
 from coopt.domains.rows import Row, RowDomain, select
 from coopt.methods.rationales import CHUNK, RationaleCount, write_rationales
 from coopt.methods.tutors.base import Message, TutorAwayError
@@ -87,3 +89,61 @@ def test_a_file_without_its_last_line_end_loses_no_row(tmp_path: Path) -> None:
     (asked,) = write_rationales(domains, Says(), path, questions=6, max_tokens=9)
     assert (asked.before, asked.kept) == (3, 3)
     assert [line["item"] for line in store.read_lines(path)] == [i.id for i in domains["physics"].items("train")[:6]]
+
+
+ROW = '{"item": "a", "question": "b", "rationale": "c"}\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (f'{ROW}{{"item": "a", "quest\n{ROW}', "why.jsonl row 2: not JSON"),
+        (f"{ROW}3\n", "why.jsonl row 2: a rationale row needs 'question' and 'rationale'"),
+        ("[1]\n", "why.jsonl row 1: a rationale row needs 'question' and 'rationale'"),
+        ('{"item": "a", "question": "b"}\n', "why.jsonl row 1: a rationale row needs"),
+        (ROW.encode("utf-16"), "why.jsonl: the text is UTF-16"),
+        (ROW.encode() + b"\xff", "why.jsonl: not UTF-8 text"),
+        (None, "why.jsonl: is a folder"),
+    ],
+    ids=["torn in the middle", "a number", "a list", "no rationale", "UTF-16", "a byte", "a folder"],
+)
+def test_a_damaged_file_is_refused_as_it_is_with_what_to_do(
+    content: str | bytes | None, says: str, tmp_path: Path
+) -> None:
+    """By whoever goes on with it and by whoever reads it; it is no output of a bench that could make it again."""
+    path = tmp_path / "why.jsonl"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    speaker = Says()
+    with pytest.raises(DataError) as found:
+        write_rationales(rows(60), speaker, path, questions=3, max_tokens=9)
+    assert says in str(found.value)
+    assert "estore the file" in str(found.value)
+    assert not speaker.asked
+    if content is not None:
+        assert path.read_bytes() == (content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(DataError) as read:
+            read_rationales(str(path), "data.solutions")
+        assert says in str(read.value)
+        assert "coopt data rationales --out FILE asks again what is missing." in str(read.value)
+    for error in (found.value, read.value if content is not None else found.value):
+        assert "coopt bench" not in str(error)
+
+
+def test_half_a_line_of_a_killed_writer_is_asked_again(tmp_path: Path) -> None:
+    domains, path = rows(60), tmp_path / "why.jsonl"
+    write_rationales(domains, Says(), path, questions=3, max_tokens=9)
+    whole = path.read_text()
+    path.write_text(whole[:-30])
+    (asked,) = write_rationales(domains, Says(), path, questions=3, max_tokens=9)
+    assert (asked.before, asked.kept) == (2, 1)
+    assert path.read_text() == whole
+
+
+@pytest.mark.parametrize("name", ["why.csv", "why", "why.jsonl.gz"])
+def test_solutions_are_written_where_they_can_be_read(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"ends in \.jsonl\."):
+        write_rationales(rows(60), Says(), tmp_path / name, questions=3, max_tokens=9)
+    assert not (tmp_path / name).exists()

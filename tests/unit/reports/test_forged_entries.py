@@ -4,18 +4,21 @@ should be, or not of the world, graph, method or seeds that they name."""
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from coopt.core import store
 from coopt.core.config.load import load_config
@@ -24,7 +27,7 @@ from coopt.domains.rows import content_hash
 from coopt.graph.files import load_topology
 from coopt.reports.leaderboard import kept
 from coopt.reports.leaderboard.add import add_run
-from coopt.reports.leaderboard.answers import AnswersOf, GradedAnswers, Question, write_answers
+from coopt.reports.leaderboard.answers import AnswersOf, GradedAnswers, Question, read_table, write_answers
 from coopt.reports.leaderboard.check import check_entry, check_folder
 from coopt.reports.leaderboard.command import check_command
 from coopt.reports.leaderboard.entry import ENTRY, OUTCOMES
@@ -321,6 +324,43 @@ def test_not_a_byte_beside_the_answers(entry: Path, what: str) -> None:
     _with_bytes(entry, BYTES[what](_outcomes(entry).read_bytes()))
     with pytest.raises(EntryError, match=r"holds other bytes than its columns|not a readable Parquet file"):
         check_entry(entry)
+
+
+def _written(table: pa.Table, **how: object) -> bytes:
+    out = io.BytesIO()
+    parquet.write_table(table, out, **({"compression": "zstd"} | how))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("column", ["key", "clusters"])
+def test_one_long_text_in_many_rows_is_refused_before_it_is_written_out(entry: Path, column: str) -> None:
+    """A text of a megabyte in 300 rows, which take 6 kB."""
+    table = parquet.read_table(_outcomes(entry))
+    long = "x" * (1 << 20)
+    texts = pa.array([long if column == "key" else [long]] * 300, table.schema.field(column).type)
+    many = pa.concat_tables([table] * 4).slice(0, 300)
+    data = _written(many.set_column(many.schema.get_field_index(column), column, texts))
+    assert len(data) < 20_000
+    _with_bytes(entry, data)
+    before = pa.total_allocated_bytes()
+    with pytest.raises(EntryError, match="too large"):
+        check_entry(entry)
+    assert pa.total_allocated_bytes() - before < 10 << 20
+
+
+def test_answers_in_several_groups_of_rows_are_read(entry: Path) -> None:
+    table = parquet.read_table(_outcomes(entry))
+    _with_bytes(entry, _written(table, row_group_size=17))
+    check_entry(entry)
+
+
+def test_a_byte_of_a_footer_that_is_another_is_one_line(entry: Path) -> None:
+    """Arrow alone ends the process at some of them."""
+    whole = _outcomes(entry).read_bytes()
+    for k in range(len(whole) - 8 - _footer(whole), len(whole), 7):
+        _with_bytes(entry, whole[:k] + bytes([whole[k] ^ 0xFF]) + whole[k + 1 :])
+        with suppress(EntryError):
+            read_table(_outcomes(entry), _outcomes(entry).read_bytes())
 
 
 def test_plain_files_only(entry: Path, tmp_path: Path) -> None:

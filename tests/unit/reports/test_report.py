@@ -15,6 +15,7 @@ from jinja2.utils import htmlsafe_json_dumps
 
 from coopt.core import store
 from coopt.core.errors import ConfigError, RunError
+from coopt.core.names import LONGEST
 from coopt.core.text import visible
 from coopt.graph.files import load_topology, topology_names
 from coopt.reports.charts import Chart, label, spec
@@ -379,6 +380,12 @@ def _charts_of(results: Results) -> dict[str, Chart]:
     cost = cost_chart(results)
     assert cost is not None
     return {**pareto_charts(results), **break_matrices(results), **difficulty_charts(results), "cost": cost}
+
+
+def test_an_edge_between_the_longest_names_is_its_own_label() -> None:
+    """What is chosen on the page is compared with what is in the chart."""
+    edge = f"{'a' * LONGEST} -> {'b' * LONGEST}"
+    assert label(edge) == edge
 
 
 def test_a_label_is_the_same_wherever_it_stands_in_a_chart() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from coopt.core.config.load import load_config
+from coopt.core.errors import PluginError
 from coopt.methods.algorithms.sdpo import SDPO
 from coopt.methods.algorithms.sft_union import SFTUnion
 from coopt.methods.base import METHODS, Trained, method, with_settings
@@ -88,6 +89,13 @@ def entered(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type[Trained]
 
     yield enter
     all_methods.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["OPCoD", "Sdpo", "init", "Base", "break_rate"])
+def test_no_method_lies_in_the_folder_of_another(name: str, entered: Callable[[type[Trained]], None]) -> None:
+    entered(type("Named", (SDPO,), {"name": name}))
+    with pytest.raises(PluginError, match=f"method '{name}' would lie in the same folder as"):
+        all_methods()
 
 
 class Forgetful(SDPO):
