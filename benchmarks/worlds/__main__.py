@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("maps", nargs="*", help="suites (default: every map that has an archive)")
     parser.add_argument("--sweep", type=Path, help="a sweep's folder instead of the archive")
-    parser.add_argument("--figure", type=Path, help="draw it, too (.svg, .pdf, .png)")
+    parser.add_argument("--figure", type=Path, help="draw the map, too (.svg, .pdf, .png)")
     parser.add_argument("--model", action="append", default=[], help="NAME=ACROSS,UP: a real model's place")
     parser.add_argument("--hashes", action="store_true")
     asked = parser.parse_args()
@@ -34,6 +34,9 @@ def main() -> None:
             print(f"{name}: {hash_of(suite_path(name))}")
         return
     fixed = plans()
+    names = asked.maps or [n for n in fixed if (ARCHIVES / n).is_dir()]
+    if asked.figure and len(names) != 1:
+        parser.error(f"--figure is the picture of one map; name it. Maps: {', '.join(fixed)}")
     models = {}
     for text in asked.model:
         name, _, place = text.rpartition("=")
@@ -41,7 +44,7 @@ def main() -> None:
         models[name] = (across, up)
     print(f"fixed before the runs: {PREREGISTERED} (sha256 {hash_of(PREREGISTERED)[:12]})")
     with TemporaryDirectory() as unpacked:
-        for name in asked.maps or [n for n in fixed if (ARCHIVES / n).is_dir()]:
+        for name in names:
             cells = cells_of(fixed[name], asked.sweep or Path(unpacked) / name)
             if asked.sweep is None:
                 cells = [c for c in cells if archive_of(c, ARCHIVES / name).is_file()]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.worlds.__main__ import main
 from benchmarks.worlds.map import PREREGISTERED, Found, Plan, cells_of, plans
 from benchmarks.worlds.show import draw, map_tables
 from coopt.core.errors import ConfigError
@@ -53,3 +54,15 @@ def test_a_map_is_drawn_with_real_models_on_it(gate: Plan, tmp_path: Path) -> No
     text = (tmp_path / "map.svg").read_text()
     assert "SmolLM2-135M" in text
     assert "+2.0" in text
+
+
+def test_several_maps_are_not_drawn_over_one_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "map.svg"
+    monkeypatch.setattr("sys.argv", ["worlds", "worlds-gate", "worlds-forms", "--figure", str(picture)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "--figure is the picture of one map; name it" in capsys.readouterr().err
+    assert not picture.exists()

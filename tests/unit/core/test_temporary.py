@@ -123,7 +123,7 @@ def test_a_process_whose_sweeper_was_killed_ends_without_a_word_and_leaves_nothi
 
 
 def test_whoever_has_the_number_of_a_helper_by_now_is_not_killed(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = subprocess.Popen(["sleep", "60"])
+    other = subprocess.Popen(["sleep", "600"])
     try:
         monkeypatch.setattr(sweeper, "_PATIENCE", 0.3)
         monkeypatch.setattr(sweeper, "marked", lambda folder: iter([other.pid]))
@@ -142,8 +142,8 @@ def test_a_kernel_without_descriptors_of_processes_is_served_too(monkeypatch: py
         raise OSError(errno.ENOSYS, "not implemented")
 
     monkeypatch.setattr(os, "pidfd_open", absent)
-    helper = subprocess.Popen(["sleep", "60"], env=os.environ | {sweeper.MARK: "/t/coopt-x"})
-    other = subprocess.Popen(["sleep", "60"])
+    helper = subprocess.Popen(["sleep", "600"], env=os.environ | {sweeper.MARK: "/t/coopt-x"})
+    other = subprocess.Popen(["sleep", "600"])
     try:
         while not sweeper.is_marked(helper.pid, "/t/coopt-x"):  # until it is another program's process
             time.sleep(0.01)
