@@ -45,7 +45,7 @@ def test_jobs_of_this_machine_do_not_all_take_its_first_gpu(
         seen.append(cuda_devices)
         return SimpleNamespace(pid=len(seen), poll=lambda: 0)
 
-    monkeypatch.setattr(submitit.local.local, "start_controller", start)
+    monkeypatch.setattr("submitit.local.local.start_controller", start)
     for _ in range(2):
         executor._submit_command("")
     assert seen == 2 * ["0" * gpus], "if jobs are dealt GPUs now, they need not be refused"
