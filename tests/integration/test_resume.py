@@ -111,7 +111,7 @@ def test_workers_end_with_their_driver(tmp_path: Path) -> None:
     assert process.poll() is None
     process.kill()
     process.wait()
-    wait_until(lambda: not _alive(process.pid), 60)
+    wait_until(lambda: not _alive(process.pid), 5)
 
 
 def _alive(group: int) -> bool:

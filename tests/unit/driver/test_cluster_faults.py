@@ -185,7 +185,7 @@ def test_an_sbatch_that_hangs_is_ended(cluster: Cluster, run: Run, monkeypatch: 
     cluster.sbatch(f"echo '{said}' >&2; sleep 600", "taken; echo Submitted batch job 72")
     began = time.monotonic()
     launch(run, "a")
-    assert time.monotonic() - began < 300
+    assert time.monotonic() - began < 20
     assert len(cluster.calls) == 2
 
 
@@ -239,7 +239,7 @@ def test_what_another_node_wrote_may_be_seen_late(run: Run, monkeypatch: pytest.
     monkeypatch.setattr(work, "_LATE", 0.2)
     began = time.monotonic()
     work._wait_for_inputs(Score(0, "init", 0, "s2", "test"), run)  # is missing: whoever loads it says so
-    assert time.monotonic() - began < 50  # a minute is what it waits otherwise
+    assert time.monotonic() - began < 5
 
 
 def test_arrays_are_as_long_as_the_site_allows(cluster: Cluster, run: Run) -> None:
@@ -410,7 +410,7 @@ def test_a_look_at_a_run_does_not_wait_for_a_queue_that_hangs(
     began = time.monotonic()
     with bench.locked(run.directory):
         told = cli(command[0], str(run.directory), *command[1:]).out
-    assert time.monotonic() - began < 300
+    assert time.monotonic() - began < 10
     if "--html" in command:
         told = (run.directory / "status.html").read_text()
     said = "squeue did not answer in 2 s: jobs are shown as the run's folder has them"
@@ -476,7 +476,7 @@ def test_a_program_that_hangs_leaves_nothing_behind(
     program(cluster.folder, name, f"sleep 600 & echo $! > {cluster.folder}/child; {end}")
     ask(run)
     child = int((cluster.folder / "child").read_text())
-    until = time.monotonic() + 60
+    until = time.monotonic() + 5
     while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -504,7 +504,7 @@ def test_a_job_of_another_run_that_has_a_jobs_number_by_now_is_not_ended(tmp_pat
         mine.cancel([str(job.pid)])
         assert theirs.states([str(job.pid)]) == {str(job.pid): "RUNNING"}
         theirs.cancel([str(job.pid)])
-        assert job.wait(60) < 0
+        assert job.wait(5) < 0
     finally:
         job.kill()
         job.wait()

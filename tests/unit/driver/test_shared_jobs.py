@@ -170,7 +170,7 @@ signal.signal(signal.SIGUSR2, lambda *_: sys.exit(144))
 threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR2)).start()
 _apart(partial(Rendezvous({}).run, [partial(time.sleep, 600)] * 2))
 """
-    assert subprocess.run([sys.executable, "-c", script], timeout=300, check=False).returncode == 144
+    assert subprocess.run([sys.executable, "-c", script], timeout=40, check=False).returncode == 144
 
 
 # -- whose try the end of a job was ----------------------------------------------------------------------

@@ -75,7 +75,7 @@ def test_ranks_divide_what_is_read_without_gradients(found: Any) -> None:
     work.losses(one, 0, 1)
     expected = np.concatenate(work.said(one))
     for rank in found["read"]:
-        assert np.concatenate(rank["said"]) == pytest.approx(expected, rel=1e-5)
+        assert np.concatenate(rank["said"]) == pytest.approx(expected, rel=2e-6)
     whole = sum(len(r.student_prompt) + len(r.response) for r in work.rows(0))
     assert all(rank["tokens"] < 0.75 * whole for rank in found["read"]), "more than a share, and padding"
 
@@ -169,7 +169,7 @@ def test_a_ranks_own_error_is_told() -> None:
 
 
 def test_a_rank_that_does_not_answer_is_not_waited_for_for_ever() -> None:
-    with pytest.raises(RunError, match=r"rank [01] waited 3 s for another rank"):
+    with pytest.raises(RunError, match="rank 0 waited 3 s for another rank"):
         launch_ranks(2, work.hang, timeout=timedelta(seconds=3))
 
 

@@ -66,7 +66,7 @@ def test_a_template_without_end_is_one_line_and_the_next_is_rendered(
         patch.setattr(templates, "SECONDS", 3.0)
         with pytest.raises(ModelError, match="chat template exceeded its limits"):
             templates.render(speaking(template), MESSAGES)
-    assert time.monotonic() - began < 110
+    assert time.monotonic() - began < 60
     assert templates.render(speaking("{{ messages[1].content }}"), MESSAGES) == "1\n2"
 
 

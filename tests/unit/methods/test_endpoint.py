@@ -151,14 +151,16 @@ def drip_headers(asked: Asked, handler: BaseHTTPRequestHandler) -> None:
 
 
 def silent(asked: Asked, handler: BaseHTTPRequestHandler) -> None:
-    time.sleep(300)
+    time.sleep(10)
 
 
 @pytest.mark.parametrize("slow", [drip, drip_headers, silent])
 def test_a_slow_answer_ends_in_time(slow: Answer) -> None:
+    import openai  # noqa: F401  the client's import is no part of the answer's time
+
     began = time.monotonic()
     assert "timed out" in away(slow, seconds=0.7)
-    assert time.monotonic() - began < 200  # the client itself may have to be imported
+    assert time.monotonic() - began < 3
 
 
 def endless(asked: Asked, handler: BaseHTTPRequestHandler) -> None:

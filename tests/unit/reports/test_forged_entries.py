@@ -385,7 +385,7 @@ def test_what_is_large_is_refused_unread(entry: Path) -> None:
         before = time.perf_counter()
         with pytest.raises(EntryError, match=f"more than {most} bytes"):
             check_entry(entry)
-        assert time.perf_counter() - before < 60
+        assert time.perf_counter() - before < 1
 
 
 @pytest.mark.parametrize(
