@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
 from coopt.core.errors import DamagedError, RunError
-from coopt.core.outside.files import MOST_OF_A_RUN, UnreadableError, opened, read_bytes, read_text
+from coopt.core.outside.files import MOST_OF_A_RUN, TooMuchError, UnreadableError, opened, read_bytes, read_text
 from coopt.core.outside.parse import parse_json
 
 COMPLETE = "COMPLETE"
@@ -268,12 +268,19 @@ def check(output: Path, part: str = "", reading: Reading = "all") -> None:
 
 
 def checked(path: Path, output: Path, seal: Path | None = None) -> bytes:
-    """The content of a file of an output, which must be what was sealed, if it was. Raises ``DamagedError``, and
-    ``FileNotFoundError`` where nothing says that it should be there."""
+    """The content of a file of an output, which must be what was sealed, if it was. Raises ``DamagedError``,
+    ``RunError`` where it is larger than is read, which making it again would not change, and ``FileNotFoundError``
+    where nothing says that it should be there."""
     found = read_seal_at(seal or seal_path(output), output)
     was = found.files.get(path.relative_to(output.parent).as_posix()) if found else None
     try:
         content = read_bytes(path, MOST_OF_A_RUN)
+    except TooMuchError as error:
+        if was is not None and was.size == path.stat().st_size:
+            raise RunError(
+                f"{path}: {error}, as it was written. Transcripts may be deleted: docs/reliability.md."
+            ) from None
+        raise DamagedError(f"{path}: is damaged: {error}. {REPAIR}", output) from None
     except UnreadableError as error:
         raise DamagedError(f"{path}: is damaged: {error}. {REPAIR}", output) from None
     except FileNotFoundError:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from coopt.core import seals, store
-from coopt.core.errors import DamagedError
+from coopt.core.errors import DamagedError, RunError
 
 
 def test_a_small_file_has_the_digest_that_everybody_computes(tmp_path: Path) -> None:
@@ -191,3 +191,16 @@ def test_a_process_reads_a_file_once_that_nobody_touches(tmp_path: Path, monkeyp
     (tmp_path / "out/b").write_text("weighty")
     with pytest.raises(DamagedError, match="out/b"):
         seals.check(tmp_path / "out", reading="once")
+
+
+def test_what_was_written_larger_than_is_read_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making it again would make it as large; one that has grown is damaged."""
+    path = tmp_path / "long.json"
+    store.write_sealed(path, '["' + "x" * 2000 + '"]')
+    monkeypatch.setattr(seals, "MOST_OF_A_RUN", 1000)
+    with pytest.raises(RunError, match=r"long\.json: it has more than 1,000 bytes, as it was written\.") as found:
+        seals.checked(path, path)
+    assert not isinstance(found.value, DamagedError)
+    path.write_text(path.read_text() + " ")
+    with pytest.raises(DamagedError, match=r"long\.json: is damaged: it has more than 1,000 bytes"):
+        seals.checked(path, path)
